@@ -1,0 +1,81 @@
+/**
+ * What a network function and its host say to each other: datagrams and byte streams between transport addresses.
+ *
+ * The host is either the runtime (real sockets) or a virtual host in virtual time; a network function cannot tell which.
+ * IP addresses are text in their canonical form (RFC 5952 for IPv6), so that equal addresses are equal strings.
+ */
+
+export interface TransportAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Names one byte stream between two hosts; chosen by who opens it: the machine ("o…") or, for accepted ones, the host ("a…"). */
+export type ConnectionId = string;
+
+/** From the host to the machine. */
+export type NetworkInput =
+  | {
+      readonly kind: 'datagram-received';
+      readonly local: TransportAddress;
+      readonly remote: TransportAddress;
+      readonly payload: Uint8Array;
+    }
+  | {
+      readonly kind: 'connection-accepted';
+      readonly connection: ConnectionId;
+      readonly local: TransportAddress;
+      readonly remote: TransportAddress;
+    }
+  | {
+      readonly kind: 'connection-established';
+      readonly connection: ConnectionId;
+      readonly local: TransportAddress;
+    }
+  | { readonly kind: 'stream-received'; readonly connection: ConnectionId; readonly payload: Uint8Array }
+  /** The peer closed, the network failed, or a connection that was asked for could not be opened. */
+  | { readonly kind: 'connection-closed'; readonly connection: ConnectionId; readonly reason: string }
+  /** A datagram that was sent earlier came back as an error (ICMP port or host unreachable). */
+  | {
+      readonly kind: 'datagram-refused';
+      readonly local: TransportAddress;
+      readonly remote: TransportAddress;
+    };
+
+/** From the machine to the host. */
+export type NetworkOutput =
+  | {
+      readonly kind: 'transmit';
+      readonly transport: 'udp';
+      readonly local: TransportAddress;
+      readonly remote: TransportAddress;
+      readonly payload: Uint8Array;
+    }
+  | {
+      readonly kind: 'transmit';
+      readonly transport: 'tcp';
+      readonly connection: ConnectionId;
+      readonly payload: Uint8Array;
+    }
+  /** Start listening: UDP sockets and TCP listeners are opened by the host when the machine first says so. */
+  | { readonly kind: 'listen'; readonly transport: 'udp' | 'tcp'; readonly local: TransportAddress }
+  | { readonly kind: 'stop-listening'; readonly transport: 'udp' | 'tcp'; readonly local: TransportAddress }
+  /** `local` with port 0 binds the address only; absent lets the host choose. */
+  | {
+      readonly kind: 'connect';
+      readonly connection: ConnectionId;
+      readonly local?: TransportAddress;
+      readonly remote: TransportAddress;
+    }
+  | { readonly kind: 'close'; readonly connection: ConnectionId };
+
+/** "192.0.2.1:5060", "[2001:db8::1]:5060". */
+export function formatTransportAddress(address: TransportAddress): string {
+  return address.address.includes(':')
+    ? `[${address.address}]:${address.port}`
+    : `${address.address}:${address.port}`;
+}
+
+export function sameTransportAddress(a: TransportAddress, b: TransportAddress): boolean {
+  return a.port === b.port && a.address === b.address;
+}

@@ -1,0 +1,84 @@
+/**
+ * The import table of ARCHITECTURE.md as data: which box may import which, and which may use Node's modules or npm packages.
+ * A box is named by its folder below src/. A box may always import itself.
+ */
+export interface Boundary {
+  readonly box: string;
+  readonly imports: readonly string[];
+  /** Node modules that the box may use: none, all, or the listed ones. */
+  readonly node: 'none' | 'all' | readonly string[];
+  readonly packages: readonly string[];
+}
+
+const functions: readonly string[] = [
+  'ims-core/p-cscf',
+  'ims-core/i-cscf',
+  'ims-core/s-cscf',
+  'ims-core/hss',
+  'home-network/trim-as',
+  'home-network/address-translator',
+  'mobile-node',
+  'correspondent-node',
+];
+const protocols: readonly string[] = [
+  'protocols/ip',
+  'protocols/rtp',
+  'protocols/sip',
+  'protocols/sdp',
+  'protocols/diameter',
+];
+const core = ['base', ...protocols, 'translation', 'access-network', ...functions];
+
+function pure(box: string, ...imports: string[]): Boundary {
+  return { box, imports, node: 'none', packages: [] };
+}
+
+function impure(box: string, imports: readonly string[], ...packages: string[]): Boundary {
+  return { box, imports, node: 'all', packages };
+}
+
+export const boundaries: readonly Boundary[] = [
+  { box: 'base', imports: [], node: ['node:crypto'], packages: [] },
+  pure('protocols/ip', 'base'),
+  pure('protocols/rtp', 'base'),
+  pure('protocols/sip', 'base'),
+  pure('protocols/sdp', 'base'),
+  pure('protocols/diameter', 'base'),
+  pure('translation', 'base', 'protocols/ip'),
+  pure('access-network', 'base'),
+  pure('ims-core/p-cscf', 'base', 'protocols/sip', 'protocols/sdp'),
+  pure('ims-core/i-cscf', 'base', 'protocols/sip', 'protocols/diameter'),
+  pure('ims-core/s-cscf', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/diameter'),
+  pure('ims-core/hss', 'base', 'protocols/diameter'),
+  pure('home-network/trim-as', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/diameter', 'translation'),
+  pure('home-network/address-translator', 'base', 'protocols/ip', 'protocols/diameter', 'translation'),
+  pure('mobile-node/access-monitor', 'base'),
+  pure('mobile-node/sip-user-agent', 'base', 'protocols/sip'),
+  pure('mobile-node/address-translator', 'base', 'protocols/ip', 'translation'),
+  pure(
+    'mobile-node/handover-manager',
+    'base',
+    'protocols/sip',
+    'protocols/sdp',
+    'mobile-node/access-monitor',
+    'mobile-node/sip-user-agent',
+    'mobile-node/address-translator',
+  ),
+  pure(
+    'mobile-node',
+    'base',
+    'protocols/sip',
+    'protocols/sdp',
+    'translation',
+    'mobile-node/access-monitor',
+    'mobile-node/sip-user-agent',
+    'mobile-node/address-translator',
+    'mobile-node/handover-manager',
+  ),
+  pure('correspondent-node', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/rtp'),
+  impure('drivers', ['base', 'protocols/ip', 'translation', 'access-network'], 'koffi'),
+  pure('sim', ...core),
+  impure('runtime', [...core, 'drivers'], 'zod', 'yaml'),
+  impure('testbed', [...core, 'sim', 'runtime', 'drivers'], 'zod', 'yaml'),
+  impure('cli', [...core, 'sim', 'runtime', 'drivers', 'testbed']),
+];
