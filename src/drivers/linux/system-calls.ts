@@ -1,0 +1,153 @@
+/**
+ * System calls that Node does not offer, through koffi: netlink, raw and packet sockets, namespaces, TUN. The only importer of
+ * koffi. A call blocks its thread as in C (and costs about 0.5 µs more); readiness comes from Node's own event loop
+ * (`watchReadable`), so nothing here needs a thread.
+ *
+ * A call that fails throws a TrimaranError whose code is the errno's name; "nothing there now" (EAGAIN) is a value, not an error.
+ * Constants are those that x86_64 and arm64 Linux share.
+ */
+import { getSystemErrorMap } from 'node:util';
+import koffi from 'koffi';
+import { TrimaranError } from '../../base/trimaran-error.ts';
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const AF_NETLINK = 16;
+export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOL_SOCKET = 1;
+export const CLONE_NEWNET = 0x40000000;
+
+/** Octets, or an address inside `NativeMemory`. */
+export type Pointer = Uint8Array | bigint;
+
+type Argument = Pointer | number | string | null;
+type SystemCall = (...args: readonly Argument[]) => number;
+
+const libc = koffi.load(null);
+const declare = (definition: string): SystemCall => libc.func(definition) as SystemCall;
+
+const calls = {
+  socket: declare('int socket(int domain, int type, int protocol)'),
+  close: declare('int close(int fd)'),
+  bind: declare('int bind(int fd, const void *address, uint32_t length)'),
+  connect: declare('int connect(int fd, const void *address, uint32_t length)'),
+  setsockopt: declare('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
+  sendto: declare(
+    'long sendto(int fd, const void *data, size_t length, int flags, const void *to, uint32_t toLength)',
+  ),
+  recv: declare('long recv(int fd, void *data, size_t length, int flags)'),
+  sendmmsg: declare('int sendmmsg(int fd, void *headers, uint32_t count, int flags)'),
+  recvmmsg: declare('int recvmmsg(int fd, void *headers, uint32_t count, int flags, void *timeout)'),
+  ioctl: declare('int ioctl(int fd, unsigned long request, void *argument)'),
+  setns: declare('int setns(int fd, int type)'),
+  unshare: declare('int unshare(int flags)'),
+};
+const mmap = libc.func('void *mmap(void *at, size_t length, int protection, int flags, int fd, long offset)');
+
+/** Opens a socket in the network namespace of the calling thread; close-on-exec. */
+export function openSocket(domain: number, type: number, protocol: number): number {
+  return checked('socket', calls.socket(domain, type | SOCK_CLOEXEC, protocol));
+}
+
+export function closeDescriptor(fd: number): void {
+  checked('close', calls.close(fd));
+}
+
+export function bindSocket(fd: number, address: Uint8Array): void {
+  checked('bind', calls.bind(fd, address, address.length));
+}
+
+export function connectSocket(fd: number, address: Uint8Array): void {
+  checked('connect', calls.connect(fd, address, address.length));
+}
+
+/** A number is passed as a 32-bit int. */
+export function setSocketOption(fd: number, level: number, name: number, value: number | Uint8Array): void {
+  const octets = typeof value === 'number' ? new Uint8Array(Int32Array.of(value).buffer) : value;
+  checked('setsockopt', calls.setsockopt(fd, level, name, octets, octets.length));
+}
+
+/** Sends one message; to the connected peer when `to` is absent. */
+export function send(fd: number, data: Uint8Array, to?: Uint8Array): void {
+  checked('sendto', calls.sendto(fd, data, data.length, 0, to ?? null, to?.length ?? 0));
+}
+
+/** Length of the message received into `buffer`; undefined when a non-blocking socket (or a timed-out one) has none. */
+export function receive(fd: number, buffer: Uint8Array): number | undefined {
+  return available('recv', calls.recv(fd, buffer, buffer.length, 0));
+}
+
+/** How many of the `count` messages, described by struct mmsghdr at `headers`, were sent; undefined when the queue is full. */
+export function sendMessages(fd: number, headers: Pointer, count: number): number | undefined {
+  return available('sendmmsg', calls.sendmmsg(fd, headers, count, 0));
+}
+
+/** How many messages were received into the struct mmsghdr at `headers`; undefined when there was none. */
+export function receiveMessages(fd: number, headers: Pointer, count: number, flags = 0): number | undefined {
+  return available('recvmmsg', calls.recvmmsg(fd, headers, count, flags, null));
+}
+
+export function controlDevice(fd: number, request: number, argument: Pointer): void {
+  checked('ioctl', calls.ioctl(fd, request, argument));
+}
+
+/** Moves the calling thread into the namespace that `fd` holds. Threads that exist already stay where they are. */
+export function enterNamespace(fd: number, type: number): void {
+  checked('setns', calls.setns(fd, type));
+}
+
+/** Moves the calling thread into new namespaces of the given kinds. */
+export function newNamespace(flags: number): void {
+  checked('unshare', calls.unshare(flags));
+}
+
+/** Memory that the kernel may be told the address of: it never moves and is never freed before the process ends. */
+export interface NativeMemory {
+  readonly address: bigint;
+  readonly octets: Uint8Array;
+  readonly view: DataView;
+}
+
+export function allocateMemory(length: number): NativeMemory {
+  const [readWrite, privateAnonymous] = [3, 0x22];
+  const address = mmap(null, length, readWrite, privateAnonymous, -1, 0) as bigint;
+  if (address === 0xffff_ffff_ffff_ffffn) checked('mmap', -1);
+  const buffer = koffi.view(address, length);
+  return { address, octets: new Uint8Array(buffer), view: new DataView(buffer) };
+}
+
+/**
+ * Calls `onReadable` from the event loop whenever the descriptor has something to read (level-triggered). Does not keep the
+ * process alive. The returned function ends it and must be called before the descriptor is closed.
+ */
+export function watchReadable(fd: number, onReadable: () => void): () => void {
+  const handle = koffi.node.poll(fd, { readable: true }, onReadable);
+  handle.unref();
+  return () => handle.close();
+}
+
+/** The error of a system call that failed with `errno`. */
+export function systemError(call: string, errno: number): TrimaranError {
+  const [name, text] = getSystemErrorMap().get(-errno) ?? [`errno ${errno}`, 'unknown error'];
+  const remedy = name === 'EPERM' || name === 'EACCES' ? remedyForRights : '';
+  return new TrimaranError(name, `${call}: ${text} (${name})`, { remedy });
+}
+
+const remedyForRights = 'Run as root, or inside a user and network namespace (unshare -Urn).';
+const EAGAIN = 11;
+const EINTR = 4;
+
+function checked(call: string, result: number): number {
+  if (result < 0) throw systemError(call, koffi.errno());
+  return result;
+}
+
+function available(call: string, result: number): number | undefined {
+  if (result >= 0) return result;
+  const errno = koffi.errno();
+  if (errno === EAGAIN || errno === EINTR) return undefined;
+  throw systemError(call, errno);
+}

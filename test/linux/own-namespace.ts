@@ -1,0 +1,38 @@
+/**
+ * Kernel tests live in a network namespace of their own. Importing this file runs the importing test file again inside
+ * `unshare` (of util-linux), as root of a user namespace where we are not root already; what the test reports goes to the test
+ * runner unchanged, and everything it makes in the kernel ends with it. Where the machine forbids that, the tests are skipped
+ * with the reason.
+ */
+import { spawnSync } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
+import { test } from 'node:test';
+
+const MARK = 'TRIMARAN_TEST_NAMESPACE';
+
+/** Why no kernel test can run here; undefined when they can. */
+export const skipReason: string | undefined = enterOwnNamespace();
+
+/** `test`, skipped with the reason where the kernel may not be touched. */
+export function kernelTest(name: string, body: () => void | Promise<void>): void {
+  void test(name, { skip: skipReason ?? false }, body);
+}
+
+function enterOwnNamespace(): string | undefined {
+  const own = readlinkSync('/proc/self/ns/net');
+  const parent = process.env[MARK];
+  if (parent !== undefined && parent !== own) return undefined;
+  const options = ['--net', '--fork', '--kill-child'];
+  if (process.getuid?.() !== 0) options.push('--user', '--map-root-user');
+  const trial = spawnSync('unshare', [...options, 'true'], { encoding: 'utf8' });
+  if (trial.status !== 0) return `no network namespace: ${trial.error?.message ?? trial.stderr.trim()}`;
+  const run = spawnSync(
+    'unshare',
+    [...options, process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, [MARK]: own },
+    },
+  );
+  process.exit(run.status ?? 1);
+}
