@@ -1,0 +1,109 @@
+/**
+ * The header fields of a message as typed values. The parser let only well-formed Via, From, To, Call-ID, CSeq, Contact, Route and
+ * Record-Route pass, and `requestRejection` refuses a request in which a mandatory one is missing, so readers of those need no
+ * error path; a broken one here is a broken invariant. Fields that only some messages carry are `undefined` when absent.
+ */
+import { isMalformed, type Malformed } from '../../../base/malformed.ts';
+import { type CSeq, parseCSeq, parseRAck, type RAck } from './cseq.ts';
+import { type NameAddress, parseNameAddress } from './name-address.ts';
+import { parseReplaces, type Replaces } from './replaces.ts';
+import type { SipMessage } from './sip-message.ts';
+import { parseVia, type Via } from './via.ts';
+
+export function fromOf(message: SipMessage): NameAddress {
+  return mandatory(message, 'From', parseNameAddress);
+}
+
+export function toOf(message: SipMessage): NameAddress {
+  return mandatory(message, 'To', parseNameAddress);
+}
+
+export function fromTagOf(message: SipMessage): string | undefined {
+  return tagOf(fromOf(message));
+}
+
+export function toTagOf(message: SipMessage): string | undefined {
+  return tagOf(toOf(message));
+}
+
+export function tagOf(address: NameAddress): string | undefined {
+  return address.parameters.get('tag');
+}
+
+export function callIdOf(message: SipMessage): string {
+  return mandatory(message, 'Call-ID', (value) => value);
+}
+
+export function cseqOf(message: SipMessage): CSeq {
+  return mandatory(message, 'CSeq', parseCSeq);
+}
+
+export function topViaOf(message: SipMessage): Via {
+  return mandatory(message, 'Via', parseVia);
+}
+
+/** `undefined` when absent. */
+export function maxForwardsOf(message: SipMessage): number | undefined {
+  return numberOf(message, 'Max-Forwards');
+}
+
+/** Whole seconds; `undefined` when absent or no number (RFC 3261 §20.19: then a default applies). */
+export function expiresOf(message: SipMessage): number | undefined {
+  return numberOf(message, 'Expires');
+}
+
+/** RFC 3262 §7.1; `undefined` when absent or no number. */
+export function rseqOf(message: SipMessage): number | undefined {
+  return numberOf(message, 'RSeq');
+}
+
+/** The contact addresses; empty for "Contact: *", which `headers.get('Contact')` shows. */
+export function contactsOf(message: SipMessage): NameAddress[] {
+  return message.headers.get('Contact') === '*' ? [] : addressesOf(message, 'Contact');
+}
+
+export function routesOf(message: SipMessage): NameAddress[] {
+  return addressesOf(message, 'Route');
+}
+
+export function recordRoutesOf(message: SipMessage): NameAddress[] {
+  return addressesOf(message, 'Record-Route');
+}
+
+/**
+ * All addresses of a list field such as Path, Service-Route, P-Asserted-Identity, P-Associated-URI. Values that are no address are
+ * left out: Kamailio 5.6.3 writes two identities into one pair of brackets (reference/kamailio-ims.md §5).
+ */
+export function addressesOf(message: SipMessage, name: string): NameAddress[] {
+  return message.headers.getAll(name).flatMap((value) => {
+    const address = parseNameAddress(value, name);
+    return isMalformed(address) ? [] : [address];
+  });
+}
+
+export function rackOf(message: SipMessage): RAck | Malformed | undefined {
+  const value = message.headers.get('RAck');
+  return value === undefined ? undefined : parseRAck(value);
+}
+
+export function replacesOf(message: SipMessage): Replaces | Malformed | undefined {
+  const value = message.headers.get('Replaces');
+  return value === undefined ? undefined : parseReplaces(value);
+}
+
+/** Whether an option tag or method stands in a list such as Supported, Require or Allow; without regard to case. */
+export function listIncludes(message: SipMessage, name: string, token: string): boolean {
+  return message.headers.getAll(name).some((item) => item.toLowerCase() === token.toLowerCase());
+}
+
+function numberOf(message: SipMessage, name: string): number | undefined {
+  const value = message.headers.get(name);
+  return value !== undefined && /^\d+$/.test(value) ? Number(value) : undefined;
+}
+
+function mandatory<T>(message: SipMessage, name: string, parse: (value: string) => T | Malformed): T {
+  const value = message.headers.get(name);
+  const parsed = value === undefined ? undefined : parse(value);
+  if (parsed === undefined || isMalformed(parsed)) throw new Error(`invariant: ${name} of a checked message`);
+  return parsed;
+}

@@ -1,0 +1,26 @@
+/**
+ * Which error a request deserves that is well-formed line by line but unacceptable as a whole (RFC 3261 §8.1.1, §8.2.2.1, §16.3):
+ * the same for every element, before it looks at what it was asked to do. Leaves Max-Forwards and Require to those who act on them.
+ */
+import { cseqOf } from './header-fields.ts';
+import type { SipRequest } from './sip-message.ts';
+
+export interface Rejection {
+  readonly statusCode: 400 | 416 | 505;
+  readonly reasonPhrase: string;
+}
+
+const mandatoryFields = ['Via', 'From', 'To', 'Call-ID', 'CSeq'];
+
+/** `undefined` when nothing is wrong. Max-Forwards may be missing: elements older than RFC 3261 leave it out (RFC 4475 §3.4.1). */
+export function requestRejection(request: SipRequest): Rejection | undefined {
+  if (request.version.toUpperCase() !== 'SIP/2.0')
+    return { statusCode: 505, reasonPhrase: 'Version Not Supported' };
+  const missing = mandatoryFields.find((name) => !request.headers.has(name));
+  if (missing !== undefined) return { statusCode: 400, reasonPhrase: `Missing ${missing}` };
+  if (cseqOf(request).method !== request.method)
+    return { statusCode: 400, reasonPhrase: 'CSeq method differs from request method' };
+  if (!/^(?:sips?|tel):/i.test(request.requestUri))
+    return { statusCode: 416, reasonPhrase: 'Unsupported URI Scheme' };
+  return undefined;
+}

@@ -1,0 +1,113 @@
+/**
+ * URIs in SIP messages: sip and sips (RFC 3261 §19.1), tel (RFC 3966), and any other scheme as opaque text.
+ * Leaves out global and local tel numbers' finer grammar. Escapes stay as they were written; `sipUrisEqual` looks through them.
+ */
+import { Malformed } from '../../../base/malformed.ts';
+import { formatParameters, noParameters, type SipParameters } from './parameters.ts';
+
+export interface SipUri {
+  readonly kind: 'sip';
+  readonly scheme: 'sip' | 'sips';
+  /** User part as written (escaped, without the password). */
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  /** Name or IP literal; an IPv6 address stands here without its brackets. */
+  readonly host: string;
+  readonly port?: number | undefined;
+  readonly parameters: SipParameters;
+  /** The text after "?", as written; '' when there is none. */
+  readonly headers: string;
+}
+
+export interface TelUri {
+  readonly kind: 'tel';
+  readonly scheme: 'tel';
+  readonly number: string;
+  readonly parameters: SipParameters;
+}
+
+export interface OpaqueUri {
+  readonly kind: 'opaque';
+  /** In lower case. */
+  readonly scheme: string;
+  /** The whole URI. */
+  readonly text: string;
+}
+
+export type Uri = SipUri | TelUri | OpaqueUri;
+
+const sipUriPattern =
+  /^(sips?):(?:([A-Za-z0-9\-_.!~*'()%&=+$,;?/#|^`{}\x80-\xff]+)(?::([A-Za-z0-9\-_.!~*'()%&=+$,]*))?@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-_.]+)(?::(\d{1,5}))?((?:;[^;?\s<>"]+)*)(?:\?([^\s<>"]*))?$/i;
+
+/** The parts of a SIP URI that one builds; absent parts are left out. */
+export function sipUri(parts: Partial<Omit<SipUri, 'kind'>> & { readonly host: string }): SipUri {
+  return { kind: 'sip', scheme: 'sip', parameters: noParameters, headers: '', ...parts };
+}
+
+export function parseUri(text: string, offset = 0): Uri | Malformed {
+  const colon = text.indexOf(':');
+  const scheme = text.slice(0, Math.max(colon, 0)).toLowerCase();
+  if (scheme === 'sip' || scheme === 'sips') return parseSipUri(text, offset);
+  if (!/^[a-z][a-z0-9+\-.]*$/.test(scheme) || /[\s<>"]/.test(text))
+    return new Malformed('URI', offset, 'RFC 3261 §25.1 absoluteURI: scheme ":" and no spaces');
+  if (scheme === 'tel') return parseTelUri(text, offset);
+  return { kind: 'opaque', scheme, text };
+}
+
+export function parseSipUri(text: string, offset = 0): SipUri | Malformed {
+  const match = sipUriPattern.exec(text);
+  if (match === null)
+    return new Malformed('URI', offset, 'RFC 3261 §19.1.1 sip:user@host:port;parameters?headers');
+  const [, scheme, user, password, host = '', port, parameters = '', headers = ''] = match;
+  const portNumber = port === undefined ? undefined : Number(port);
+  if (portNumber !== undefined && portNumber > 65535)
+    return new Malformed('URI', offset, 'RFC 3261 §19.1.1 port is at most 65535');
+  return {
+    kind: 'sip',
+    scheme: scheme!.length === 3 ? 'sip' : 'sips',
+    user,
+    password,
+    host: host.startsWith('[') ? host.slice(1, -1) : host,
+    port: portNumber,
+    parameters: uriParametersOf(parameters),
+    headers,
+  };
+}
+
+function parseTelUri(text: string, offset: number): TelUri | Malformed {
+  const [number = '', ...parameters] = text.slice(4).split(';');
+  if (!/^[+0-9A-Fa-f*#\-.()]+$/.test(number))
+    return new Malformed('URI', offset, 'RFC 3966 §3 telephone-subscriber');
+  return {
+    kind: 'tel',
+    scheme: 'tel',
+    number,
+    parameters: uriParametersOf(parameters.map((p) => `;${p}`).join('')),
+  };
+}
+
+function uriParametersOf(text: string): SipParameters {
+  if (text === '') return noParameters;
+  const parameters = new Map<string, string>();
+  for (const parameter of text.slice(1).split(';')) {
+    const equals = parameter.indexOf('=');
+    const name = (equals < 0 ? parameter : parameter.slice(0, equals)).toLowerCase();
+    if (!parameters.has(name)) parameters.set(name, equals < 0 ? '' : parameter.slice(equals + 1));
+  }
+  return parameters;
+}
+
+export function formatUri(uri: Uri): string {
+  if (uri.kind === 'opaque') return uri.text;
+  if (uri.kind === 'tel') return `tel:${uri.number}${formatParameters(uri.parameters)}`;
+  const password = uri.password === undefined ? '' : `:${uri.password}`;
+  const user = uri.user === undefined ? '' : `${uri.user}${password}@`;
+  const headers = uri.headers === '' ? '' : `?${uri.headers}`;
+  return `${uri.scheme}:${user}${formatHostPort(uri.host, uri.port)}${formatParameters(uri.parameters)}${headers}`;
+}
+
+/** "192.0.2.1:5060", "[2001:db8::1]:5060", "example.com". */
+export function formatHostPort(host: string, port: number | undefined): string {
+  const bracketed = host.includes(':') ? `[${host}]` : host;
+  return port === undefined ? bracketed : `${bracketed}:${port}`;
+}
