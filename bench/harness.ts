@@ -1,0 +1,100 @@
+/**
+ * What a benchmark is and how it is run. Variants that are to be compared take turns, round by round, so that a noisy neighbour or
+ * a warming processor falls on all of them alike; what is reported is the median of the rounds and their spread.
+ */
+
+/** One way of doing the thing; `sample` measures once and gives a number in the benchmark's unit. */
+export interface Variant {
+  readonly name: string;
+  readonly sample: () => number | Promise<number>;
+}
+
+/** What the medians must show (or, a goal, should show). */
+export interface Requirement {
+  readonly text: string;
+  readonly kind: 'must' | 'goal';
+  readonly isMet: (medianOf: (variant: string) => number) => boolean;
+}
+
+export interface Benchmark {
+  readonly name: string;
+  /** Such as "messages/s" or "ms". */
+  readonly unit: string;
+  readonly rounds: number;
+  readonly variants: readonly Variant[];
+  readonly requirements: readonly Requirement[];
+  /** Why it cannot run on this machine, or `undefined` when it can. */
+  readonly unavailable?: () => string | undefined;
+  readonly tearDown?: () => void | Promise<void>;
+}
+
+/** Runs all rounds and prints the table. Returns whether every "must" is met. */
+export async function runBenchmark(benchmark: Benchmark): Promise<boolean> {
+  const reason = benchmark.unavailable?.();
+  if (reason !== undefined) {
+    console.log(`${benchmark.name}: skipped, ${reason}\n`);
+    return true;
+  }
+  try {
+    return report(benchmark, await sampleInTurns(benchmark));
+  } finally {
+    await benchmark.tearDown?.();
+  }
+}
+
+async function sampleInTurns({ variants, rounds }: Benchmark): Promise<ReadonlyMap<string, number[]>> {
+  const samples = new Map(variants.map(({ name }): [string, number[]] => [name, []]));
+  // Round 0 warms caches and the compiler, and is not counted.
+  for (let round = 0; round <= rounds; round++) {
+    for (const { name, sample } of variants) {
+      const value = await sample();
+      if (round > 0) samples.get(name)?.push(value);
+    }
+  }
+  return samples;
+}
+
+function report(benchmark: Benchmark, samples: ReadonlyMap<string, readonly number[]>): boolean {
+  const width = Math.max(...benchmark.variants.map(({ name }) => name.length));
+  console.log(
+    `${benchmark.name} (${benchmark.unit}; median of ${benchmark.rounds} interleaved rounds, smallest … largest)`,
+  );
+  for (const [name, values] of samples) {
+    const sorted = values.toSorted((a, b) => a - b);
+    const spread = `${format(sorted[0]!)} … ${format(sorted.at(-1)!)}`;
+    console.log(`  ${name.padEnd(width)}  ${format(medianOf(values)).padStart(12)}  (${spread})`);
+  }
+  const medianOfVariant = (name: string): number => medianOf(samples.get(name) ?? []);
+  let allMet = true;
+  for (const { text, kind, isMet } of benchmark.requirements) {
+    const met = isMet(medianOfVariant);
+    if (kind === 'must') allMet &&= met;
+    console.log(`  ${kind} ${text}: ${met ? 'met' : 'NOT MET'}`);
+  }
+  console.log('');
+  return allMet;
+}
+
+export function medianOf(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function format(value: number): string {
+  return value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(4);
+}
+
+/** Operations per second of wall-clock time of `run`, which does one operation per call; measured over `durationMs`. */
+export function operationsPerSecond(run: () => void, durationMs = 200): number {
+  const batch = 200;
+  const start = performance.now();
+  let count = 0;
+  let elapsed = 0;
+  do {
+    for (let i = 0; i < batch; i++) run();
+    count += batch;
+    elapsed = performance.now() - start;
+  } while (elapsed < durationMs);
+  return (count / elapsed) * 1000;
+}
