@@ -1,0 +1,17 @@
+/**
+ * What a peer may make the S-CSCF remember or compute. The figures are this project's own unless a source is named.
+ */
+
+/** Octets of one User-Data document: a hundred initial filter criteria of the usual 600 octets each. */
+export const maximumProfileLength = 65_536;
+/** Elements inside elements: the schema's deepest path (Extension in Extension in PublicIdentity, …) has 8. */
+export const maximumProfileDepth = 16;
+/** Elements of one document; with 20 elements per criterion the length limit is reached first. */
+export const maximumProfileElements = 4_096;
+
+/** Octets of one pattern; a profile's longest expressions name a few URIs. */
+export const maximumPatternLength = 512;
+/** Automaton states of one pattern after its counted repetitions are written out. */
+export const maximumPatternStates = 2_048;
+/** Octets of text that one pattern looks at, so that one match costs at most states × text steps. */
+export const maximumPatternText = 4_096;
