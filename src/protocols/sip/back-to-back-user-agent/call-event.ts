@@ -1,0 +1,173 @@
+/**
+ * What the back-to-back user agent and its owner say to each other (RFC 3261 §6 "B2BUA"; TRIM fig. 2 "TRIM AS", fig. 3(b) "handover
+ * manager"): handles, routes, local requests and answers as data, and the events. Nothing here behaves.
+ *
+ * A call has two legs, or one when the owner itself is the other party. Whatever arrives on one leg is rebuilt on the other; session
+ * descriptions wait for the owner, who may take his time: the messages behind a waiting one keep their order.
+ */
+import type { TransportAddress } from '../../../base/network.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import type { ClientTransactionId, ServerTransactionId, SipTarget } from '../transaction/sip-event.ts';
+
+/** Names a call until its `call-ended`; never used again. */
+export type CallHandle = number;
+
+/** `caller`: the leg whose INVITE came in. `callee`: the leg the call was routed to (or `placeCall` made). */
+export type LegName = 'caller' | 'callee';
+
+/** Names something that waits for the owner: an arrived body, call or replacement; and afterwards the request it came in, while that is unanswered. */
+export type Token = number;
+
+/** Names a request that the owner originated on a leg. */
+export type LocalRequestHandle = number;
+
+/** Where a leg's requests leave from and go to. */
+export interface SignallingPath {
+  /** Our Contact on this leg, a name-addr with any header parameters: `<sip:mn@192.0.2.1:5060>`. */
+  readonly contact: string;
+  /** The address of ours that requests leave from; absent: the endpoint's first listener of that transport and address family. */
+  readonly local?: TransportAddress;
+  /** Where requests go. Absent: wherever the first Route or, without one, the Request-URI says (IP literals or the table of hosts). */
+  readonly nextHop?: SipTarget;
+}
+
+/** A header field to put in place of what was carried over from the other leg; `undefined` takes it out. */
+export type HeaderChange = readonly [name: string, value: string | undefined];
+
+/** How an initial INVITE leaves. */
+export interface OutgoingRoute extends SignallingPath {
+  readonly requestUri: string;
+  /** Preloaded Route values, top first. For the TRIM AS: what remains of the arrived Route after its own entry. */
+  readonly routes: readonly string[];
+  /** From and To as name-addr without tag; absent: those of the arrived INVITE (or for a placed call: To from the Request-URI; `from` is then needed). */
+  readonly from?: string;
+  readonly to?: string;
+  readonly headers?: readonly HeaderChange[];
+}
+
+/** A request that the owner originates inside a call; the other leg does not hear of it. */
+export interface LocalRequest {
+  readonly method: 'INVITE' | 'UPDATE' | 'INFO' | 'OPTIONS' | 'MESSAGE';
+  /** An SDP offer (Content-Type application/sdp unless `headers` says another). */
+  readonly body?: string;
+  readonly headers?: readonly HeaderChange[];
+  /** The leg moves here with this request (handover): the request already goes this way; the leg stays there if it succeeds and returns if it fails. */
+  readonly path?: SignallingPath;
+  /** A `replaceLeg` under way: the request goes inside the new early dialog instead of the leg's present one. */
+  readonly within?: LocalRequestHandle;
+  /** An INVITE of ours still pending on this leg is cancelled and given up at once instead of waited for (old contact lost, RFC 6141 §5.5). */
+  readonly abandonPending?: boolean;
+}
+
+/** What the owner answers by itself to a request whose token he holds. */
+export interface LocalAnswer {
+  /** 101–199: the token stays good for further answers; 200–699: it is spent. */
+  readonly statusCode: number;
+  readonly reasonPhrase?: string;
+  /** An SDP body (Content-Type application/sdp unless `headers` says another). */
+  readonly body?: string;
+  readonly headers?: readonly HeaderChange[];
+  /** A 1xx to be acknowledged by PRACK; sent unreliably when the peer does not support 100rel. Default true for a 1xx with body. */
+  readonly reliable?: boolean;
+  /** For the first answer to `call-arrived` (needed) and `replacement-arrived` (default: that of the leg replaced): the new leg's path. */
+  readonly path?: SignallingPath;
+}
+
+/** Why a leg is lost. `bye`: the peer sent BYE (already answered with 200). The others: no answer, or 481, to a request of ours; no ACK to our 2xx. */
+export type LegLossCause = 'bye' | 'timed-out' | 'does-not-exist' | 'ack-missing';
+
+export type CallEvent =
+  /** An initial INVITE. Owner: `routeCall`, `answerLocally` (one-legged call: the owner is the callee), or `refuse`. 100 was sent. */
+  | {
+      readonly type: 'call-arrived';
+      readonly call: CallHandle;
+      readonly token: Token;
+      readonly request: SipRequest;
+      readonly source: TransportAddress;
+      readonly local: TransportAddress;
+    }
+  /**
+   * An INVITE whose Replaces matches `leg` of `call`, living or remembered. Owner: checks that its sender may do so (RFC 3891 §3), then
+   * `answerLocally` — perhaps 183, then 200: with the 200 the new dialog becomes the leg and the old one gets BYE — or `refuse`.
+   */
+  | {
+      readonly type: 'replacement-arrived';
+      readonly call: CallHandle;
+      readonly leg: LegName;
+      readonly token: Token;
+      readonly request: SipRequest;
+      readonly source: TransportAddress;
+    }
+  /**
+   * A session description arrived on `leg`. Owner: `continueWith` (what goes to the other leg), `answerLocally` (requests only; the other
+   * leg hears nothing) or `refuse`. Until then everything behind it in this direction waits. A description that arrives again (200 after a
+   * reliable 183) is asked about again. `body` is '' where the peer of a one-legged call asks for an offer (INVITE without one). `branch` tells early dialogs of a forked call apart (0, 1, …, by order of appearance).
+   */
+  | {
+      readonly type: 'body-arrived';
+      readonly call: CallHandle;
+      readonly leg: LegName;
+      readonly branch: number;
+      readonly role: 'offer' | 'answer';
+      readonly body: string;
+      readonly token: Token;
+      readonly message: SipRequest | SipResponse;
+      /** False: only `answerLocally` or `refuse` make sense (one-legged call, or inside a replacement or a locally answered INVITE). */
+      readonly canContinue: boolean;
+      /** The token of the INVITE being answered locally that this PRACK or UPDATE belongs to. */
+      readonly within?: Token;
+    }
+  /** The request behind the token was cancelled or died with its dialog: it was answered (487, 481), the token is void. */
+  | {
+      readonly type: 'request-cancelled';
+      readonly call: CallHandle;
+      readonly leg: LegName;
+      readonly token: Token;
+    }
+  /** The ACK to the 2xx that the owner gave to this token; with the answer if the 2xx was an offer. */
+  | {
+      readonly type: 'acknowledged';
+      readonly call: CallHandle;
+      readonly leg: LegName;
+      readonly token: Token;
+      readonly body: string;
+    }
+  /**
+   * A response (101–699) to a request that the owner originated; a reliable one is already acknowledged by PRACK, a 2xx to INVITE by ACK.
+   * No answer at all is told as a response 408 made up here, a transport failure as 503. 491, and 500 with Retry-After, were retried before.
+   */
+  | {
+      readonly type: 'response-arrived';
+      readonly call: CallHandle;
+      readonly leg: LegName;
+      readonly request: LocalRequestHandle;
+      readonly response: SipResponse;
+    }
+  /** A 2xx to the initial INVITE was passed on (or given, or received, by the owner); `branch` won, the other branches are over. */
+  | { readonly type: 'call-confirmed'; readonly call: CallHandle; readonly branch: number }
+  /** The new dialog has become the leg (after the 2xx to an INVITE with Replaces, arrived or originated). */
+  | { readonly type: 'leg-replaced'; readonly call: CallHandle; readonly leg: LegName }
+  /** Nothing was told to the other leg. Owner: `endCall`, or keeps the call for a grace time in which the leg can be replaced. */
+  | {
+      readonly type: 'leg-lost';
+      readonly call: CallHandle;
+      readonly leg: LegName;
+      readonly cause: LegLossCause;
+      readonly message?: SipRequest | SipResponse;
+    }
+  /** Over: both legs are gone, or the call never came about (`statusCode` is what the caller was answered with). The handle is void. */
+  | { readonly type: 'call-ended'; readonly call: CallHandle; readonly statusCode?: number }
+  /** A request outside any call (REGISTER, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY …). Owner: `respond` or `forwardRequest`. */
+  | {
+      readonly type: 'request-arrived';
+      readonly transaction: ServerTransactionId;
+      readonly request: SipRequest;
+      readonly source: TransportAddress;
+      readonly local: TransportAddress;
+    }
+  /** To a request sent with `sendRequest`; `undefined`: timed out or the transport failed. */
+  | {
+      readonly type: 'outside-response-arrived';
+      readonly transaction: ClientTransactionId;
+      readonly response: SipResponse | undefined;
+    };

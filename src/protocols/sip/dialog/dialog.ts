@@ -1,0 +1,176 @@
+/**
+ * A SIP dialog (RFC 3261 §12): identifiers, route set, remote target and the two sequence numbers of one peer-to-peer relation, and
+ * the requests built inside it, by loose and by strict routing (§12.2.1.1). Transactions, retransmissions and offers are not its
+ * business (user-agent/call-leg.ts).
+ *
+ *   created by 101–199 → early ──2xx──→ confirmed          (a 2xx creates it confirmed at once)
+ */
+import { isMalformed } from '../../../base/malformed.ts';
+import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
+import { callIdOf, contactsOf, cseqOf, fromTagOf, toTagOf } from '../message/header-fields.ts';
+import { parseNameAddress } from '../message/name-address.ts';
+import { withoutParameter } from '../message/parameters.ts';
+import { type SipMessage, SipRequest, type SipResponse } from '../message/sip-message.ts';
+import { formatUri, type Uri } from '../message/sip-uri.ts';
+
+/** A request ready for its transaction, and the URI of the next hop it must go to. */
+export interface RoutedRequest {
+  readonly request: SipRequest;
+  readonly nextHop: string;
+}
+
+interface DialogParts {
+  readonly callId: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  readonly localParty: string;
+  readonly remoteParty: string;
+  readonly isCaller: boolean;
+  readonly routeSet: readonly string[];
+  readonly remoteTarget: string;
+  readonly localSequence: number;
+  readonly remoteSequence: number | undefined;
+}
+
+export class Dialog {
+  readonly callId: string;
+  readonly localTag: string;
+  readonly remoteTag: string;
+  /** Whether this side chose the Call-ID: decides the waiting time after a 491 (RFC 3261 §14.1). */
+  readonly isCaller: boolean;
+  state: 'early' | 'confirmed' = 'early';
+  readonly #localParty: string;
+  readonly #remoteParty: string;
+  #routeSet: readonly string[];
+  #remoteTarget: string;
+  #localSequence: number;
+  #remoteSequence: number | undefined;
+
+  private constructor(parts: DialogParts) {
+    this.callId = parts.callId;
+    this.localTag = parts.localTag;
+    this.remoteTag = parts.remoteTag;
+    this.isCaller = parts.isCaller;
+    this.#localParty = parts.localParty;
+    this.#remoteParty = parts.remoteParty;
+    this.#routeSet = parts.routeSet;
+    this.#remoteTarget = parts.remoteTarget;
+    this.#localSequence = parts.localSequence;
+    this.#remoteSequence = parts.remoteSequence;
+  }
+
+  /** From a response with To tag to an INVITE of ours (§12.1.2). A response without Contact leaves the Request-URI as remote target. */
+  static asCaller(request: SipRequest, response: SipResponse): Dialog {
+    return new Dialog({
+      callId: callIdOf(response),
+      localTag: fromTagOf(response) ?? '',
+      remoteTag: toTagOf(response) ?? '',
+      localParty: response.headers.get('From')!,
+      remoteParty: response.headers.get('To')!,
+      isCaller: true,
+      routeSet: response.headers.getAll('Record-Route').reverse(),
+      remoteTarget: contactUriOf(response) ?? request.requestUri,
+      localSequence: cseqOf(request).number,
+      remoteSequence: undefined,
+    });
+  }
+
+  /** From an INVITE that arrived, answered with `localTag` in To (§12.1.1). */
+  static asCallee(request: SipRequest, localTag: string, random: RandomSource): Dialog {
+    return new Dialog({
+      callId: callIdOf(request),
+      localTag,
+      remoteTag: fromTagOf(request) ?? '',
+      localParty: `${request.headers.get('To')};tag=${localTag}`,
+      remoteParty: request.headers.get('From')!,
+      isCaller: false,
+      routeSet: request.headers.getAll('Record-Route'),
+      remoteTarget: contactUriOf(request) ?? request.requestUri,
+      // §12.1.1 leaves the number empty; any start below 2^31 will do.
+      localSequence: randomBelow(random, 0x10000),
+      remoteSequence: cseqOf(request).number,
+    });
+  }
+
+  get remoteTarget(): string {
+    return this.#remoteTarget;
+  }
+
+  /** §12.2.2: whether a request that arrived has From and To tags of this dialog. */
+  matchesRequest(request: SipRequest): boolean {
+    return (
+      callIdOf(request) === this.callId &&
+      (toTagOf(request) ?? '') === this.localTag &&
+      (fromTagOf(request) ?? '') === this.remoteTag
+    );
+  }
+
+  /** The first 2xx confirms the dialog, and only then is the route set taken anew, as forks may differ (§13.2.2.4). */
+  confirm(response: SipResponse): void {
+    if (this.state === 'early' && this.isCaller)
+      this.#routeSet = response.headers.getAll('Record-Route').reverse();
+    this.state = 'confirmed';
+  }
+
+  /** Takes the number of a request that arrived; false when it is out of order, which is answered with 500 (§12.2.2). */
+  acceptSequence(request: SipRequest): boolean {
+    const { number } = cseqOf(request);
+    if (this.#remoteSequence !== undefined && number <= this.#remoteSequence) return false;
+    this.#remoteSequence = number;
+    return true;
+  }
+
+  /** A target refresh request or a response to one (INVITE, UPDATE) carries the peer's present address (§12.2.1.2, §12.2.2, RFC 6141 §4.6). */
+  refreshTarget(message: SipMessage): void {
+    this.#remoteTarget = contactUriOf(message) ?? this.#remoteTarget;
+  }
+
+  buildRequest(method: string): RoutedRequest {
+    this.#localSequence += 1;
+    return this.#build(method, this.#localSequence);
+  }
+
+  /** The ACK to a 2xx carries the number of its INVITE and its own branch (§13.2.2.4). */
+  buildAck(inviteSequence: number): RoutedRequest {
+    return this.#build('ACK', inviteSequence);
+  }
+
+  #build(method: string, sequence: number): RoutedRequest {
+    const request = new SipRequest(method, this.#remoteTarget);
+    request.headers.append('Max-Forwards', '70');
+    request.headers.append('From', this.#localParty);
+    request.headers.append('To', this.#remoteParty);
+    request.headers.append('Call-ID', this.callId);
+    request.headers.append('CSeq', `${sequence} ${method}`);
+    return routeRequest(request, this.#routeSet);
+  }
+}
+
+/**
+ * Puts a route set (name-addr values, kept as they were written) on a request: a first entry with `lr` stays in place; a strict router
+ * gets its own URI as the Request-URI and the remote target at the end of the Route (§12.2.1.1).
+ */
+export function routeRequest(request: SipRequest, routeSet: readonly string[]): RoutedRequest {
+  const first = routeSet[0] === undefined ? undefined : parseNameAddress(routeSet[0]);
+  if (first === undefined || isMalformed(first)) return { request, nextHop: request.requestUri };
+  const isLoose = first.uri.kind === 'sip' && first.uri.parameters.has('lr');
+  const routes = routeSet.slice(isLoose ? 0 : 1);
+  if (!isLoose) {
+    routes.push(`<${request.requestUri}>`);
+    request.requestUri = formatUri(asRequestUri(first.uri));
+  }
+  for (const route of routes) request.headers.append('Route', route);
+  return { request, nextHop: formatUri(first.uri) };
+}
+
+/** §19.1.1 table 1: no method parameter and no headers in a Request-URI. */
+function asRequestUri(uri: Uri): Uri {
+  return uri.kind === 'sip'
+    ? { ...uri, headers: '', parameters: withoutParameter(uri.parameters, 'method') }
+    : uri;
+}
+
+function contactUriOf(message: SipMessage): string | undefined {
+  const contact = contactsOf(message)[0];
+  return contact === undefined ? undefined : formatUri(contact.uri);
+}
