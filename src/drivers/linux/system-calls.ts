@@ -42,6 +42,10 @@ const calls = {
   sendmmsg: declare('int sendmmsg(int fd, void *headers, uint32_t count, int flags)'),
   recvmmsg: declare('int recvmmsg(int fd, void *headers, uint32_t count, int flags, void *timeout)'),
   ioctl: declare('int ioctl(int fd, unsigned long request, void *argument)'),
+  ppoll: declare('int ppoll(void *polls, unsigned long count, const void *timeout, const void *signals)'),
+  eventfd: declare('int eventfd(uint32_t initial, int flags)'),
+  eventfd_write: declare('int eventfd_write(int fd, uint64_t value)'),
+  prctl: declare('int prctl(int option, unsigned long value)'),
   setns: declare('int setns(int fd, int type)'),
   unshare: declare('int unshare(int flags)'),
 };
@@ -94,6 +98,25 @@ export function controlDevice(fd: number, request: number, argument: Pointer): v
   checked('ioctl', calls.ioctl(fd, request, argument));
 }
 
+/** Sleeps until one of the `count` struct pollfd at `polls` is ready or the struct timespec at `timeout` has passed. */
+export function waitReadable(polls: Pointer, count: number, timeout: Pointer): void {
+  available('ppoll', calls.ppoll(polls, count, timeout, null));
+}
+
+/** A descriptor that turns readable when somebody raises it, in whichever thread. */
+export function openEvent(): number {
+  return checked('eventfd', calls.eventfd(0, SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+export function raiseEvent(fd: number): void {
+  checked('eventfd_write', calls.eventfd_write(fd, 1));
+}
+
+/** Lets the calling thread's timeouts end to the nanosecond; by default the kernel gathers them within 50 µs. */
+export function useExactTimeouts(): void {
+  checked('prctl', calls.prctl(PR_SET_TIMERSLACK, 1));
+}
+
 /** Moves the calling thread into the namespace that `fd` holds. Threads that exist already stay where they are. */
 export function enterNamespace(fd: number, type: number): void {
   checked('setns', calls.setns(fd, type));
@@ -126,7 +149,13 @@ export function allocateMemory(length: number): NativeMemory {
 export function watchReadable(fd: number, onReadable: () => void): () => void {
   const handle = koffi.node.poll(fd, { readable: true }, onReadable);
   handle.unref();
-  return () => handle.close();
+  const close = (): void => {
+    process.removeListener('exit', close);
+    handle.close();
+  };
+  // koffi aborts the process when a descriptor turns readable while Node tears its event loop down.
+  process.on('exit', close);
+  return close;
 }
 
 /** The error of a system call that failed with `errno`. */
@@ -137,6 +166,7 @@ export function systemError(call: string, errno: number): TrimaranError {
 }
 
 const remedyForRights = 'Run as root, or inside a user and network namespace (unshare -Urn).';
+const PR_SET_TIMERSLACK = 29;
 const EAGAIN = 11;
 const EINTR = 4;
 
