@@ -1,0 +1,291 @@
+/**
+ * The bindings of a home network's address translator (TRIM Fig. 2; §3.2, §3.4), as operations for an engine. One binding is one
+ * transport of one media component:
+ *
+ *     correspondent c:q  <-->  x:a [translator] y:b  <-->  m:p mobile node
+ *
+ * c:q sends to x:a and m:p sends to y:b; neither ever sees the other's address, and x:a and y:b never change. In TCP the end that
+ * opens the connection picks its port, which is then kept on both sides of the translator instead of being bound.
+ *
+ *     install ──> [m accepted, downlink to m] ──accept(m2)──> [m, m2 accepted] ──move(m2)──> [downlink to m2, m accepted until
+ *     grace time ends] ──timeout──> [m2 accepted]        release, from anywhere ──> nothing
+ */
+import type { DurationMs, Instant } from '../base/instant.ts';
+import type { Timeout } from '../base/machine.ts';
+import type { TransportAddress } from '../base/network.ts';
+import {
+  type FlowKey,
+  formatFlowKey,
+  type Mark,
+  type Rewrite,
+  type TranslationOperation,
+  type TransportProtocol,
+} from './translation-operation.ts';
+
+export interface Binding {
+  readonly id: string;
+  readonly family: 4 | 6;
+  readonly protocol: TransportProtocol;
+  /** TCP only: who opens the connection. That end's port is not known and the ones given for it and its stand-in are not used. */
+  readonly activeEnd?: 'mobile-node' | 'correspondent-node';
+  /** c:q */
+  readonly correspondent: TransportAddress;
+  /** x:a, the mobile node as the correspondent sees it. */
+  readonly towardsCorrespondent: TransportAddress;
+  /** y:b, the correspondent as the mobile node sees it. */
+  readonly towardsMobileNode: TransportAddress;
+  /** m:p */
+  readonly mobileNode: TransportAddress;
+}
+
+/** A change that an engine has still to carry out; `undo` puts the table back as it was when the engine refuses. */
+export interface BindingChange {
+  readonly operations: readonly TranslationOperation[];
+  readonly undo: () => void;
+}
+
+export interface BindingTableOptions {
+  /** How long the mobile node's former address stays accepted after a move: the longest a packet may be under way. */
+  readonly graceTimeMs: DurationMs;
+}
+
+interface Entry {
+  readonly binding: Binding;
+  readonly uplinkMark: Mark;
+  readonly downlinkMark: Mark;
+  /** Mobile node addresses whose packets are accepted. */
+  readonly accepted: readonly string[];
+  /** What goes when the grace time is over. */
+  readonly retiring: readonly { readonly at: Instant; readonly mark?: Mark; readonly address?: string }[];
+}
+
+export class BindingTable {
+  readonly #graceTimeMs: DurationMs;
+  readonly #entries = new Map<string, Entry>();
+  readonly #keys = new Set<string>();
+  readonly #marks = new Set<Mark>();
+  /** In order of time, since every grace time is equally long. An entry may be stale: its binding gone, or its move undone. */
+  readonly #deadlines: { readonly at: Instant; readonly id: string }[] = [];
+  #lastMark: Mark = 0;
+
+  constructor(options: BindingTableOptions) {
+    this.#graceTimeMs = options.graceTimeMs;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(id: string): Binding | undefined {
+    return this.#entries.get(id)?.binding;
+  }
+
+  /** Whether the flows of a binding are free: by it the pool chooses addresses (`PortRequest.suits`). */
+  isFree(binding: Binding): boolean {
+    const { mobileNode } = binding;
+    return !this.#isTaken(downlinkKey(binding)) && !this.#isTaken(uplinkKey(binding, mobileNode.address));
+  }
+
+  /** Undefined when the id or one of the two flows is taken. */
+  install(binding: Binding): BindingChange | undefined {
+    if (this.#entries.has(binding.id) || !this.isFree(binding)) return undefined;
+    const [uplinkMark, downlinkMark] = [this.#newMark(), this.#newMark()];
+    const { address } = binding.mobileNode;
+    const operations = [
+      defineVersion(binding, uplinkMark, uplinkRewrite(binding)),
+      defineVersion(binding, downlinkMark, downlinkRewrite(binding)),
+      selectVersion(uplinkKey(binding, address), uplinkMark),
+      selectVersion(downlinkKey(binding), downlinkMark),
+    ];
+    return this.#change(
+      binding.id,
+      { binding, uplinkMark, downlinkMark, accepted: [address], retiring: [] },
+      operations,
+    );
+  }
+
+  /** Accepts packets from another address of the mobile node, before anything is sent there. Undefined when that flow is taken. */
+  accept(id: string, address: string): BindingChange | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    const key = uplinkKey(entry.binding, address);
+    // Still accepted from before (the node came back within the grace time): it must not be retired any more.
+    const retiring = entry.retiring.filter((one) => one.address !== address);
+    if (entry.accepted.includes(address)) return this.#change(id, { ...entry, retiring }, []);
+    if (this.#isTaken(key)) return undefined;
+    const accepted = [...entry.accepted, address];
+    return this.#change(id, { ...entry, accepted, retiring }, [selectVersion(key, entry.uplinkMark)]);
+  }
+
+  /**
+   * Sends the downlink to the mobile node's new address: one element change. Its former addresses stay accepted for the grace time.
+   * Undefined when the binding is unknown or the new uplink flow is taken.
+   */
+  move(id: string, mobileNode: TransportAddress, now: Instant): BindingChange | undefined {
+    const acceptance = this.accept(id, mobileNode.address);
+    const entry = this.#entries.get(id);
+    if (acceptance === undefined || entry === undefined) return undefined;
+    // Where the correspondent opens the connection, the node listens on a port that cannot change while the connection lives.
+    const port =
+      entry.binding.activeEnd === 'correspondent-node' ? entry.binding.mobileNode.port : mobileNode.port;
+    const binding = { ...entry.binding, mobileNode: { address: mobileNode.address, port } };
+    const downlinkMark = this.#newMark();
+    const at = now + this.#graceTimeMs;
+    const former = entry.accepted.filter(
+      (address) => address !== mobileNode.address && !entry.retiring.some((one) => one.address === address),
+    );
+    const retiring = [
+      ...entry.retiring,
+      { at, mark: entry.downlinkMark },
+      ...former.map((address) => ({ at, address })),
+    ];
+    const operations = [
+      ...acceptance.operations,
+      defineVersion(binding, downlinkMark, downlinkRewrite(binding)),
+      selectVersion(downlinkKey(binding), downlinkMark),
+    ];
+    const change = this.#change(id, { ...entry, binding, downlinkMark, retiring }, operations);
+    this.#deadlines.push({ at, id });
+    return {
+      operations,
+      undo: () => {
+        change.undo();
+        acceptance.undo();
+      },
+    };
+  }
+
+  /** Ends a binding at once. Undefined when it is unknown. */
+  release(id: string): BindingChange | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    return this.#change(id, undefined, [
+      { kind: 'deselect', key: downlinkKey(entry.binding) },
+      ...entry.accepted.map((address) => deselect(uplinkKey(entry.binding, address))),
+      ...marksOf(entry).map(forgetVersion),
+    ]);
+  }
+
+  pollTimeout(): Timeout | undefined {
+    const [first] = this.#deadlines;
+    return first && { at: first.at, reason: 'grace time after a handover' };
+  }
+
+  /** Ends the acceptance of former addresses whose grace time is over; the operations are empty when there is none. */
+  handleTimeout(now: Instant): BindingChange {
+    const due = this.#deadlines.findIndex(({ at }) => at > now);
+    const over = this.#deadlines.splice(0, due === -1 ? this.#deadlines.length : due);
+    const changes = [...new Set(over.map(({ id }) => id))].flatMap((id) => this.#retire(id, now) ?? []);
+    return {
+      operations: changes.flatMap(({ operations }) => operations),
+      undo: () => {
+        for (const change of changes) change.undo();
+      },
+    };
+  }
+
+  #retire(id: string, now: Instant): BindingChange | undefined {
+    const entry = this.#entries.get(id);
+    const over = entry?.retiring.filter(({ at }) => at <= now) ?? [];
+    if (entry === undefined || over.length === 0) return undefined;
+    const addresses = over.flatMap(({ address }) => address ?? []);
+    const accepted = entry.accepted.filter((address) => !addresses.includes(address));
+    const retiring = entry.retiring.filter(({ at }) => at > now);
+    return this.#change(id, { ...entry, accepted, retiring }, [
+      ...addresses.map((address) => deselect(uplinkKey(entry.binding, address))),
+      ...over.flatMap(({ mark }) => mark ?? []).map(forgetVersion),
+    ]);
+  }
+
+  #change(id: string, after: Entry | undefined, operations: readonly TranslationOperation[]): BindingChange {
+    const before = this.#entries.get(id);
+    this.#replace(id, before, after);
+    return { operations, undo: () => this.#replace(id, after, before) };
+  }
+
+  #replace(id: string, old: Entry | undefined, entry: Entry | undefined): void {
+    if (old) {
+      for (const key of keysOf(old)) this.#keys.delete(key);
+      for (const mark of marksOf(old)) this.#marks.delete(mark);
+    }
+    if (entry === undefined) this.#entries.delete(id);
+    else {
+      this.#entries.set(id, entry);
+      for (const key of keysOf(entry)) this.#keys.add(key);
+      for (const mark of marksOf(entry)) this.#marks.add(mark);
+    }
+  }
+
+  #isTaken(key: FlowKey): boolean {
+    return this.#keys.has(formatFlowKey(key));
+  }
+
+  /** Round 2^24 marks, the space that a mobile node's translator has too, past those in use. */
+  #newMark(): Mark {
+    do this.#lastMark = this.#lastMark === 0xff_ffff ? 1 : this.#lastMark + 1;
+    while (this.#marks.has(this.#lastMark));
+    return this.#lastMark;
+  }
+}
+
+function marksOf(entry: Entry): Mark[] {
+  return [entry.uplinkMark, entry.downlinkMark, ...entry.retiring.flatMap(({ mark }) => mark ?? [])];
+}
+
+function keysOf(entry: Entry): string[] {
+  const keys = [
+    downlinkKey(entry.binding),
+    ...entry.accepted.map((address) => uplinkKey(entry.binding, address)),
+  ];
+  return keys.map(formatFlowKey);
+}
+
+function uplinkKey(binding: Binding, source: string): FlowKey {
+  const { family, protocol, towardsMobileNode, mobileNode } = binding;
+  const base = { family, protocol, source, destination: towardsMobileNode.address };
+  return binding.activeEnd === 'correspondent-node'
+    ? { ...base, port: mobileNode.port, portOf: 'source' }
+    : { ...base, port: towardsMobileNode.port, portOf: 'destination' };
+}
+
+function downlinkKey(binding: Binding): FlowKey {
+  const { family, protocol, correspondent, towardsCorrespondent } = binding;
+  const base = { family, protocol, source: correspondent.address, destination: towardsCorrespondent.address };
+  return binding.activeEnd === 'mobile-node'
+    ? { ...base, port: correspondent.port, portOf: 'source' }
+    : { ...base, port: towardsCorrespondent.port, portOf: 'destination' };
+}
+
+function uplinkRewrite({ activeEnd, towardsCorrespondent, correspondent }: Binding): Rewrite {
+  return {
+    source: towardsCorrespondent.address,
+    ...(activeEnd !== 'mobile-node' && { sourcePort: towardsCorrespondent.port }),
+    destination: correspondent.address,
+    ...(activeEnd !== 'correspondent-node' && { destinationPort: correspondent.port }),
+  };
+}
+
+function downlinkRewrite({ activeEnd, towardsMobileNode, mobileNode }: Binding): Rewrite {
+  return {
+    source: towardsMobileNode.address,
+    ...(activeEnd !== 'correspondent-node' && { sourcePort: towardsMobileNode.port }),
+    destination: mobileNode.address,
+    ...(activeEnd !== 'mobile-node' && { destinationPort: mobileNode.port }),
+  };
+}
+
+function defineVersion({ family, protocol }: Binding, mark: Mark, rewrite: Rewrite): TranslationOperation {
+  return { kind: 'define-version', mark, family, protocol, rewrite };
+}
+
+function selectVersion(key: FlowKey, mark: Mark): TranslationOperation {
+  return { kind: 'select-version', key, mark };
+}
+
+function deselect(key: FlowKey): TranslationOperation {
+  return { kind: 'deselect', key };
+}
+
+function forgetVersion(mark: Mark): TranslationOperation {
+  return { kind: 'forget-version', mark };
+}

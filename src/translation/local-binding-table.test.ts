@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type LocalBinding, LocalBindingTable } from './local-binding-table.ts';
+import { formatFlowKey } from './translation-operation.ts';
+import { TranslationTable } from './translation-table.ts';
+
+const umts = { index: 1, address: '10.1.0.2' };
+const wlan = { index: 2, address: '10.2.0.2' };
+const binding: LocalBinding = {
+  id: 'audio',
+  family: 4,
+  protocol: 'udp',
+  application: { address: '10.64.0.1', port: 6000 },
+  peer: { address: '198.51.100.2', port: 30000 },
+};
+
+test('LocalBindingTable: the uplink moves to another access by one change, the application keeps its address', () => {
+  const table = new LocalBindingTable();
+  const kernel = new TranslationTable();
+  kernel.apply(table.install(binding, umts));
+  assert.deepEqual(flowsOf(kernel), [
+    ['udp 10.64.0.1 > 198.51.100.2 destination port 30000', 1, { source: '10.1.0.2' }],
+    ['udp 198.51.100.2 > 10.1.0.2 source port 30000', 0, { destination: '10.64.0.1' }],
+  ]);
+  kernel.apply(table.accept('audio', wlan));
+  assert.deepEqual(table.accept('audio', wlan), []);
+  assert.equal(kernel.apply(table.move('audio', wlan)).length, 1);
+  kernel.apply(table.dismiss('audio', umts));
+  assert.deepEqual(flowsOf(kernel), [
+    ['udp 10.64.0.1 > 198.51.100.2 destination port 30000', 2, { source: '10.2.0.2' }],
+    ['udp 198.51.100.2 > 10.2.0.2 source port 30000', 0, { destination: '10.64.0.1' }],
+  ]);
+  const counted = table.downlinkKey('audio', wlan) ?? assert.fail();
+  assert.ok(kernel.find(counted));
+  kernel.apply(table.release('audio'));
+  assert.equal(kernel.size, 0);
+  assert.deepEqual(table.release('audio'), []);
+});
+
+test('LocalBindingTable: an application that listens is found by its own port, since the peer picks one', () => {
+  const table = new LocalBindingTable();
+  const kernel = new TranslationTable();
+  kernel.apply(table.install({ ...binding, protocol: 'tcp', activeEnd: 'correspondent-node' }, umts));
+  assert.deepEqual(
+    flowsOf(kernel).map(([text]) => text),
+    ['tcp 10.64.0.1 > 198.51.100.2 source port 6000', 'tcp 198.51.100.2 > 10.1.0.2 destination port 6000'],
+  );
+});
+
+function flowsOf(kernel: TranslationTable): [string, number, unknown][] {
+  return [...kernel.flows()].map((key) => {
+    const version = kernel.find(key) ?? assert.fail();
+    return [formatFlowKey(key), version.mark >>> 24, version.rewrite];
+  });
+}
