@@ -1,0 +1,180 @@
+/**
+ * The host of a network function on a real machine: turns its wishes (listen, transmit, connect, close) into UDP and TCP sockets
+ * and what the sockets say into its inputs (base/network.ts). Its twin in virtual time is sim/virtual-host.ts.
+ *
+ * An error of one socket is an event and, for a local address that is not there yet, a later attempt; it never ends the process.
+ */
+import { connect, type Socket } from 'node:net';
+import type { ConnectionId, NetworkInput, NetworkOutput, TransportAddress } from '../base/network.ts';
+import { formatTransportAddress } from '../base/network.ts';
+import { TcpListener } from './tcp-listener.ts';
+import { TcpStream } from './tcp-stream.ts';
+import { UdpPort } from './udp-port.ts';
+
+/** What becomes of the sockets, for logs and traces. */
+export interface SocketEvent {
+  readonly kind: 'socket-opened' | 'socket-failed';
+  readonly transport: 'udp' | 'tcp';
+  readonly local: TransportAddress;
+  /** Why it failed; empty when it opened. */
+  readonly reason: string;
+}
+
+/** A datagram, or a piece of a byte stream, as it passed the host. */
+export interface ObservedOctets {
+  readonly direction: 'sent' | 'received';
+  readonly transport: 'udp' | 'tcp';
+  readonly local: TransportAddress;
+  readonly remote: TransportAddress;
+  readonly payload: Uint8Array;
+}
+
+export interface HostOptions {
+  /** Takes what the sockets say; called from the event loop of the process, never from within `perform`. */
+  readonly deliver: (input: NetworkInput) => void;
+  readonly onSocketEvent?: (event: SocketEvent) => void;
+  readonly observe?: (octets: ObservedOctets) => void;
+}
+
+export class Host {
+  readonly #options: HostOptions;
+  readonly #udpPorts = new Map<string, UdpPort>();
+  readonly #tcpListeners = new Map<string, TcpListener>();
+  readonly #streams = new Map<ConnectionId, TcpStream>();
+  #accepted = 0;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+  }
+
+  perform(output: NetworkOutput): void {
+    switch (output.kind) {
+      case 'transmit':
+        if (output.transport === 'udp') this.#sendDatagram(output.local, output.remote, output.payload);
+        else this.#sendOctets(output.connection, output.payload);
+        break;
+      case 'listen':
+        this.#listen(output.transport, output.local);
+        break;
+      case 'stop-listening':
+        this.#stopListening(output.transport, output.local);
+        break;
+      case 'connect':
+        this.#connect(output.connection, output.local, output.remote);
+        break;
+      case 'close':
+        this.#streams.get(output.connection)?.close();
+        this.#streams.delete(output.connection);
+        break;
+    }
+  }
+
+  /** Closes every socket at once; nothing is delivered any more. */
+  close(): void {
+    for (const port of this.#udpPorts.values()) port.close();
+    for (const listener of this.#tcpListeners.values()) listener.close();
+    for (const stream of this.#streams.values()) stream.close();
+    this.#udpPorts.clear();
+    this.#tcpListeners.clear();
+    this.#streams.clear();
+  }
+
+  #listen(transport: 'udp' | 'tcp', local: TransportAddress): void {
+    const key = formatTransportAddress(local);
+    if (transport === 'udp') {
+      if (!this.#udpPorts.has(key)) this.#udpPorts.set(key, this.#openUdpPort(local));
+    } else if (!this.#tcpListeners.has(key)) {
+      this.#tcpListeners.set(
+        key,
+        new TcpListener(local, {
+          accepted: (at, socket) => this.#accept(at, socket),
+          ...this.#progressOf('tcp'),
+        }),
+      );
+    }
+  }
+
+  #openUdpPort(local: TransportAddress): UdpPort {
+    return new UdpPort(local, {
+      received: (at, remote, payload) => {
+        this.#options.observe?.({ direction: 'received', transport: 'udp', local: at, remote, payload });
+        this.#options.deliver({ kind: 'datagram-received', local: at, remote, payload });
+      },
+      refused: (at, remote) => this.#deliverLater({ kind: 'datagram-refused', local: at, remote }),
+      ...this.#progressOf('udp'),
+    });
+  }
+
+  #progressOf(transport: 'udp' | 'tcp') {
+    return {
+      opened: (local: TransportAddress) =>
+        this.#options.onSocketEvent?.({ kind: 'socket-opened', transport, local, reason: '' }),
+      failed: (local: TransportAddress, error: Error) =>
+        this.#options.onSocketEvent?.({ kind: 'socket-failed', transport, local, reason: error.message }),
+    };
+  }
+
+  #stopListening(transport: 'udp' | 'tcp', local: TransportAddress): void {
+    const ports: Map<string, { close(): void }> = transport === 'udp' ? this.#udpPorts : this.#tcpListeners;
+    const key = formatTransportAddress(local);
+    ports.get(key)?.close();
+    ports.delete(key);
+  }
+
+  #sendDatagram(local: TransportAddress, remote: TransportAddress, payload: Uint8Array): void {
+    const port = this.#udpPorts.get(formatTransportAddress(local));
+    if (port === undefined) {
+      this.#deliverLater({ kind: 'datagram-refused', local, remote });
+      return;
+    }
+    this.#options.observe?.({ direction: 'sent', transport: 'udp', local, remote, payload });
+    port.send(remote, payload);
+  }
+
+  /** Octets for a stream that ended in the meantime are dropped: its end is, or will be, an input. */
+  #sendOctets(connection: ConnectionId, payload: Uint8Array): void {
+    const stream = this.#streams.get(connection);
+    if (stream === undefined) return;
+    const { local, remote } = stream;
+    this.#options.observe?.({ direction: 'sent', transport: 'tcp', local, remote, payload });
+    stream.send(payload);
+  }
+
+  #connect(connection: ConnectionId, local: TransportAddress | undefined, remote: TransportAddress): void {
+    const socket = connect({
+      host: remote.address,
+      port: remote.port,
+      ...(local === undefined ? {} : { localAddress: local.address }),
+      ...(local === undefined || local.port === 0 ? {} : { localPort: local.port }),
+    });
+    this.#adopt(connection, socket, remote);
+  }
+
+  #accept(local: TransportAddress, socket: Socket): void {
+    const remote = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+    const connection = `a${++this.#accepted}`;
+    this.#adopt(connection, socket, remote);
+    this.#options.deliver({ kind: 'connection-accepted', connection, local, remote });
+  }
+
+  #adopt(connection: ConnectionId, socket: Socket, remote: TransportAddress): void {
+    const { deliver, observe } = this.#options;
+    const stream = new TcpStream(socket, remote, {
+      established: (local) => deliver({ kind: 'connection-established', connection, local }),
+      received: (payload) => {
+        observe?.({ direction: 'received', transport: 'tcp', local: stream.local, remote, payload });
+        deliver({ kind: 'stream-received', connection, payload });
+      },
+      closed: (reason) => {
+        this.#streams.delete(connection);
+        deliver({ kind: 'connection-closed', connection, reason });
+      },
+    });
+    this.#streams.set(connection, stream);
+  }
+
+  /** Refusals that are known at once still arrive as every other input: after the call that caused them. */
+  #deliverLater(input: NetworkInput): void {
+    setImmediate(() => this.#options.deliver(input));
+  }
+}

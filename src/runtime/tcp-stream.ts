@@ -1,0 +1,74 @@
+/**
+ * One TCP connection of a network function, accepted or opened by its host (base/network.ts).
+ * Its owner hears of the end exactly once, and no more after it closed the stream itself.
+ */
+import type { Socket } from 'node:net';
+import type { TransportAddress } from '../base/network.ts';
+import { lingerMs, maximumUnsentOctets } from './limits.ts';
+
+export interface TcpStreamOwner {
+  established(local: TransportAddress): void;
+  received(payload: Uint8Array): void;
+  closed(reason: string): void;
+}
+
+export class TcpStream {
+  readonly remote: TransportAddress;
+  readonly #socket: Socket;
+  readonly #owner: TcpStreamOwner;
+  #reason = 'closed by the peer';
+  #isOver = false;
+
+  constructor(socket: Socket, remote: TransportAddress, owner: TcpStreamOwner) {
+    this.remote = remote;
+    this.#socket = socket;
+    this.#owner = owner;
+    socket.setNoDelay(true);
+    socket.once('connect', () => this.#isOver || owner.established(this.local));
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (error) => {
+      this.#reason = error.message;
+    });
+    socket.once('close', () => this.#finish());
+  }
+
+  /** Where the stream begins at this host; port 0 until it is established. */
+  get local(): TransportAddress {
+    return { address: this.#socket.localAddress ?? '', port: this.#socket.localPort ?? 0 };
+  }
+
+  send(payload: Uint8Array): void {
+    if (this.#isOver) return;
+    if (this.#socket.writableLength + payload.length > maximumUnsentOctets) {
+      this.#reason = `the peer does not read: ${this.#socket.writableLength} octets wait`;
+      this.#socket.destroy();
+      return;
+    }
+    this.#socket.write(payload);
+  }
+
+  /** Flushes what was sent, then closes; a peer that does not take it is cut off after `lingerMs`. */
+  close(): void {
+    this.#isOver = true;
+    this.#socket.end();
+    const cut = setTimeout(() => this.#socket.destroy(), lingerMs);
+    cut.unref();
+    this.#socket.once('close', () => clearTimeout(cut));
+  }
+
+  destroy(): void {
+    this.#isOver = true;
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    if (this.#isOver) return;
+    this.#owner.received(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#owner.closed(this.#reason);
+  }
+}
