@@ -1,0 +1,37 @@
+/**
+ * What a Diameter endpoint tells its owner: peers that come and go, requests from them, and what became of our own requests.
+ */
+import type { Avp } from './avp.ts';
+import type { CommandDefinition } from './dictionary/dictionary.ts';
+
+/** One of our requests. */
+export type RequestId = number;
+
+/** A peer's request, to be answered. */
+export type ReceivedRequestId = number;
+
+export type DiameterEvent =
+  /** Requests may be sent to the peer. `isRestarted`: it is a new process since last time (Origin-State-Id). */
+  | { readonly kind: 'peer-available'; readonly peer: string; readonly isRestarted: boolean }
+  | { readonly kind: 'peer-unavailable'; readonly peer: string; readonly reason: string }
+  | {
+      readonly kind: 'request-received';
+      readonly request: ReceivedRequestId;
+      readonly peer: string;
+      readonly command: CommandDefinition;
+      readonly sessionId: string | undefined;
+      readonly avps: readonly Avp[];
+    }
+  | {
+      readonly kind: 'answer-received';
+      readonly request: RequestId;
+      readonly peer: string;
+      readonly avps: readonly Avp[];
+    }
+  | {
+      readonly kind: 'request-failed';
+      readonly request: RequestId;
+      readonly reason: RequestFailure;
+    };
+
+export type RequestFailure = 'timed-out' | 'peer-down' | 'too-many-outstanding' | 'malformed-answer';
