@@ -3,25 +3,29 @@
  * RFC 3581). Above it stands a transaction user: a UA core, a B2BUA, or the proxy core.
  * Leaves out TLS, multicast and DNS: targets are addresses.
  */
+import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
-import type { Machine, Timeout } from '../../base/machine.ts';
+import { earlierTimeout, type Machine, type Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import type { SipRequest, SipResponse } from './message/sip-message.ts';
+import { ClientTransactions } from './transaction/client-transactions.ts';
+import { ServerTransactions } from './transaction/server-transactions.ts';
 import type {
   ClientTransactionId,
   ServerTransactionId,
   SipEvent,
   SipTarget,
-  SipTransportProtocol,
 } from './transaction/sip-event.ts';
-import type { SipTimers } from './transaction/timers.ts';
+import { defaultSipTimers, type SipTimers } from './transaction/timers.ts';
+import {
+  type SipListener,
+  SipTransport,
+  type SipTransportCounters,
+  type SipTransportEvent,
+} from './transport/sip-transport.ts';
 
-export interface SipListener {
-  readonly transport: SipTransportProtocol;
-  readonly address: string;
-  readonly port: number;
-}
+export type { SipListener } from './transport/sip-transport.ts';
 
 export interface SipEndpointOptions {
   readonly listen: readonly SipListener[];
@@ -33,36 +37,70 @@ export interface SipEndpointOptions {
   readonly refuseMergedRequests?: boolean;
 }
 
+export interface SipEndpointCounters extends Readonly<SipTransportCounters> {
+  /** Responses that no transaction awaited. */
+  readonly strayResponses: number;
+  readonly clientTransactions: number;
+  readonly serverTransactions: number;
+}
+
 /** Inputs that belong to nobody here (other listeners, other connections) are ignored: a parent may hand every input to every child. */
 export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
+  readonly #userAgent: string | undefined;
+  readonly #events = new Fifo<SipEvent>();
+  readonly #transport: SipTransport;
+  readonly #clients: ClientTransactions;
+  readonly #servers: ServerTransactions;
+  #strayResponses = 0;
+
   constructor(options: SipEndpointOptions) {
-    void options;
+    const timers = { ...defaultSipTimers, ...options.timers };
+    const { listen, random, userAgent, refuseMergedRequests = false } = options;
+    this.#userAgent = userAgent;
+    this.#transport = new SipTransport(listen, random);
+    this.#clients = new ClientTransactions(this.#transport, this.#events, random, timers);
+    this.#servers = new ServerTransactions(this.#transport, this.#events, timers, refuseMergedRequests);
+  }
+
+  get counters(): SipEndpointCounters {
+    return {
+      ...this.#transport.counters,
+      strayResponses: this.#strayResponses,
+      clientTransactions: this.#clients.size,
+      serverTransactions: this.#servers.size,
+    };
   }
 
   /** Asks the host for the listening sockets. */
   start(now: Instant): void {
-    void now;
+    this.#transport.start();
+    this.#drainTransport(now);
   }
 
   handleInput(input: NetworkInput, now: Instant): void {
-    void [input, now];
+    this.#transport.handleInput(input, now);
+    this.#drainTransport(now);
   }
 
   handleTimeout(now: Instant): void {
-    void now;
+    this.#clients.handleTimeout(now);
+    this.#servers.handleTimeout(now);
+    this.#transport.handleTimeout(now);
+    this.#drainTransport(now);
   }
 
   pollTimeout(): Timeout | undefined {
-    return undefined;
+    const transactions = earlierTimeout(this.#clients.pollTimeout(), this.#servers.pollTimeout());
+    return earlierTimeout(transactions, this.#transport.pollTimeout());
   }
 
   pollOutput(): NetworkOutput | undefined {
-    return undefined;
+    return this.#transport.pollOutput();
   }
 
   /** What the transaction user has to know; drain it after every call, as the outputs. */
   pollEvent(): SipEvent | undefined {
-    return undefined;
+    return this.#events.shift();
   }
 
   /**
@@ -70,31 +108,63 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
    * 'response', 'timed-out' or 'transport-failed', then 'terminated'.
    */
   sendRequest(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
-    void [request, target, now];
-    return 'client-0';
+    const transaction = this.#clients.start(this.#complete(request), target, now);
+    this.#drainTransport(now);
+    return transaction;
   }
 
   /** Sends the ACK for a 2xx: with a Via of its own, no answer awaited, never repeated by itself. */
   sendWithoutTransaction(request: SipRequest, target: SipTarget, now: Instant): void {
-    void [request, target, now];
+    this.#clients.sendWithoutTransaction(this.#complete(request), target, now);
+    this.#drainTransport(now);
   }
 
   /** Any number of provisional responses, then a final one; a 2xx to an INVITE may be repeated. What comes too late is dropped. */
   respond(transaction: ServerTransactionId, response: SipResponse, now: Instant): void {
-    void [transaction, response, now];
+    const copy = response.clone();
+    if (this.#userAgent !== undefined && !copy.headers.has('Server'))
+      copy.headers.append('Server', this.#userAgent);
+    this.#servers.respond(transaction, copy, now);
+    this.#drainTransport(now);
   }
 
   /** Sends CANCEL for an INVITE as soon as a provisional response has come, unless a final one came (RFC 3261 §9.1). */
   cancel(transaction: ClientTransactionId, now: Instant): void {
-    void [transaction, now];
+    this.#clients.cancel(transaction, now);
+    this.#drainTransport(now);
   }
 
   addListener(listener: SipListener, now: Instant): void {
-    void [listener, now];
+    this.#transport.addListener(listener);
+    this.#drainTransport(now);
   }
 
   /** The address is gone: its connections close and its client transactions fail at once. */
   removeListener(listener: SipListener, now: Instant): void {
-    void [listener, now];
+    this.#transport.removeListener(listener, now);
+    this.#clients.handleListenerRemoval(now);
+    this.#drainTransport(now);
+  }
+
+  #complete(request: SipRequest): SipRequest {
+    const copy = request.clone();
+    if (!copy.headers.has('Max-Forwards')) copy.headers.append('Max-Forwards', '70');
+    if (this.#userAgent !== undefined && !copy.headers.has('User-Agent'))
+      copy.headers.append('User-Agent', this.#userAgent);
+    return copy;
+  }
+
+  #drainTransport(now: Instant): void {
+    for (let event = this.#transport.pollEvent(); event !== undefined; event = this.#transport.pollEvent())
+      this.#handleTransportEvent(event, now);
+  }
+
+  #handleTransportEvent(event: SipTransportEvent, now: Instant): void {
+    if (event.kind === 'flow-failed') {
+      this.#clients.handleFlowFailure(event.flow, event.wasRefused, now);
+      this.#servers.handleFlowFailure(event.flow, now);
+    } else if (event.message.kind === 'request')
+      this.#servers.handleRequest(event.message, event.arrival, event.connection, now);
+    else if (!this.#clients.handleResponse(event.message, now)) this.#strayResponses++;
   }
 }

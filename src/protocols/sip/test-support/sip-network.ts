@@ -1,0 +1,202 @@
+/**
+ * A network in virtual time for tests of SIP machines: datagrams and connections between the addresses that machines listen on, a
+ * fixed delay, and a fate for each datagram that the test decides. Keeps a ladder of what was sent. Not a model of real links: those
+ * are in sim and access-network.
+ */
+import { DeadlineQueue } from '../../../base/deadline-queue.ts';
+import type { Instant } from '../../../base/instant.ts';
+import type { Machine } from '../../../base/machine.ts';
+import {
+  type ConnectionId,
+  formatTransportAddress,
+  type NetworkInput,
+  type NetworkOutput,
+  type TransportAddress,
+} from '../../../base/network.ts';
+
+export type SipTestMachine = Machine<NetworkInput, NetworkOutput>;
+
+/** Delays in milliseconds at which copies of the datagram arrive; empty loses it. */
+export type Fate = (startLine: string, count: number) => readonly number[];
+
+interface Peer {
+  readonly machine: SipTestMachine;
+  readonly connection: ConnectionId;
+}
+
+export class SipTestNetwork {
+  now: Instant = 0;
+  /** "0.005 10.0.0.1:5060 → 10.0.0.2:5060 udp INVITE sip:b@test SIP/2.0": seconds, way, start line. */
+  readonly ladder: string[] = [];
+  readonly delayMs = 5;
+  /** Called when something happened at a machine, before its outputs are taken: the place to answer its events. */
+  onActivity: (machine: SipTestMachine, now: Instant) => void = () => {};
+  fate: Fate = () => [this.delayMs];
+  readonly #machines: SipTestMachine[] = [];
+  readonly #listeners = new Map<string, SipTestMachine>();
+  readonly #peers = new Map<SipTestMachine, Map<ConnectionId, Peer>>();
+  readonly #remotes = new Map<SipTestMachine, Map<ConnectionId, TransportAddress>>();
+  readonly #arrivals = new DeadlineQueue<() => void>();
+  #count = 0;
+
+  add(machine: SipTestMachine): void {
+    this.#machines.push(machine);
+    this.#peers.set(machine, new Map());
+    this.#remotes.set(machine, new Map());
+    this.#drain(machine);
+  }
+
+  /** Carries out what the machines asked for since the last call. */
+  flush(): void {
+    for (const machine of this.#machines) this.#drain(machine);
+  }
+
+  /** Lets time pass: whatever is due until `until` happens, in order. */
+  run(until: Instant): void {
+    this.flush();
+    for (let next = this.#next(); next !== undefined && next.at <= until; next = this.#next()) {
+      this.now = Math.max(this.now, next.at);
+      next.happen();
+    }
+    this.now = until;
+  }
+
+  /** Until nothing is left to happen. Returns when the last thing happened. */
+  runToEnd(limit: Instant = 10_000_000): Instant {
+    this.flush();
+    for (let next = this.#next(); next !== undefined && next.at <= limit; next = this.#next()) {
+      this.now = Math.max(this.now, next.at);
+      next.happen();
+    }
+    return this.now;
+  }
+
+  /** A datagram, or octets of a stream, from nowhere. */
+  inject(machine: SipTestMachine, input: NetworkInput): void {
+    machine.handleInput(input, this.now);
+    this.#drain(machine);
+  }
+
+  #next(): { at: Instant; happen: () => void } | undefined {
+    const arrival = this.#arrivals.peek();
+    let earliest = arrival && { at: arrival.at, happen: () => this.#arrive() };
+    for (const machine of this.#machines) {
+      const timeout = machine.pollTimeout();
+      if (timeout === undefined || (earliest !== undefined && earliest.at <= timeout.at)) continue;
+      earliest = { at: timeout.at, happen: () => this.#wake(machine) };
+    }
+    return earliest;
+  }
+
+  #arrive(): void {
+    this.#arrivals.takeDue(this.now)?.();
+  }
+
+  #wake(machine: SipTestMachine): void {
+    machine.handleTimeout(this.now);
+    this.#drain(machine);
+  }
+
+  #drain(machine: SipTestMachine): void {
+    this.onActivity(machine, this.now);
+    for (let output = machine.pollOutput(); output !== undefined; output = machine.pollOutput())
+      this.#carryOut(machine, output);
+  }
+
+  #carryOut(machine: SipTestMachine, output: NetworkOutput): void {
+    switch (output.kind) {
+      case 'listen':
+        this.#listeners.set(listenerKey(output.transport, output.local), machine);
+        break;
+      case 'stop-listening':
+        this.#listeners.delete(listenerKey(output.transport, output.local));
+        break;
+      case 'connect':
+        this.#connect(machine, output.connection, output.local!, output.remote);
+        break;
+      case 'close':
+        this.#close(machine, output.connection);
+        break;
+      case 'transmit':
+        if (output.transport === 'udp') this.#sendDatagram(output.local, output.remote, output.payload);
+        else this.#sendStream(machine, output.connection, output.payload);
+    }
+  }
+
+  #sendDatagram(local: TransportAddress, remote: TransportAddress, payload: Uint8Array): void {
+    const line = startLineOf(payload);
+    this.#note('udp', local, remote, line);
+    for (const delay of this.fate(line, this.#count++)) {
+      this.#later(delay, () => {
+        const receiver = this.#listeners.get(listenerKey('udp', remote));
+        if (receiver !== undefined)
+          this.inject(receiver, { kind: 'datagram-received', local: remote, remote: local, payload });
+      });
+    }
+  }
+
+  #connect(
+    machine: SipTestMachine,
+    connection: ConnectionId,
+    local: TransportAddress,
+    remote: TransportAddress,
+  ): void {
+    const from = { address: local.address, port: 40_000 + this.#count++ };
+    this.#later(this.delayMs, () => {
+      const receiver = this.#listeners.get(listenerKey('tcp', remote));
+      if (receiver === undefined) {
+        this.inject(machine, { kind: 'connection-closed', connection, reason: 'refused' });
+        return;
+      }
+      const accepted = `a${this.#count++}`;
+      this.#peers.get(machine)!.set(connection, { machine: receiver, connection: accepted });
+      this.#peers.get(receiver)!.set(accepted, { machine, connection });
+      this.#remotes.get(machine)!.set(connection, remote);
+      this.#remotes.get(receiver)!.set(accepted, from);
+      this.inject(receiver, {
+        kind: 'connection-accepted',
+        connection: accepted,
+        local: remote,
+        remote: from,
+      });
+      this.inject(machine, { kind: 'connection-established', connection, local: from });
+    });
+  }
+
+  #sendStream(machine: SipTestMachine, connection: ConnectionId, payload: Uint8Array): void {
+    const peer = this.#peers.get(machine)?.get(connection);
+    if (peer === undefined) return;
+    const local = this.#remotes.get(peer.machine)!.get(peer.connection)!;
+    this.#note('tcp', local, this.#remotes.get(machine)!.get(connection)!, startLineOf(payload));
+    this.#later(this.delayMs, () =>
+      this.inject(peer.machine, { kind: 'stream-received', connection: peer.connection, payload }),
+    );
+  }
+
+  #close(machine: SipTestMachine, connection: ConnectionId): void {
+    const peer = this.#peers.get(machine)?.get(connection);
+    this.#peers.get(machine)?.delete(connection);
+    if (peer === undefined) return;
+    this.#later(this.delayMs, () => {
+      this.#peers.get(peer.machine)?.delete(peer.connection);
+      this.inject(peer.machine, { kind: 'connection-closed', connection: peer.connection, reason: 'closed' });
+    });
+  }
+
+  #later(delayMs: number, happen: () => void): void {
+    this.#arrivals.set(happen, this.now + delayMs, 'arrival');
+  }
+
+  #note(transport: string, local: TransportAddress, remote: TransportAddress, line: string): void {
+    const way = `${formatTransportAddress(local)} → ${formatTransportAddress(remote)}`;
+    this.ladder.push(`${(this.now / 1000).toFixed(3)} ${way} ${transport} ${line}`);
+  }
+}
+
+function listenerKey(transport: string, local: TransportAddress): string {
+  return `${transport} ${formatTransportAddress(local)}`;
+}
+
+function startLineOf(payload: Uint8Array): string {
+  return Buffer.from(payload).toString('latin1').split('\r\n', 1)[0]!;
+}

@@ -1,0 +1,231 @@
+/**
+ * All client transactions of an endpoint (RFC 3261 §17.1, §9.1, §18.1): Via and branch, choice of transport by size, matching of
+ * responses, CANCEL, and what the failure of a connection or address means for whom.
+ */
+import { DeadlineQueue } from '../../../base/deadline-queue.ts';
+import type { Fifo } from '../../../base/fifo.ts';
+import type { Instant } from '../../../base/instant.ts';
+import type { Timeout } from '../../../base/machine.ts';
+import { type RandomSource, randomToken } from '../../../base/random-source.ts';
+import { serializeSipMessage } from '../message/serialize-sip-message.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { formatVia } from '../message/via.ts';
+import { maximumUdpRequestOctets } from '../transport/limits.ts';
+import type { SipRoute } from '../transport/sip-route.ts';
+import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
+import type { ClientTransaction, ClientTransactionInput } from './client-transaction.ts';
+import { createCancel } from './created-requests.ts';
+import { FlowIndex } from './flow-index.ts';
+import { InviteClientTransaction } from './invite-client-transaction.ts';
+import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
+import type { ClientTransactionId, SipEvent, SipTarget } from './sip-event.ts';
+import type { SipTimers } from './timers.ts';
+import { clientKeyOf, magicCookie } from './transaction-key.ts';
+
+/** A request made ready for its way. */
+interface Prepared {
+  /** With Via. */
+  readonly request: SipRequest;
+  readonly octets: Uint8Array;
+  readonly route: SipRoute;
+  /** The same over UDP, when only its size sent it to TCP (RFC 3261 §18.1.1). */
+  readonly fallback?: Prepared | undefined;
+}
+
+interface Entry extends Prepared {
+  readonly id: ClientTransactionId;
+  readonly key: string;
+  readonly transaction: ClientTransaction;
+  /** The CANCEL of an INVITE: nobody above has to know how it ends. */
+  readonly isCancel: boolean;
+  cancellation: 'none' | 'wanted' | 'sent';
+  flow: SipFlow | undefined;
+}
+
+export class ClientTransactions {
+  readonly #transport: SipTransport;
+  readonly #events: Fifo<SipEvent>;
+  readonly #random: RandomSource;
+  readonly #timers: SipTimers;
+  readonly #entries = new Map<ClientTransactionId, Entry>();
+  readonly #byKey = new Map<string, Entry>();
+  readonly #flows = new FlowIndex<Entry>();
+  readonly #deadlines = new DeadlineQueue<ClientTransactionId>();
+  #count = 0;
+
+  constructor(transport: SipTransport, events: Fifo<SipEvent>, random: RandomSource, timers: SipTimers) {
+    this.#transport = transport;
+    this.#events = events;
+    this.#random = random;
+    this.#timers = timers;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Takes the request over: the caller does not change it any more. */
+  start(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
+    const id: ClientTransactionId = `client-${this.#count++}`;
+    const prepared = this.#prepare(request, target, now);
+    if (prepared !== undefined) this.#begin(id, prepared, false, now);
+    else {
+      this.#events.push({ kind: 'transport-failed', transaction: id });
+      this.#events.push({ kind: 'terminated', transaction: id });
+    }
+    return id;
+  }
+
+  sendWithoutTransaction(request: SipRequest, target: SipTarget, now: Instant): void {
+    const prepared = this.#prepare(request, target, now);
+    if (prepared !== undefined) this.#transport.send(prepared.octets, prepared.route, now);
+  }
+
+  /** False when no transaction awaits it: then it is dropped (RFC 6026 §7.2). */
+  handleResponse(response: SipResponse, now: Instant): boolean {
+    const entry = this.#byKey.get(clientKeyOf(response));
+    if (entry === undefined) return false;
+    this.#drive(entry, { kind: 'response', response }, now);
+    this.#sendCancelIfDue(entry, now);
+    return true;
+  }
+
+  cancel(id: ClientTransactionId, now: Instant): void {
+    const entry = this.#entries.get(id);
+    if (entry?.request.method !== 'INVITE' || entry.cancellation === 'sent') return;
+    entry.cancellation = 'wanted';
+    this.#sendCancelIfDue(entry, now);
+  }
+
+  handleFlowFailure(flow: SipFlow, wasRefused: boolean, now: Instant): void {
+    for (const entry of this.#flows.entriesOf(flow)) {
+      if (wasRefused && entry.fallback !== undefined) this.#fallBack(entry, entry.fallback, now);
+      else if (wasRefused || entry.route.transport === 'udp' || !this.#canStillBeAnswered(entry))
+        this.#drive(entry, { kind: 'transport-failed' }, now);
+    }
+  }
+
+  /** An own address is gone, and with it every answer that would have come to it. */
+  handleListenerRemoval(now: Instant): void {
+    for (const entry of [...this.#entries.values()]) {
+      const { transport, local, remote } = entry.route;
+      if (this.#transport.localFor(transport, { ...remote, local }) === undefined)
+        this.#drive(entry, { kind: 'transport-failed' }, now);
+    }
+  }
+
+  handleTimeout(now: Instant): void {
+    for (let id = this.#deadlines.takeDue(now); id !== undefined; id = this.#deadlines.takeDue(now)) {
+      const entry = this.#entries.get(id)!;
+      entry.transaction.handleTimeout(now);
+      this.#settle(entry, now);
+    }
+  }
+
+  pollTimeout(): Timeout | undefined {
+    return this.#deadlines.peek();
+  }
+
+  #begin(id: ClientTransactionId, prepared: Prepared, isCancel: boolean, now: Instant): void {
+    const { request, octets, route } = prepared;
+    const options = { timers: this.#timers, isReliable: route.transport === 'tcp', now };
+    const transaction =
+      request.method === 'INVITE'
+        ? new InviteClientTransaction(request, octets, options)
+        : new NonInviteClientTransaction(octets, options);
+    const key = clientKeyOf(request);
+    const entry: Entry = {
+      ...prepared,
+      id,
+      key,
+      transaction,
+      isCancel,
+      cancellation: 'none',
+      flow: undefined,
+    };
+    this.#entries.set(id, entry);
+    this.#byKey.set(key, entry);
+    this.#settle(entry, now);
+  }
+
+  /** RFC 3261 §18.1.1: the branch stays, the Via says UDP, the clocks start anew. */
+  #fallBack(entry: Entry, fallback: Prepared, now: Instant): void {
+    this.#forget(entry);
+    this.#begin(entry.id, fallback, false, now);
+    this.#entries.get(entry.id)!.cancellation = entry.cancellation;
+  }
+
+  #drive(entry: Entry, input: ClientTransactionInput, now: Instant): void {
+    entry.transaction.handleInput(input, now);
+    this.#settle(entry, now);
+  }
+
+  /** Carries out what the transaction gave, and notes when it wants to be woken. */
+  #settle(entry: Entry, now: Instant): void {
+    const { transaction, id } = entry;
+    for (let output = transaction.pollOutput(); output !== undefined; output = transaction.pollOutput()) {
+      if (output.kind === 'send')
+        this.#flows.note(entry, this.#transport.send(output.octets, entry.route, now));
+      else {
+        if (output.kind === 'terminated') this.#forget(entry);
+        if (!entry.isCancel) this.#events.push({ ...output, transaction: id });
+      }
+    }
+    const timeout = transaction.pollTimeout();
+    if (timeout === undefined) this.#deadlines.delete(id);
+    else this.#deadlines.set(id, timeout.at, timeout.reason);
+  }
+
+  /** RFC 3261 §9.1: not before a provisional response, not after a final one. */
+  #sendCancelIfDue(entry: Entry, now: Instant): void {
+    if (entry.cancellation !== 'wanted' || entry.transaction.progress !== 'proceeding') return;
+    entry.cancellation = 'sent';
+    const request = createCancel(entry.request);
+    const octets = serializeSipMessage(request);
+    this.#begin(`client-${this.#count++}`, { request, octets, route: entry.route }, true, now);
+    this.#drive(entry, { kind: 'cancel-sent' }, now);
+  }
+
+  /** A broken connection loses what was on its way; a peer that has begun to answer can open another one. */
+  #canStillBeAnswered(entry: Entry): boolean {
+    return (
+      entry.transaction.progress === 'proceeding' && this.#transport.acceptsConnections(entry.route.local)
+    );
+  }
+
+  #prepare(request: SipRequest, target: SipTarget, now: Instant): Prepared | undefined {
+    const branch = `${magicCookie}${randomToken(this.#random, 16)}`;
+    const remote = { address: target.address, port: target.port };
+    if (target.transport === 'tcp') return this.#prepareOver('tcp', request, target, branch);
+    const overUdp = this.#prepareOver('udp', request, target, branch);
+    const isSmall = overUdp !== undefined && overUdp.octets.length <= maximumUdpRequestOctets;
+    if (isSmall || this.#transport.refusesTcp(remote, now)) return overUdp;
+    const overTcp = this.#prepareOver('tcp', request, target, branch);
+    return overTcp && { ...overTcp, fallback: overUdp };
+  }
+
+  #prepareOver(
+    transport: 'udp' | 'tcp',
+    original: SipRequest,
+    target: SipTarget,
+    branch: string,
+  ): Prepared | undefined {
+    const local = this.#transport.localFor(transport, target);
+    if (local === undefined) return undefined;
+    const request = original.clone();
+    // rport asks for the answer at the port that the request comes from (RFC 3581 §3).
+    const parameters = new Map([['branch', branch]]);
+    if (transport === 'udp') parameters.set('rport', '');
+    const via = { transport: transport.toUpperCase(), host: local.address, port: local.port, parameters };
+    request.headers.prepend('Via', formatVia(via));
+    const remote = { address: target.address, port: target.port };
+    return { request, octets: serializeSipMessage(request), route: { transport, local, remote } };
+  }
+
+  #forget(entry: Entry): void {
+    this.#flows.remove(entry);
+    this.#entries.delete(entry.id);
+    this.#byKey.delete(entry.key);
+    this.#deadlines.delete(entry.id);
+  }
+}

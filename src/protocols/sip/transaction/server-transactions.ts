@@ -1,0 +1,210 @@
+/**
+ * All server transactions of an endpoint (RFC 3261 §17.2, §8.2.2.2, §9.2): matching of requests, ACK and CANCEL, merged requests,
+ * and where responses go. CANCEL is answered without a transaction of its own: a repeated one gets the same answer.
+ */
+import { DeadlineQueue } from '../../../base/deadline-queue.ts';
+import type { Fifo } from '../../../base/fifo.ts';
+import type { Instant } from '../../../base/instant.ts';
+import type { Timeout } from '../../../base/machine.ts';
+import type { ConnectionId } from '../../../base/network.ts';
+import { createResponse } from '../message/create-response.ts';
+import { toTagOf } from '../message/header-fields.ts';
+import { serializeSipMessage } from '../message/serialize-sip-message.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { statelessResponse } from '../transport/message-screening.ts';
+import { responseRoute, type SipRoute } from '../transport/sip-route.ts';
+import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
+import { FlowIndex } from './flow-index.ts';
+import { InviteServerTransaction } from './invite-server-transaction.ts';
+import { maximumServerTransactions } from './limits.ts';
+import { NonInviteServerTransaction } from './non-invite-server-transaction.ts';
+import type { ServerTransaction, ServerTransactionInput } from './server-transaction.ts';
+import type { ServerTransactionId, SipArrival, SipEvent } from './sip-event.ts';
+import type { SipTimers } from './timers.ts';
+import { hasMagicCookie, mergeKeyOf, serverKeyOf } from './transaction-key.ts';
+
+interface Entry {
+  readonly id: ServerTransactionId;
+  readonly key: string;
+  readonly mergeKey: string | undefined;
+  /** Refused here: the transaction user has never heard of it. */
+  readonly isMerged: boolean;
+  readonly arrival: SipArrival;
+  readonly route: SipRoute;
+  readonly transaction: ServerTransaction;
+  /** To tag of the last response, which the answer to a CANCEL repeats and an ACK of RFC 2543 is known by. */
+  toTag: string | undefined;
+  isCancelled: boolean;
+  flow: SipFlow | undefined;
+}
+
+export class ServerTransactions {
+  readonly #transport: SipTransport;
+  readonly #events: Fifo<SipEvent>;
+  readonly #timers: SipTimers;
+  readonly #refusesMerged: boolean;
+  readonly #entries = new Map<ServerTransactionId, Entry>();
+  readonly #byKey = new Map<string, Entry>();
+  readonly #byMergeKey = new Map<string, Entry>();
+  readonly #flows = new FlowIndex<Entry>();
+  readonly #deadlines = new DeadlineQueue<ServerTransactionId>();
+  #count = 0;
+
+  constructor(transport: SipTransport, events: Fifo<SipEvent>, timers: SipTimers, refusesMerged: boolean) {
+    this.#transport = transport;
+    this.#events = events;
+    this.#timers = timers;
+    this.#refusesMerged = refusesMerged;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  handleRequest(
+    request: SipRequest,
+    arrival: SipArrival,
+    connection: ConnectionId | undefined,
+    now: Instant,
+  ): void {
+    if (request.method === 'ACK') this.#handleAck(request, arrival, now);
+    else if (request.method === 'CANCEL') this.#handleCancel(request, arrival, connection, now);
+    else {
+      const entry = this.#byKey.get(serverKeyOf(request));
+      if (entry !== undefined) this.#drive(entry, { kind: 'retransmission' }, now);
+      else this.#handleNewRequest(request, arrival, connection, now);
+    }
+  }
+
+  respond(id: ServerTransactionId, response: SipResponse, now: Instant): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    entry.toTag = toTagOf(response) ?? entry.toTag;
+    this.#drive(entry, { kind: 'respond', response }, now);
+  }
+
+  handleFlowFailure(flow: SipFlow, now: Instant): void {
+    for (const entry of this.#flows.entriesOf(flow)) this.#drive(entry, { kind: 'transport-failed' }, now);
+  }
+
+  handleTimeout(now: Instant): void {
+    for (let id = this.#deadlines.takeDue(now); id !== undefined; id = this.#deadlines.takeDue(now)) {
+      const entry = this.#entries.get(id)!;
+      entry.transaction.handleTimeout(now);
+      this.#settle(entry, now);
+    }
+  }
+
+  pollTimeout(): Timeout | undefined {
+    return this.#deadlines.peek();
+  }
+
+  #handleNewRequest(
+    request: SipRequest,
+    arrival: SipArrival,
+    connection: ConnectionId | undefined,
+    now: Instant,
+  ): void {
+    const route = responseRoute(request, arrival, connection);
+    if (this.#entries.size >= maximumServerTransactions) {
+      this.#transport.send(serializeSipMessage(statelessResponse(request, 503)), route, now);
+      return;
+    }
+    const mergeKey = this.#refusesMerged ? mergeKeyOf(request) : undefined;
+    const isMerged = mergeKey !== undefined && this.#byMergeKey.has(mergeKey);
+    const entry = this.#add(request, arrival, route, { mergeKey, isMerged }, now);
+    if (isMerged) this.#drive(entry, { kind: 'respond', response: statelessResponse(request, 482) }, now);
+    else {
+      this.#events.push({ kind: 'request', transaction: entry.id, request, ...arrival });
+      this.#settle(entry, now);
+    }
+  }
+
+  #add(
+    request: SipRequest,
+    arrival: SipArrival,
+    route: SipRoute,
+    merge: Pick<Entry, 'mergeKey' | 'isMerged'>,
+    now: Instant,
+  ): Entry {
+    const options = { timers: this.#timers, isReliable: route.transport === 'tcp', now };
+    const transaction =
+      request.method === 'INVITE'
+        ? new InviteServerTransaction(request, options)
+        : new NonInviteServerTransaction(request, options);
+    const entry: Entry = {
+      id: `server-${this.#count++}`,
+      key: serverKeyOf(request),
+      ...merge,
+      arrival,
+      route,
+      transaction,
+      toTag: undefined,
+      isCancelled: false,
+      flow: undefined,
+    };
+    this.#entries.set(entry.id, entry);
+    this.#byKey.set(entry.key, entry);
+    if (merge.mergeKey !== undefined && !merge.isMerged) this.#byMergeKey.set(merge.mergeKey, entry);
+    return entry;
+  }
+
+  /** The ACK for a 2xx has a branch of its own; one of RFC 2543 is known by the To tag of our response (RFC 3261 §17.2.3). */
+  #handleAck(ack: SipRequest, arrival: SipArrival, now: Instant): void {
+    const entry = this.#byKey.get(serverKeyOf(ack, 'INVITE'));
+    if (entry !== undefined && (hasMagicCookie(ack) || entry.toTag === toTagOf(ack)))
+      this.#drive(entry, { kind: 'ack', ack }, now);
+    else this.#events.push({ kind: 'ack', request: ack, ...arrival });
+  }
+
+  #handleCancel(
+    cancel: SipRequest,
+    arrival: SipArrival,
+    connection: ConnectionId | undefined,
+    now: Instant,
+  ): void {
+    const entry = this.#byKey.get(serverKeyOf(cancel, 'INVITE'));
+    const toTag = entry?.toTag;
+    const response =
+      entry === undefined
+        ? statelessResponse(cancel, 481)
+        : toTag === undefined
+          ? statelessResponse(cancel, 200)
+          : createResponse(cancel, 200, { toTag });
+    const route = responseRoute(cancel, arrival, connection);
+    this.#transport.send(serializeSipMessage(response), route, now);
+    if (entry === undefined || entry.isCancelled || entry.transaction.isAnswered) return;
+    entry.isCancelled = true;
+    this.#events.push({ kind: 'cancelled', transaction: entry.id });
+  }
+
+  #drive(entry: Entry, input: ServerTransactionInput, now: Instant): void {
+    entry.transaction.handleInput(input, now);
+    this.#settle(entry, now);
+  }
+
+  /** Carries out what the transaction gave, and notes when it wants to be woken. */
+  #settle(entry: Entry, now: Instant): void {
+    const { transaction, id } = entry;
+    for (let output = transaction.pollOutput(); output !== undefined; output = transaction.pollOutput()) {
+      if (output.kind === 'send')
+        this.#flows.note(entry, this.#transport.send(output.octets, entry.route, now));
+      else if (output.kind === 'ack')
+        this.#events.push({ kind: 'ack', request: output.ack, ...entry.arrival });
+      else {
+        if (output.kind === 'terminated') this.#forget(entry);
+        if (!entry.isMerged) this.#events.push({ kind: output.kind, transaction: id });
+      }
+    }
+    const timeout = transaction.pollTimeout();
+    if (timeout === undefined) this.#deadlines.delete(id);
+    else this.#deadlines.set(id, timeout.at, timeout.reason);
+  }
+
+  #forget(entry: Entry): void {
+    this.#flows.remove(entry);
+    this.#entries.delete(entry.id);
+    this.#byKey.delete(entry.key);
+    if (entry.mergeKey !== undefined && !entry.isMerged) this.#byMergeKey.delete(entry.mergeKey);
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * How messages find their transaction (RFC 3261 §17.1.3, §17.2.3). Requests of RFC 2543 elements, whose branch does not begin with
+ * the magic cookie, are matched by Request-URI, From tag, Call-ID, CSeq number and top Via.
+ */
+import { callIdOf, cseqOf, fromTagOf, topViaOf, toTagOf } from '../message/header-fields.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { formatHostPort } from '../message/sip-uri.ts';
+import type { Via } from '../message/via.ts';
+
+export const magicCookie = 'z9hG4bK';
+
+/** For a request of our own: branch, method, and sent-by, which a response must repeat (§18.1.2). */
+export function clientKeyOf(message: SipRequest | SipResponse): string {
+  const via = topViaOf(message);
+  return `${branchOf(via)} ${sentByOf(via)} ${cseqOf(message).method}`;
+}
+
+/** For a request of a peer. ACK and CANCEL have to find their INVITE: `method` says in whose name the key is made. */
+export function serverKeyOf(request: SipRequest, method: string = request.method): string {
+  const via = topViaOf(request);
+  const branch = branchOf(via);
+  if (branch.startsWith(magicCookie)) return `${branch} ${sentByOf(via)} ${method}`;
+  const parts = [request.requestUri, fromTagOf(request), callIdOf(request), cseqOf(request).number];
+  return [...parts, via.transport, sentByOf(via), branch, method].join(' ');
+}
+
+export function hasMagicCookie(request: SipRequest): boolean {
+  return branchOf(topViaOf(request)).startsWith(magicCookie);
+}
+
+/** Equal for copies of one request that took different ways (§8.2.2.2); `undefined` inside a dialog. */
+export function mergeKeyOf(request: SipRequest): string | undefined {
+  if (toTagOf(request) !== undefined) return undefined;
+  const { number, method } = cseqOf(request);
+  return `${callIdOf(request)} ${fromTagOf(request)} ${number} ${method}`;
+}
+
+/** Branches are tokens and so compared without regard to case (§7.3.1). */
+function branchOf(via: Via): string {
+  const branch = via.parameters.get('branch') ?? '';
+  return branch.slice(0, magicCookie.length).toLowerCase() === magicCookie.toLowerCase()
+    ? magicCookie + branch.slice(magicCookie.length).toLowerCase()
+    : branch;
+}
+
+function sentByOf(via: Via): string {
+  return formatHostPort(via.host.toLowerCase(), via.port ?? 5060);
+}

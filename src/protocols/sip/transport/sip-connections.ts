@@ -1,0 +1,210 @@
+/**
+ * The TCP connections of one SIP element (RFC 3261 §18): opened when a message needs one, used again for every message to the same
+ * peer, closed when idle, cut into messages. Octets wait while a connection opens.
+ */
+import { DeadlineQueue } from '../../../base/deadline-queue.ts';
+import { Fifo } from '../../../base/fifo.ts';
+import type { Instant } from '../../../base/instant.ts';
+import { earlierTimeout, type Timeout } from '../../../base/machine.ts';
+import { isMalformed } from '../../../base/malformed.ts';
+import {
+  type ConnectionId,
+  formatTransportAddress,
+  type NetworkInput,
+  type NetworkOutput,
+  type TransportAddress,
+} from '../../../base/network.ts';
+import { type RandomSource, randomToken } from '../../../base/random-source.ts';
+import { StreamFramer } from '../message/stream-framer.ts';
+import { connectionIdleMs, connectTimeoutMs, maximumConnections, maximumPendingOctets } from './limits.ts';
+
+interface Connection {
+  readonly id: ConnectionId;
+  readonly local: TransportAddress;
+  readonly remote: TransportAddress;
+  readonly framer: StreamFramer;
+  /** Absent once the connection is open. */
+  pending: Uint8Array[] | undefined;
+  pendingOctets: number;
+  usedAt: Instant;
+}
+
+export type ConnectionEvent =
+  | {
+      readonly kind: 'message';
+      readonly connection: ConnectionId;
+      readonly local: TransportAddress;
+      readonly remote: TransportAddress;
+      readonly octets: Uint8Array;
+    }
+  /** `wasRefused`: the peer never took it, so nothing that was sent left. */
+  | {
+      readonly kind: 'closed';
+      readonly connection: ConnectionId;
+      readonly remote: TransportAddress;
+      readonly wasRefused: boolean;
+    };
+
+const pong: Uint8Array = new Uint8Array([0x0d, 0x0a]);
+
+export class SipConnections {
+  readonly #random: RandomSource;
+  /** In the order of their last use: the first one is idle for longest. */
+  readonly #connections = new Map<ConnectionId, Connection>();
+  readonly #byPeer = new Map<string, Connection>();
+  readonly #opening = new DeadlineQueue<ConnectionId>();
+  readonly #outputs: Fifo<NetworkOutput>;
+  readonly #events = new Fifo<ConnectionEvent>();
+
+  constructor(random: RandomSource, outputs: Fifo<NetworkOutput>) {
+    this.#random = random;
+    this.#outputs = outputs;
+  }
+
+  /** An accepted connection is taken by whoever listens on its local address. */
+  accept(id: ConnectionId, local: TransportAddress, remote: TransportAddress, now: Instant): void {
+    this.#add({
+      id,
+      local,
+      remote,
+      framer: new StreamFramer(),
+      pending: undefined,
+      pendingOctets: 0,
+      usedAt: now,
+    });
+  }
+
+  handleInput(input: NetworkInput, now: Instant): void {
+    if (input.kind === 'connection-established') this.#establish(input.connection, now);
+    else if (input.kind === 'stream-received') this.#receive(input.connection, input.payload, now);
+    else if (input.kind === 'connection-closed') {
+      const isOpening = this.#connections.get(input.connection)?.pending !== undefined;
+      this.#forget(input.connection, isOpening);
+    }
+  }
+
+  handleTimeout(now: Instant): void {
+    for (let id = this.#opening.takeDue(now); id !== undefined; id = this.#opening.takeDue(now))
+      this.#close(id, true);
+    for (const { id, usedAt } of this.#connections.values()) {
+      if (usedAt + connectionIdleMs > now) break;
+      this.#close(id);
+    }
+  }
+
+  pollTimeout(): Timeout | undefined {
+    const [longestIdle] = this.#connections.values();
+    const idle = longestIdle && { at: longestIdle.usedAt + connectionIdleMs, reason: 'connection idle' };
+    return earlierTimeout(this.#opening.peek(), idle);
+  }
+
+  pollEvent(): ConnectionEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** Sends over `preferred` if that is still there, else over any connection to that peer, else opens one. Returns which it was. */
+  send(
+    octets: Uint8Array,
+    local: TransportAddress,
+    remote: TransportAddress,
+    preferred: ConnectionId | undefined,
+    now: Instant,
+  ): ConnectionId {
+    const known = preferred === undefined ? undefined : this.#connections.get(preferred);
+    const connection = known ?? this.#byPeer.get(peerKey(local, remote)) ?? this.#open(local, remote, now);
+    this.#touch(connection, now);
+    if (connection.pending === undefined) this.#transmit(connection.id, octets);
+    else if (connection.pendingOctets + octets.length <= maximumPendingOctets) {
+      connection.pending.push(octets);
+      connection.pendingOctets += octets.length;
+    }
+    return connection.id;
+  }
+
+  /** Closes every connection from that address. */
+  closeAllFrom(address: string): void {
+    for (const { id, local } of [...this.#connections.values()])
+      if (local.address === address) this.#close(id);
+  }
+
+  #open(local: TransportAddress, remote: TransportAddress, now: Instant): Connection {
+    const id = `o${randomToken(this.#random, 12)}`;
+    const from = { address: local.address, port: 0 };
+    const connection = {
+      id,
+      local: from,
+      remote,
+      framer: new StreamFramer(),
+      pending: [],
+      pendingOctets: 0,
+      usedAt: now,
+    };
+    this.#add(connection);
+    this.#opening.set(id, now + connectTimeoutMs, 'connection does not open');
+    this.#outputs.push({ kind: 'connect', connection: id, local: from, remote });
+    return connection;
+  }
+
+  #add(connection: Connection): void {
+    const [longestIdle] = this.#connections.keys();
+    if (longestIdle !== undefined && this.#connections.size >= maximumConnections) this.#close(longestIdle);
+    this.#connections.set(connection.id, connection);
+    this.#byPeer.set(peerKey(connection.local, connection.remote), connection);
+  }
+
+  #establish(id: ConnectionId, now: Instant): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    this.#opening.delete(id);
+    this.#touch(connection, now);
+    const pending = connection.pending ?? [];
+    connection.pending = undefined;
+    for (const octets of pending) this.#transmit(id, octets);
+  }
+
+  #receive(id: ConnectionId, payload: Uint8Array, now: Instant): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    this.#touch(connection, now);
+    const { framer, local, remote } = connection;
+    framer.push(payload);
+    for (let frame = framer.pollFrame(); frame !== undefined; frame = framer.pollFrame()) {
+      if (isMalformed(frame)) {
+        // RFC 3261 §18.3: without a usable Content-Length nobody knows where the next message begins.
+        this.#close(id);
+        return;
+      }
+      if (frame.kind === 'ping') this.#transmit(id, pong);
+      else this.#events.push({ kind: 'message', connection: id, local, remote, octets: frame.octets });
+    }
+  }
+
+  #touch(connection: Connection, now: Instant): void {
+    connection.usedAt = now;
+    this.#connections.delete(connection.id);
+    this.#connections.set(connection.id, connection);
+  }
+
+  #transmit(connection: ConnectionId, payload: Uint8Array): void {
+    this.#outputs.push({ kind: 'transmit', transport: 'tcp', connection, payload });
+  }
+
+  #close(id: ConnectionId, wasRefused = false): void {
+    this.#outputs.push({ kind: 'close', connection: id });
+    this.#forget(id, wasRefused);
+  }
+
+  #forget(id: ConnectionId, wasRefused: boolean): void {
+    const connection = this.#connections.get(id);
+    if (connection === undefined) return;
+    this.#connections.delete(id);
+    this.#opening.delete(id);
+    const key = peerKey(connection.local, connection.remote);
+    if (this.#byPeer.get(key) === connection) this.#byPeer.delete(key);
+    this.#events.push({ kind: 'closed', connection: id, remote: connection.remote, wasRefused });
+  }
+}
+
+function peerKey(local: TransportAddress, remote: TransportAddress): string {
+  return `${local.address} ${formatTransportAddress(remote)}`;
+}

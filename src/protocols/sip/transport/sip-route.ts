@@ -1,0 +1,51 @@
+/**
+ * The way a message goes: transport, own address, peer address, and the connection when there is one. Where the response to a request
+ * goes is decided by its top Via and by how it came in (RFC 3261 §18.2, RFC 3581 §4). Leaves out maddr (multicast).
+ */
+import type { ConnectionId, TransportAddress } from '../../../base/network.ts';
+import { topViaOf } from '../message/header-fields.ts';
+import { withParameter } from '../message/parameters.ts';
+import type { SipRequest } from '../message/sip-message.ts';
+import { formatVia } from '../message/via.ts';
+import type { SipArrival, SipTransportProtocol } from '../transaction/sip-event.ts';
+
+export interface SipRoute {
+  readonly transport: SipTransportProtocol;
+  /** Own listening address; over TCP only its IP address counts. */
+  readonly local: TransportAddress;
+  readonly remote: TransportAddress;
+  /** Taken when it is still open. */
+  readonly connection?: ConnectionId | undefined;
+}
+
+export const defaultSipPort = 5060;
+
+/**
+ * Writes into the top Via where the request really came from: `received` when sent-by says something else or `rport` asks for it
+ * (RFC 3261 §18.2.1, RFC 3581 §4).
+ */
+export function markReceived(request: SipRequest, source: TransportAddress): void {
+  const via = topViaOf(request);
+  const wantsPort = via.parameters.has('rport');
+  if (!wantsPort && via.host === source.address) return;
+  let parameters = withParameter(via.parameters, 'received', source.address);
+  if (wantsPort) parameters = withParameter(parameters, 'rport', String(source.port));
+  request.headers.removeFirst('Via');
+  request.headers.prepend('Via', formatVia({ ...via, parameters }));
+}
+
+/**
+ * RFC 3261 §18.2.2: back over the connection of the request, or a new one to the port of sent-by. Over UDP from the port at which
+ * the request came in; to the port it came from if `rport` asks for it, else to the port of sent-by.
+ */
+export function responseRoute(
+  request: SipRequest,
+  arrival: SipArrival,
+  connection: ConnectionId | undefined,
+): SipRoute {
+  const { transport, local, source } = arrival;
+  const via = topViaOf(request);
+  const usesSource = transport === 'udp' && via.parameters.has('rport');
+  const remote = usesSource ? source : { address: source.address, port: via.port ?? defaultSipPort };
+  return { transport, local, remote, connection };
+}

@@ -1,0 +1,234 @@
+/**
+ * SIP transport over UDP and TCP (RFC 3261 §18, RFC 3581, keep-alive answers of RFC 5626 §4.4.1): between octets of the host and
+ * screened messages of the transactions. Leaves out TLS, multicast, and listening on wildcard addresses: a Via names an address.
+ */
+import { Fifo } from '../../../base/fifo.ts';
+import type { Instant } from '../../../base/instant.ts';
+import type { Timeout } from '../../../base/machine.ts';
+import {
+  type ConnectionId,
+  formatTransportAddress,
+  type NetworkInput,
+  type NetworkOutput,
+  sameTransportAddress,
+  type TransportAddress,
+} from '../../../base/network.ts';
+import type { RandomSource } from '../../../base/random-source.ts';
+import { serializeSipMessage } from '../message/serialize-sip-message.ts';
+import type { SipMessage } from '../message/sip-message.ts';
+import type { SipArrival, SipTarget, SipTransportProtocol } from '../transaction/sip-event.ts';
+import { maximumRefusingPeers, tcpRefusedMs } from './limits.ts';
+import { screenMessage } from './message-screening.ts';
+import { type ConnectionEvent, SipConnections } from './sip-connections.ts';
+import { markReceived, responseRoute, type SipRoute } from './sip-route.ts';
+
+export interface SipListener {
+  readonly transport: SipTransportProtocol;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Names what a message was sent over, so that its failure can be told. */
+export type SipFlow = string;
+
+export type SipTransportEvent =
+  | {
+      readonly kind: 'message-received';
+      readonly message: SipMessage;
+      readonly arrival: SipArrival;
+      readonly connection?: ConnectionId | undefined;
+    }
+  /** `wasRefused`: a connection that never opened; otherwise it broke, or a datagram was refused. */
+  | { readonly kind: 'flow-failed'; readonly flow: SipFlow; readonly wasRefused: boolean };
+
+export interface SipTransportCounters {
+  received: number;
+  /** Requests answered without state because they are malformed or unacceptable. */
+  refused: number;
+  /** Malformed responses, and octets that are no SIP. */
+  dropped: number;
+}
+
+export class SipTransport {
+  readonly counters: SipTransportCounters = { received: 0, refused: 0, dropped: 0 };
+  readonly #listeners: SipListener[];
+  readonly #outputs = new Fifo<NetworkOutput>();
+  readonly #events = new Fifo<SipTransportEvent>();
+  readonly #connections: SipConnections;
+  /** Peers that do not take TCP, and until when that is believed; the oldest entry first. */
+  readonly #tcpRefusedUntil = new Map<string, Instant>();
+
+  constructor(listeners: readonly SipListener[], random: RandomSource) {
+    this.#listeners = [...listeners];
+    this.#connections = new SipConnections(random, this.#outputs);
+  }
+
+  start(): void {
+    for (const listener of this.#listeners) this.#outputs.push({ kind: 'listen', ...bindingOf(listener) });
+  }
+
+  addListener(listener: SipListener): void {
+    if (this.#isListening(listener.transport, listener)) return;
+    this.#listeners.push(listener);
+    this.#outputs.push({ kind: 'listen', ...bindingOf(listener) });
+  }
+
+  removeListener(listener: SipListener, now: Instant): void {
+    const index = this.#listeners.findIndex((other) => isSameListener(other, listener));
+    if (index < 0) return;
+    this.#listeners.splice(index, 1);
+    this.#outputs.push({ kind: 'stop-listening', ...bindingOf(listener) });
+    if (listener.transport === 'udp') return;
+    this.#connections.closeAllFrom(listener.address);
+    this.#drainConnections(now);
+  }
+
+  handleInput(input: NetworkInput, now: Instant): void {
+    if (input.kind === 'datagram-received') {
+      if (this.#isListening('udp', input.local))
+        this.#receive(
+          input.payload,
+          { transport: 'udp', local: input.local, source: input.remote },
+          undefined,
+          now,
+        );
+    } else if (input.kind === 'datagram-refused')
+      this.#events.push({ kind: 'flow-failed', flow: udpFlow(input.local, input.remote), wasRefused: false });
+    else if (input.kind === 'connection-accepted') {
+      if (this.#isListening('tcp', input.local))
+        this.#connections.accept(input.connection, input.local, input.remote, now);
+    } else this.#connections.handleInput(input, now);
+    this.#drainConnections(now);
+  }
+
+  handleTimeout(now: Instant): void {
+    this.#connections.handleTimeout(now);
+    this.#drainConnections(now);
+  }
+
+  pollTimeout(): Timeout | undefined {
+    return this.#connections.pollTimeout();
+  }
+
+  pollOutput(): NetworkOutput | undefined {
+    return this.#outputs.shift();
+  }
+
+  pollEvent(): SipTransportEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** The own address that a message to this target leaves from; `undefined` when none fits. */
+  localFor(transport: SipTransportProtocol, target: SipTarget): TransportAddress | undefined {
+    const { local } = target;
+    if (transport === 'udp' && local !== undefined)
+      return this.#isListening('udp', local) ? local : undefined;
+    const fits = (listener: SipListener): boolean =>
+      local === undefined
+        ? listener.address.includes(':') === target.address.includes(':')
+        : listener.address === local.address;
+    // An element that only listens on UDP may still open connections; answers come back over them.
+    const listener =
+      this.#listeners.find((candidate) => candidate.transport === transport && fits(candidate)) ??
+      (transport === 'tcp' ? this.#listeners.find(fits) : undefined);
+    return listener && { address: listener.address, port: listener.port };
+  }
+
+  /** Whether a response could come in over a new connection when the one of the request has closed. */
+  acceptsConnections(local: TransportAddress): boolean {
+    return this.#isListening('tcp', local);
+  }
+
+  /** RFC 3261 §18.1.1: who refused TCP gets large requests by UDP. */
+  refusesTcp(remote: TransportAddress, now: Instant): boolean {
+    const until = this.#tcpRefusedUntil.get(formatTransportAddress(remote));
+    return until !== undefined && until > now;
+  }
+
+  send(octets: Uint8Array, route: SipRoute, now: Instant): SipFlow {
+    const { transport, local, remote, connection } = route;
+    if (transport === 'tcp') {
+      const flow = tcpFlow(this.#connections.send(octets, local, remote, connection, now));
+      this.#drainConnections(now);
+      return flow;
+    }
+    this.#outputs.push({ kind: 'transmit', transport, local, remote, payload: octets });
+    return udpFlow(local, remote);
+  }
+
+  #receive(
+    octets: Uint8Array,
+    arrival: SipArrival,
+    connection: ConnectionId | undefined,
+    now: Instant,
+  ): void {
+    if (isKeepAlive(octets)) return;
+    this.counters.received++;
+    const screened = screenMessage(octets);
+    if (screened.kind === 'dropped') this.counters.dropped++;
+    else if (screened.kind === 'refused') {
+      this.counters.refused++;
+      const route = responseRoute(screened.request, arrival, connection);
+      this.send(serializeSipMessage(screened.response), route, now);
+    } else {
+      const { message } = screened;
+      if (message.kind === 'request') markReceived(message, arrival.source);
+      this.#events.push({ kind: 'message-received', message, arrival, connection });
+    }
+  }
+
+  #drainConnections(now: Instant): void {
+    for (
+      let event = this.#connections.pollEvent();
+      event !== undefined;
+      event = this.#connections.pollEvent()
+    )
+      this.#handleConnectionEvent(event, now);
+  }
+
+  #handleConnectionEvent(event: ConnectionEvent, now: Instant): void {
+    if (event.kind === 'message') {
+      const { connection, local, remote, octets } = event;
+      this.#receive(octets, { transport: 'tcp', local, source: remote }, connection, now);
+      return;
+    }
+    if (event.wasRefused) this.#rememberRefusal(formatTransportAddress(event.remote), now);
+    const flow = tcpFlow(event.connection);
+    this.#events.push({ kind: 'flow-failed', flow, wasRefused: event.wasRefused });
+  }
+
+  #rememberRefusal(peer: string, now: Instant): void {
+    const [oldest] = this.#tcpRefusedUntil.keys();
+    if (oldest !== undefined && this.#tcpRefusedUntil.size >= maximumRefusingPeers)
+      this.#tcpRefusedUntil.delete(oldest);
+    this.#tcpRefusedUntil.delete(peer);
+    this.#tcpRefusedUntil.set(peer, now + tcpRefusedMs);
+  }
+
+  #isListening(transport: SipTransportProtocol, local: TransportAddress): boolean {
+    return this.#listeners.some(
+      (listener) => listener.transport === transport && sameTransportAddress(listener, local),
+    );
+  }
+}
+
+function bindingOf(listener: SipListener): { transport: SipTransportProtocol; local: TransportAddress } {
+  return { transport: listener.transport, local: { address: listener.address, port: listener.port } };
+}
+
+function isSameListener(a: SipListener, b: SipListener): boolean {
+  return a.transport === b.transport && sameTransportAddress(a, b);
+}
+
+function udpFlow(local: TransportAddress, remote: TransportAddress): SipFlow {
+  return `udp ${formatTransportAddress(local)} ${formatTransportAddress(remote)}`;
+}
+
+function tcpFlow(connection: ConnectionId): SipFlow {
+  return `tcp ${connection}`;
+}
+
+/** Empty lines keep an address translator's mapping alive (RFC 5626 §4.4.1) and are no message. */
+function isKeepAlive(octets: Uint8Array): boolean {
+  return octets.length <= 4 && octets.every((octet) => octet === 0x0d || octet === 0x0a);
+}
