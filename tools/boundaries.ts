@@ -77,8 +77,9 @@ export const boundaries: readonly Boundary[] = [
   ),
   pure('correspondent-node', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/rtp'),
   impure('drivers', ['base', 'protocols/ip', 'translation', 'access-network'], 'koffi'),
-  pure('sim', ...core),
-  impure('runtime', [...core, 'drivers'], 'zod', 'yaml'),
-  impure('testbed', [...core, 'sim', 'runtime', 'drivers'], 'zod', 'yaml'),
-  impure('cli', [...core, 'sim', 'runtime', 'drivers', 'testbed']),
+  pure('observation', 'base', 'protocols/sip', 'protocols/diameter'),
+  pure('sim', ...core, 'observation'),
+  impure('runtime', [...core, 'observation', 'drivers'], 'zod', 'yaml'),
+  impure('testbed', [...core, 'observation', 'sim', 'runtime', 'drivers'], 'zod', 'yaml'),
+  impure('cli', [...core, 'observation', 'sim', 'runtime', 'drivers', 'testbed']),
 ];

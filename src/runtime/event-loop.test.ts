@@ -6,8 +6,9 @@ import type { Instant } from '../base/instant.ts';
 import type { Timeout } from '../base/machine.ts';
 import type { NetworkInput, NetworkOutput, TransportAddress } from '../base/network.ts';
 import type { EffectOutput, EventOutput } from '../base/network-function.ts';
+import type { ObservedOctets } from '../observation/observed-octets.ts';
 import { EventLoop } from './event-loop.ts';
-import type { ObservedOctets, SocketEvent } from './host.ts';
+import type { SocketEvent } from './host.ts';
 
 type OwnInput = { readonly kind: 'effect-completed'; readonly id: number };
 type Output = NetworkOutput | EventOutput<string> | EffectOutput<{ readonly id: number }>;

@@ -8,7 +8,8 @@ import assert from 'node:assert/strict';
 import type { DurationMs, Instant } from '../base/instant.ts';
 import type { NetworkInput } from '../base/network.ts';
 import type { NetworkFunction } from '../base/network-function.ts';
-import { Host, type ObservedOctets, type SocketEvent } from './host.ts';
+import type { ObservedOctets } from '../observation/observed-octets.ts';
+import { Host, type SocketEvent } from './host.ts';
 import { monotonicNow } from './monotonic-clock.ts';
 
 export interface EventLoopOptions<Input, Event, Effect> {

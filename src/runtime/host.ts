@@ -7,6 +7,7 @@
 import { connect, type Socket } from 'node:net';
 import type { ConnectionId, NetworkInput, NetworkOutput, TransportAddress } from '../base/network.ts';
 import { formatTransportAddress } from '../base/network.ts';
+import type { ObservedOctets } from '../observation/observed-octets.ts';
 import { TcpListener } from './tcp-listener.ts';
 import { TcpStream } from './tcp-stream.ts';
 import { UdpPort } from './udp-port.ts';
@@ -18,15 +19,6 @@ export interface SocketEvent {
   readonly local: TransportAddress;
   /** Why it failed; empty when it opened. */
   readonly reason: string;
-}
-
-/** A datagram, or a piece of a byte stream, as it passed the host. */
-export interface ObservedOctets {
-  readonly direction: 'sent' | 'received';
-  readonly transport: 'udp' | 'tcp';
-  readonly local: TransportAddress;
-  readonly remote: TransportAddress;
-  readonly payload: Uint8Array;
 }
 
 export interface HostOptions {
@@ -97,7 +89,7 @@ export class Host {
   #openUdpPort(local: TransportAddress): UdpPort {
     return new UdpPort(local, {
       received: (at, remote, payload) => {
-        this.#options.observe?.({ direction: 'received', transport: 'udp', local: at, remote, payload });
+        this.#options.observe?.({ direction: 'received', local: at, remote, payload });
         this.#options.deliver({ kind: 'datagram-received', local: at, remote, payload });
       },
       refused: (at, remote) => this.#deliverLater({ kind: 'datagram-refused', local: at, remote }),
@@ -127,7 +119,7 @@ export class Host {
       this.#deliverLater({ kind: 'datagram-refused', local, remote });
       return;
     }
-    this.#options.observe?.({ direction: 'sent', transport: 'udp', local, remote, payload });
+    this.#options.observe?.({ direction: 'sent', local, remote, payload });
     port.send(remote, payload);
   }
 
@@ -136,7 +128,7 @@ export class Host {
     const stream = this.#streams.get(connection);
     if (stream === undefined) return;
     const { local, remote } = stream;
-    this.#options.observe?.({ direction: 'sent', transport: 'tcp', local, remote, payload });
+    this.#options.observe?.({ direction: 'sent', connection, local, remote, payload });
     stream.send(payload);
   }
 
@@ -162,7 +154,7 @@ export class Host {
     const stream = new TcpStream(socket, remote, {
       established: (local) => deliver({ kind: 'connection-established', connection, local }),
       received: (payload) => {
-        observe?.({ direction: 'received', transport: 'tcp', local: stream.local, remote, payload });
+        observe?.({ direction: 'received', connection, local: stream.local, remote, payload });
         deliver({ kind: 'stream-received', connection, payload });
       },
       closed: (reason) => {
