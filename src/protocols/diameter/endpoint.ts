@@ -144,6 +144,11 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
     return this.#peers.get(peer.toLowerCase())?.isAvailable === true;
   }
 
+  /** A Session-Id that nobody has had (RFC 6733 §8.8). */
+  createSessionId(): string {
+    return this.#identifiers.nextSessionId();
+  }
+
   /**
    * Sends a request to the first available of the peers; after a failure it goes to the next one, marked as a possible duplicate.
    * The outcome is an event: `answer-received` or `request-failed`.
@@ -152,7 +157,7 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
     const id = ++this.#requests;
     const content: RequestContent = {
       ...request,
-      sessionId: request.sessionId ?? this.#identifiers.nextSessionId(),
+      sessionId: request.sessionId ?? this.createSessionId(),
       endToEndId: this.#identifiers.nextEndToEnd(),
       isRetransmitted: false,
     };

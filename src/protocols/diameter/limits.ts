@@ -21,3 +21,9 @@ export const maximumOutstandingRequests = 4096;
 /** Answers kept for duplicates of their requests; RFC 6733 §3 asks for four minutes' worth. */
 export const maximumRememberedAnswers = 4096;
 export const answerMemoryMs: number = 4 * 60_000;
+
+/** NAT control requests of one session that wait for the one before them: a handover, and what SDP negotiation may bring meanwhile. */
+export const maximumQueuedNatRequests = 16;
+
+/** Sessions whose end an unreachable translator has still to be told; RFC 6736 §4.6 has it forget them by itself in the end. */
+export const maximumUnendedSessions = 100_000;

@@ -76,6 +76,9 @@ export const baseCommands: Readonly<Record<BaseCommand, CommandDefinition>> = {
   },
 };
 
+/** Value of Termination-Cause: the session is over because its user ended it (RFC 6733 §8.15). */
+export const diameterLogout = 1;
+
 /** Values of Disconnect-Cause (RFC 6733 §5.4.3). */
 export const disconnectCause = { rebooting: 0, busy: 1, doNotWantToTalkToYou: 2 } as const;
 

@@ -27,8 +27,9 @@ export const natControlAvps = {
   record: { code: 605, name: 'NAT-Control-Record', type: 'Grouped' },
   bindingStatus: { code: 606, name: 'NAT-Control-Binding-Status', type: 'Enumerated' },
   currentBindings: { code: 607, name: 'Current-NAT-Bindings', type: 'Unsigned32' },
-  accountingInputOctets: { code: 363, name: 'Accounting-Input-Octets', type: 'Unsigned64' },
-  accountingInputPackets: { code: 365, name: 'Accounting-Input-Packets', type: 'Unsigned64' },
+  // Counters in a QUERY answer, our addition under the "* [AVP]" of NAT-Control-Definition: nobody has to understand them.
+  octets: { code: 363, name: 'Accounting-Input-Octets', type: 'Unsigned64', optional: true },
+  packets: { code: 365, name: 'Accounting-Input-Packets', type: 'Unsigned64', optional: true },
 } as const;
 
 /** Values of NC-Request-Type (RFC 6736 §8.7.1). */

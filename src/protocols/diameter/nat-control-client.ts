@@ -1,0 +1,195 @@
+/**
+ * The NAT controller's side of Diameter NAT control (RFC 6736 §4), as the TRIM AS needs it: media components in, components with the
+ * translator's addresses out. It shares the AS's DiameterEndpoint and is fed that endpoint's events.
+ * A session has at most one request outstanding (RFC 6736 §5.3): the others wait in its queue. A session whose end could not be told
+ * to an unreachable translator is ended when the translator is back. Leaves out ASR, accounting, templates.
+ */
+import { Fifo } from '../../base/fifo.ts';
+import type { Instant } from '../../base/instant.ts';
+import { isMalformed } from '../../base/malformed.ts';
+import { type Avp, avp, avpValue, avpValues } from './avp.ts';
+import type { DiameterEvent, RequestFailure, RequestId } from './diameter-event.ts';
+import { baseAvps, diameterLogout } from './dictionary/base.ts';
+import {
+  followInternalPortStyle,
+  natControlAvps,
+  natControlCommands,
+  natRequestType,
+} from './dictionary/nat-control.ts';
+import type { DiameterEndpoint, OutgoingRequest } from './endpoint.ts';
+import { maximumQueuedNatRequests, maximumUnendedSessions } from './limits.ts';
+import {
+  componentsOf,
+  decodeDefinition,
+  definitionsOf,
+  encodeDefinition,
+  type NatComponent,
+  type NatDefinition,
+} from './nat-control.ts';
+import { resultCode } from './result-code.ts';
+
+export type NatRequestId = number;
+
+/** A mobile session at one translator; the controller keeps it. */
+export interface NatSession {
+  readonly sessionId: string;
+  /** The translator's Origin-Host. */
+  readonly translator: string;
+}
+
+export type NatControlEvent =
+  /** In force at the translator. `components`: those of the request (or, for a query, of the session), with x:a and y:b. */
+  | {
+      readonly kind: 'request-completed';
+      readonly request: NatRequestId;
+      readonly components: readonly NatComponent[];
+    }
+  | {
+      readonly kind: 'request-refused';
+      readonly request: NatRequestId;
+      readonly resultCode: number;
+      readonly errorMessage: string;
+    }
+  /** No answer: whether the request was carried out is not known. A query tells. */
+  | { readonly kind: 'request-lost'; readonly request: NatRequestId; readonly reason: RequestFailure };
+
+interface Queued {
+  readonly id: NatRequestId;
+  readonly session: NatSession;
+  readonly request: OutgoingRequest;
+}
+
+export class NatControlClient {
+  readonly #endpoint: DiameterEndpoint;
+  /** Per session: the outstanding request first, then those that wait. */
+  readonly #queues = new Map<string, Queued[]>();
+  readonly #outstanding = new Map<RequestId, Queued>();
+  /** Sessions that are over, though their translator does not know yet. */
+  readonly #unended = new Map<string, NatSession>();
+  readonly #events = new Fifo<NatControlEvent>();
+  #requests: NatRequestId = 0;
+
+  constructor(endpoint: DiameterEndpoint) {
+    this.#endpoint = endpoint;
+  }
+
+  /** Names a new session at that translator; `open` tells the translator. */
+  createSession(translator: string): NatSession {
+    return { sessionId: this.#endpoint.createSessionId(), translator };
+  }
+
+  /** INITIAL_REQUEST: reserves x:a and y:b for each component; those with both ends known are in force with the answer. */
+  open(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
+    return this.#enqueue(session, control(session, natRequestType.initial, [install(components)]), now);
+  }
+
+  /**
+   * UPDATE_REQUEST, one atomic change: components with x:a and y:b get new ends, those without are added. A handover is the same
+   * components with another `mobileNode`.
+   */
+  update(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
+    return this.#enqueue(session, control(session, natRequestType.update, [install(components)]), now);
+  }
+
+  /** UPDATE_REQUEST that takes components away. */
+  remove(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
+    const remove = avp(natControlAvps.remove, components.flatMap(definitionsOf).map(encodeDefinition));
+    return this.#enqueue(session, control(session, natRequestType.update, [remove]), now);
+  }
+
+  /** QUERY_REQUEST: what the translator has, with counters. */
+  query(session: NatSession, now: Instant): NatRequestId {
+    return this.#enqueue(session, control(session, natRequestType.query, []), now);
+  }
+
+  /** STR: all bindings of the session go. */
+  close(session: NatSession, now: Instant): NatRequestId {
+    const avps = [avp(baseAvps.terminationCause, diameterLogout)];
+    const { sessionId } = session;
+    return this.#enqueue(session, { command: natControlCommands.sessionTermination, sessionId, avps }, now);
+  }
+
+  /** Give it every event of the endpoint; true when the event was about one of its requests. */
+  handleEvent(event: DiameterEvent, now: Instant): boolean {
+    if (event.kind === 'peer-available') this.#endSessionsAt(event.peer, now);
+    if (event.kind !== 'answer-received' && event.kind !== 'request-failed') return false;
+    const queued = this.#outstanding.get(event.request);
+    if (queued === undefined) return false;
+    this.#outstanding.delete(event.request);
+    if (event.kind === 'answer-received') this.#events.push(outcomeOf(queued.id, event.avps));
+    else this.#lost(queued, event.reason);
+    this.#sendNext(queued, now);
+    return true;
+  }
+
+  pollEvent(): NatControlEvent | undefined {
+    return this.#events.shift();
+  }
+
+  #enqueue(session: NatSession, request: OutgoingRequest, now: Instant): NatRequestId {
+    const queued: Queued = { id: ++this.#requests, session, request };
+    const queue = this.#queues.get(session.sessionId);
+    if (queue === undefined) {
+      this.#queues.set(session.sessionId, [queued]);
+      this.#send(queued, now);
+    } else if (queue.length > maximumQueuedNatRequests)
+      this.#events.push({ kind: 'request-lost', request: queued.id, reason: 'too-many-outstanding' });
+    else queue.push(queued);
+    return queued.id;
+  }
+
+  #send(queued: Queued, now: Instant): void {
+    this.#outstanding.set(this.#endpoint.request(queued.session.translator, queued.request, now), queued);
+  }
+
+  #sendNext({ session: { sessionId } }: Queued, now: Instant): void {
+    const queue = this.#queues.get(sessionId);
+    queue?.shift();
+    const next = queue?.[0];
+    if (next === undefined) this.#queues.delete(sessionId);
+    else this.#send(next, now);
+  }
+
+  #lost(queued: Queued, reason: RequestFailure): void {
+    this.#events.push({ kind: 'request-lost', request: queued.id, reason });
+    const isEnd = queued.request.command === natControlCommands.sessionTermination;
+    if (isEnd && this.#unended.size < maximumUnendedSessions)
+      this.#unended.set(queued.session.sessionId, queued.session);
+  }
+
+  #endSessionsAt(translator: string, now: Instant): void {
+    for (const session of [...this.#unended.values()]) {
+      if (session.translator !== translator) continue;
+      this.#unended.delete(session.sessionId);
+      this.close(session, now);
+    }
+  }
+}
+
+function control({ sessionId }: NatSession, requestType: number, avps: readonly Avp[]): OutgoingRequest {
+  const type = avp(natControlAvps.requestType, requestType);
+  return { command: natControlCommands.natControl, sessionId, avps: [type, ...avps] };
+}
+
+function install(components: readonly NatComponent[]): Avp {
+  return avp(natControlAvps.install, [
+    ...components.flatMap(definitionsOf).map(encodeDefinition),
+    avp(natControlAvps.externalPortStyle, followInternalPortStyle),
+  ]);
+}
+
+function outcomeOf(request: NatRequestId, avps: readonly Avp[]): NatControlEvent {
+  const code = avpValue(avps, baseAvps.resultCode) ?? resultCode.unableToComply;
+  const refused = (errorMessage: string, refusal: number): NatControlEvent => ({
+    kind: 'request-refused',
+    request,
+    resultCode: refusal,
+    errorMessage,
+  });
+  if (code !== resultCode.success) return refused(avpValue(avps, baseAvps.errorMessage) ?? '', code);
+  const definitions = avpValues(avps, natControlAvps.definition).map(decodeDefinition);
+  const good = definitions.filter((one): one is NatDefinition => !isMalformed(one));
+  const components = good.length === definitions.length ? componentsOf(good) : undefined;
+  if (components === undefined) return refused('the answer makes no sense', resultCode.invalidAvpValue);
+  return { kind: 'request-completed', request, components };
+}

@@ -1,0 +1,177 @@
+/**
+ * How TRIM uses Diameter NAT control (RFC 6736; TRIM footnote 4): the AVPs of NCR and NCA from and to media components.
+ *
+ *     correspondent c:q  ⇄  x:a [translator] y:b  ⇄  m:p mobile node
+ *
+ * RFC 6736 has one internal and one external address per binding; TRIM rewrites source and destination. So a component is two
+ * NAT-Control-Definitions, the n-th IN with the n-th OUT of the Install:
+ *   IN   internal m:p (the mobile node's access address)   external x:a (what the correspondent sends to)
+ *   OUT  internal c:q (the correspondent)                  external y:b (what the mobile node sends to)
+ * Absent NAT-External-Address: the translator chooses. Present: it names the definition. An empty NAT-Internal-Address: that end is
+ * not known yet. No Port in a known NAT-Internal-Address: that end opens the TCP connection and its port is kept.
+ * IPv6 addresses travel as Framed-IPv6-Prefix of length 128, in NAT-External-Address too, where RFC 6736 has only its "* [AVP]".
+ */
+import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
+import { Malformed } from '../../base/malformed.ts';
+import { type Avp, avp, avpValue, optionalAvp } from './avp.ts';
+import { concatenate } from './avp-codec.ts';
+import { natControlAvps, natDirection } from './dictionary/nat-control.ts';
+
+/** One end; without a port when that end opens the TCP connection. */
+export interface NatEnd {
+  readonly address: string;
+  readonly port?: number;
+}
+
+export interface NatCounters {
+  readonly packets: bigint;
+  readonly octets: bigint;
+}
+
+export interface NatDefinition {
+  readonly direction: 'in' | 'out';
+  readonly protocol: 'udp' | 'tcp';
+  readonly internal?: NatEnd;
+  readonly external?: NatEnd;
+  /** What has passed in this direction; in the answer to a QUERY. */
+  readonly counters?: NatCounters;
+}
+
+/** One transport of one media component: RTP and RTCP are two. */
+export interface NatComponent {
+  readonly protocol: 'udp' | 'tcp';
+  /** m:p; absent as long as it is not known. */
+  readonly mobileNode?: NatEnd;
+  /** c:q; absent as long as it is not known. */
+  readonly correspondent?: NatEnd;
+  /** x:a, chosen by the translator. */
+  readonly towardsCorrespondent?: NatEnd;
+  /** y:b, chosen by the translator. */
+  readonly towardsMobileNode?: NatEnd;
+  /** Packets to the mobile node and from it. */
+  readonly inCounters?: NatCounters;
+  readonly outCounters?: NatCounters;
+}
+
+const protocolNumbers = { tcp: 6, udp: 17 } as const;
+
+export function definitionsOf(component: NatComponent): readonly [NatDefinition, NatDefinition] {
+  const { protocol, mobileNode, correspondent, towardsCorrespondent, towardsMobileNode } = component;
+  return [
+    definition('in', protocol, mobileNode, towardsCorrespondent, component.inCounters),
+    definition('out', protocol, correspondent, towardsMobileNode, component.outCounters),
+  ];
+}
+
+/** Pairs the n-th IN with the n-th OUT; undefined when their numbers or protocols differ. */
+export function componentsOf(definitions: readonly NatDefinition[]): readonly NatComponent[] | undefined {
+  const ins = definitions.filter(({ direction }) => direction === 'in');
+  const outs = definitions.filter(({ direction }) => direction === 'out');
+  const isPaired =
+    ins.length === outs.length && ins.every(({ protocol }, index) => protocol === outs[index]?.protocol);
+  if (!isPaired) return undefined;
+  return ins.map((one, index) => {
+    const other = outs[index];
+    return {
+      protocol: one.protocol,
+      ...(one.internal && { mobileNode: one.internal }),
+      ...(other?.internal && { correspondent: other.internal }),
+      ...(one.external && { towardsCorrespondent: one.external }),
+      ...(other?.external && { towardsMobileNode: other.external }),
+      ...(one.counters && { inCounters: one.counters }),
+      ...(other?.counters && { outCounters: other.counters }),
+    };
+  });
+}
+
+export function encodeDefinition({ direction, protocol, internal, external, counters }: NatDefinition): Avp {
+  return avp(natControlAvps.definition, [
+    avp(natControlAvps.internalAddress, internal === undefined ? [] : encodeEnd(internal)),
+    avp(natControlAvps.protocol, protocolNumbers[protocol]),
+    avp(natControlAvps.direction, natDirection[direction]),
+    ...optionalAvp(natControlAvps.externalAddress, external && encodeEnd(external)),
+    ...optionalAvp(natControlAvps.packets, counters?.packets),
+    ...optionalAvp(natControlAvps.octets, counters?.octets),
+  ]);
+}
+
+export function decodeDefinition(avps: readonly Avp[]): NatDefinition | Malformed {
+  const number = avpValue(avps, natControlAvps.protocol);
+  const protocol =
+    number === protocolNumbers.udp ? 'udp' : number === protocolNumbers.tcp ? 'tcp' : undefined;
+  if (protocol === undefined) return malformed('Protocol', '6 (TCP) or 17 (UDP)');
+  const direction = decodeDirection(avpValue(avps, natControlAvps.direction));
+  if (direction === undefined) return malformed('Direction', '0 (IN) or 1 (OUT)');
+  const internal = decodeEnd(avpValue(avps, natControlAvps.internalAddress));
+  if (internal instanceof Malformed) return internal;
+  const external = decodeEnd(avpValue(avps, natControlAvps.externalAddress));
+  if (external instanceof Malformed) return external;
+  const packets = avpValue(avps, natControlAvps.packets);
+  const octets = avpValue(avps, natControlAvps.octets);
+  return {
+    direction,
+    protocol,
+    ...(internal && { internal }),
+    ...(external && { external }),
+    ...(packets !== undefined && octets !== undefined && { counters: { packets, octets } }),
+  };
+}
+
+export function sameEnd(a: NatEnd | undefined, b: NatEnd | undefined): boolean {
+  return a?.address === b?.address && a?.port === b?.port;
+}
+
+function definition(
+  direction: 'in' | 'out',
+  protocol: 'udp' | 'tcp',
+  internal: NatEnd | undefined,
+  external: NatEnd | undefined,
+  counters: NatCounters | undefined,
+): NatDefinition {
+  return {
+    direction,
+    protocol,
+    ...(internal && { internal }),
+    ...(external && { external }),
+    ...(counters && { counters }),
+  };
+}
+
+function encodeEnd({ address, port }: NatEnd): readonly Avp[] {
+  const octets = parseIpAddress(address) ?? new Uint8Array(4);
+  const isIpv6 = octets.length === 16;
+  return [
+    isIpv6
+      ? avp(natControlAvps.framedIpv6Prefix, concatenate([new Uint8Array([0, 128]), octets]))
+      : avp(natControlAvps.framedIpAddress, octets),
+    ...optionalAvp(natControlAvps.port, port),
+  ];
+}
+
+/** Undefined when the group is absent or empty. */
+function decodeEnd(avps: readonly Avp[] | undefined): NatEnd | Malformed | undefined {
+  if (avps === undefined || avps.length === 0) return undefined;
+  const address = decodeAddress(
+    avpValue(avps, natControlAvps.framedIpAddress),
+    avpValue(avps, natControlAvps.framedIpv6Prefix),
+  );
+  if (address === undefined)
+    return malformed('Framed-IP-Address', 'one IPv4 address or one IPv6 prefix of length 128');
+  const port = avpValue(avps, natControlAvps.port);
+  if (port === undefined) return { address };
+  return port >= 1 && port <= 65535 ? { address, port } : malformed('Port', '1 … 65535');
+}
+
+function decodeAddress(v4: Uint8Array | undefined, v6: Uint8Array | undefined): string | undefined {
+  if (v4 !== undefined) return v6 === undefined && v4.length === 4 ? formatIpAddress(v4) : undefined;
+  return v6?.length === 18 && v6[1] === 128 ? formatIpAddress(v6.subarray(2)) : undefined;
+}
+
+function decodeDirection(value: number | undefined): 'in' | 'out' | undefined {
+  if (value === natDirection.in) return 'in';
+  return value === natDirection.out ? 'out' : undefined;
+}
+
+function malformed(field: string, rule: string): Malformed {
+  return new Malformed(field, 0, `RFC 6736 §8.7, TRIM profile: ${rule}`);
+}
