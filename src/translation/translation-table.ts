@@ -53,16 +53,28 @@ export class TranslationTable {
     for (const { key } of this.#flows.values()) yield key;
   }
 
-  /** Carries out one transaction. Throws TRANSLATION_REFUSED, with nothing changed, when an operation contradicts the state. */
-  apply(operations: readonly TranslationOperation[]): FlowChange[] {
+  /**
+   * Carries out one transaction; `commit` gets the changed flows before they count and refuses them by throwing. Throws, with nothing
+   * changed, what `commit` threw, or TRANSLATION_REFUSED when an operation contradicts the state.
+   */
+  apply(
+    operations: readonly TranslationOperation[],
+    commit: (changes: readonly FlowChange[]) => void = () => {},
+  ): readonly FlowChange[] {
     const undo: (() => void)[] = [];
     const touched = new Map<string, { key: FlowKey; before: Version | undefined }>();
     try {
       for (const operation of operations) this.#carryOut(operation, undo, touched);
+      const changes = this.#changes(touched);
+      commit(changes);
+      return changes;
     } catch (error) {
       for (const step of undo.reverse()) step();
       throw error;
     }
+  }
+
+  #changes(touched: Map<string, { key: FlowKey; before: Version | undefined }>): FlowChange[] {
     const changes: FlowChange[] = [];
     for (const [text, { key, before }] of touched) {
       const after = this.#flows.get(text)?.version;

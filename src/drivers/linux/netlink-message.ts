@@ -44,6 +44,12 @@ export class NetlinkWriter {
     this.#view.setUint32(this.#messageStart, this.#length - this.#messageStart, true);
   }
 
+  /** Adds flags to the message that was written last. */
+  orFlags(flags: number): void {
+    const at = this.#messageStart + 6;
+    this.#view.setUint16(at, this.#view.getUint16(at, true) | flags, true);
+  }
+
   attribute(type: number, value: Uint8Array): void {
     this.#header(type, value.length);
     this.#append(value);

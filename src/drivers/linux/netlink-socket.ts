@@ -26,6 +26,7 @@ import {
 } from './system-calls.ts';
 
 export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 
 /** Flags of a request (linux/netlink.h, NLM_F_…). */
 export const netlinkFlag = {
@@ -69,6 +70,10 @@ export class NetlinkSocket {
     return this.#sequence;
   }
 
+  get lastSequence(): number {
+    return this.#sequence;
+  }
+
   /**
    * Sends a batch as one datagram and reads until the request `lastSequence` is acknowledged (it must carry NLM_F_ACK) or refused.
    * Returns every refusal; none means that all of it is in force.
@@ -98,7 +103,7 @@ export class NetlinkSocket {
     if (refusal) throw refusalError(refusal, what);
   }
 
-  /** A request with NLM_F_DUMP: everything the kernel lists. */
+  /** A request with NLM_F_DUMP, or one with NLM_F_ACK that is answered before it is acknowledged: everything the kernel lists. */
   dump(message: NetlinkWriter, what: string): NetlinkMessage[] {
     this.#send(message);
     const found: NetlinkMessage[] = [];
@@ -108,7 +113,11 @@ export class NetlinkSocket {
         throw new TrimaranError('NETLINK_SILENT', `${what}: the kernel stopped answering`);
       for (const answer of messages) {
         if (answer.type === NLMSG_DONE) return found;
-        if (answer.type === NLMSG_ERROR) throw refusalError(readRefusal(answer), what);
+        if (answer.type === NLMSG_ERROR) {
+          const refusal = readRefusal(answer);
+          if (refusal.errno === 0) return found;
+          throw refusalError(refusal, what);
+        }
         found.push({ ...answer, payload: answer.payload.slice() });
       }
     }

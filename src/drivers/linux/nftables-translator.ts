@@ -1,0 +1,197 @@
+/**
+ * An address translator in the kernel (TRIM Fig. 2 and 3(b)): carries out translation operations as changes of nftables map elements,
+ * by raw netlink, without the nft program. A transaction is one system call and in force when `apply` returns.
+ *
+ * The tables outlive the process: if it crashes, calls go on, and the next one to open the same instance takes them away first. They
+ * carry notes of which kernel parameters were changed from what, so that these are put back even then.
+ */
+import { TrimaranError } from '../../base/trimaran-error.ts';
+import {
+  type FlowKey,
+  formatFlowKey,
+  type TranslationOperation,
+} from '../../translation/translation-operation.ts';
+import {
+  type FlowChange,
+  type SelectedVersion,
+  TranslationTable,
+} from '../../translation/translation-table.ts';
+import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts';
+import { type IpFamily, NftablesBatch, nftablesMessage, type SetElement } from './nftables-batch.ts';
+import { type Counted, readElementCounter, readNamedCounter, readUserData } from './nftables-reader.ts';
+import { droppedCounter, elementOf, mapName, type RuleSetOptions } from './nftables-rule-set.ts';
+import { addNotes, addTable, deleteTable, notesChain } from './nftables-table.ts';
+import { hasIpFamily, presentSysctls, sysctlsOf, writeSysctl } from './sysctl.ts';
+
+export interface NftablesTranslatorOptions
+  extends Pick<RuleSetOptions, 'placement' | 'addresses'>,
+    Partial<Omit<RuleSetOptions, 'placement' | 'addresses'>> {
+  /** Tells translators of one network namespace apart; letters, digits, dashes and underscores. */
+  readonly instance: string;
+  /** Default: those that the kernel has. */
+  readonly families?: readonly IpFamily[];
+  /** Flows per map, 65,536 by default. The kernel sets aside about 16 octets for each from the start. */
+  readonly capacity?: number;
+  /** Whether packets and octets are counted per flow; not by default. */
+  readonly counters?: boolean;
+}
+
+interface FlowElement {
+  readonly family: IpFamily;
+  readonly map: string;
+  readonly element: SetElement;
+}
+
+export class NftablesTranslator {
+  readonly #options: Required<NftablesTranslatorOptions>;
+  readonly #socket: NetlinkSocket;
+  readonly #batch: NftablesBatch;
+  readonly #tableName: string;
+  readonly #table = new TranslationTable();
+  /** What was counted for a flow under its former versions: an element counts from zero. */
+  readonly #counted = new Map<string, Counted>();
+
+  /**
+   * Sets up tables and kernel parameters in the network namespace of the calling thread, after taking leftovers away. Throws with
+   * nothing left behind.
+   */
+  static open(options: NftablesTranslatorOptions): NftablesTranslator {
+    const translator = new NftablesTranslator(options);
+    try {
+      translator.#takeAway();
+      translator.#setUp();
+    } catch (error) {
+      translator.close();
+      throw error;
+    }
+    return translator;
+  }
+
+  private constructor(options: NftablesTranslatorOptions) {
+    if (!/^[\w-]{1,64}$/.test(options.instance))
+      throw new TrimaranError('TRANSLATOR_OPTIONS', `"${options.instance}" cannot name a translator`);
+    this.#options = { ...defaults, families: ([4, 6] as const).filter(hasIpFamily), ...options };
+    this.#tableName = `trimaran-${options.instance}`;
+    this.#socket = new NetlinkSocket(NETLINK_NETFILTER);
+    this.#batch = new NftablesBatch(this.#socket);
+  }
+
+  /** One transaction: in force when this returns; nothing has changed when it throws. */
+  apply(operations: readonly TranslationOperation[]): void {
+    this.#table.apply(operations, (changes) => {
+      const counted = this.#options.counters ? this.#countedSoFar(changes) : [];
+      this.#commit(changes);
+      for (const [key, sum] of counted) sum ? this.#counted.set(key, sum) : this.#counted.delete(key);
+    });
+  }
+
+  /** What a flow has carried since it was first selected; undefined when it is not. Needs the option `counters`. */
+  readCounter(key: FlowKey): Counted | undefined {
+    const version = this.#table.find(key);
+    return version && this.#countedUnder(key, version);
+  }
+
+  #countedUnder(key: FlowKey, version: SelectedVersion): Counted {
+    const { family, map, element } = this.#elementOf(key, version);
+    const present = readElementCounter(this.#socket, family, this.#tableName, map, element);
+    const former = this.#counted.get(formatFlowKey(key)) ?? { packets: 0, octets: 0 };
+    return { packets: former.packets + present.packets, octets: former.octets + present.octets };
+  }
+
+  /** Packets to the translator's addresses that were dropped because they matched no flow. */
+  readDropped(): number {
+    return this.#options.families
+      .map((family) => readNamedCounter(this.#socket, family, this.#tableName, droppedCounter).packets)
+      .reduce((sum, packets) => sum + packets, 0);
+  }
+
+  /** Takes everything away and puts kernel parameters back. */
+  close(): void {
+    try {
+      this.#takeAway();
+    } finally {
+      this.#socket.close();
+    }
+  }
+
+  #setUp(): void {
+    const { families, placement } = this.#options;
+    const wanted = sysctlsOf(placement, families);
+    const former = presentSysctls(wanted);
+    for (const family of families) addTable(this.#batch, family, this.#tableName, this.#options);
+    const notes = former.map(({ name, value }) => `${name}=${value}`);
+    // The notes are in the kernel before the first parameter changes, so no crash can lose them.
+    if (families[0]) addNotes(this.#batch, families[0], this.#tableName, notes);
+    this.#batch.commit();
+    for (const sysctl of wanted) if (former.some(({ name }) => name === sysctl.name)) writeSysctl(sysctl);
+  }
+
+  #takeAway(): void {
+    const { families } = this.#options;
+    const notes = families.flatMap((family) =>
+      readUserData(this.#socket, family, this.#tableName, notesChain),
+    );
+    // In the order of setting: to switch forwarding resets others.
+    for (const note of notes) {
+      const [name = '', value = ''] = note.split('=');
+      try {
+        writeSysctl({ name, value });
+      } catch {
+        // The interface is gone, and its parameter with it.
+      }
+    }
+    for (const family of families) deleteTable(this.#batch, family, this.#tableName);
+    this.#batch.commit();
+  }
+
+  #commit(changes: readonly FlowChange[]): void {
+    const { deleteElement, newElement } = nftablesMessage;
+    const gone = changes.flatMap(({ key, before }) => (before ? [this.#elementOf(key, before)] : []));
+    const come = changes.flatMap(({ key, after }) => (after ? [this.#elementOf(key, after)] : []));
+    for (const { family, map, elements } of byMap(gone)) {
+      const keys = elements.map(({ key }) => ({ key }));
+      this.#batch.addElements(deleteElement, family, this.#tableName, map, keys, `deselect in ${map}`);
+    }
+    for (const { family, map, elements } of byMap(come))
+      this.#batch.addElements(newElement, family, this.#tableName, map, elements, `select in ${map}`);
+    this.#batch.commit();
+  }
+
+  #countedSoFar(changes: readonly FlowChange[]): [key: string, sum: Counted | undefined][] {
+    return changes.flatMap(({ key, before, after }) =>
+      before ? [[formatFlowKey(key), after && this.#countedUnder(key, before)]] : [],
+    );
+  }
+
+  #elementOf(key: FlowKey, version: SelectedVersion): FlowElement {
+    const found = elementOf(this.#options.placement, key, version);
+    if (found === undefined) {
+      const text = `${formatFlowKey(key)} cannot be translated at placement ${this.#options.placement}`;
+      throw new TrimaranError('TRANSLATION_REFUSED', text);
+    }
+    return { family: key.family, map: mapName(found.form), element: found.element };
+  }
+}
+
+/** All ports, for addresses that belong to translation alone; segments that fit links of 1,400 octets, as behind mobile networks' and other tunnels. */
+const defaults = {
+  firstPort: 1,
+  lastPort: 65535,
+  maximumSegmentSize: 1340,
+  logGroup: 0x7472,
+  capacity: 65536,
+  counters: false,
+};
+
+function byMap(
+  elements: readonly FlowElement[],
+): { family: IpFamily; map: string; elements: SetElement[] }[] {
+  const groups = new Map<string, { family: IpFamily; map: string; elements: SetElement[] }>();
+  for (const { family, map, element } of elements) {
+    const name = `${family} ${map}`;
+    const group = groups.get(name) ?? { family, map, elements: [] };
+    group.elements.push(element);
+    groups.set(name, group);
+  }
+  return [...groups.values()];
+}

@@ -1,0 +1,57 @@
+/**
+ * Kernel parameters of the network namespace that this thread is in (Documentation/networking/ip-sysctl), which an address translator
+ * needs otherwise than they are by default, and the way back.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { TrimaranError } from '../../base/trimaran-error.ts';
+import type { IpFamily } from './nftables-batch.ts';
+
+/** A parameter below net/, such as "ipv4/ip_forward", and its value. */
+export interface Sysctl {
+  readonly name: string;
+  readonly value: string;
+}
+
+export function hasIpFamily(family: IpFamily): boolean {
+  return existsSync(`${ROOT}/ipv${family}/conf`);
+}
+
+/** Every parameter that a translator needs, in the order of setting: to switch forwarding resets others. */
+export function sysctlsOf(placement: 'home' | 'mobile-node', families: readonly IpFamily[]): Sysctl[] {
+  const wanted: Sysctl[] = [];
+  const isHome = placement === 'home';
+  if (isHome && families.includes(4)) wanted.push({ name: 'ipv4/ip_forward', value: '1' });
+  if (isHome && families.includes(6)) wanted.push({ name: 'ipv6/conf/all/forwarding', value: '1' });
+  if (!families.includes(4)) return wanted;
+  // Translated ahead of routing, a packet has one of our own addresses as source when the kernel validates that.
+  if (isHome) wanted.push({ name: 'ipv4/conf/all/accept_local', value: '1' });
+  // The larger of "all" and the interface's own value counts, so each is needed; "default" is for interfaces to come.
+  for (const link of readdirSync(`${ROOT}/ipv4/conf`)) {
+    wanted.push({ name: `ipv4/conf/${link}/rp_filter`, value: '0' });
+    // A translator with one link sends back where it received: to tell hosts of a "better" way would bypass it.
+    if (isHome) wanted.push({ name: `ipv4/conf/${link}/send_redirects`, value: '0' });
+  }
+  return wanted;
+}
+
+/** Those whose present value differs, with the present value. */
+export function presentSysctls(wanted: readonly Sysctl[]): Sysctl[] {
+  return wanted.flatMap(({ name, value }) => {
+    const present = readFileSync(`${ROOT}/${name}`, 'utf8').trim();
+    return present === value ? [] : [{ name, value: present }];
+  });
+}
+
+/** Throws SYSCTL_REFUSED. */
+export function writeSysctl({ name, value }: Sysctl): void {
+  try {
+    writeFileSync(`${ROOT}/${name}`, value);
+  } catch (cause) {
+    throw new TrimaranError('SYSCTL_REFUSED', `cannot set net/${name} to ${value}`, {
+      cause,
+      remedy: `Set it as root: sysctl -w net/${name}=${value}`,
+    });
+  }
+}
+
+const ROOT = '/proc/sys/net';
