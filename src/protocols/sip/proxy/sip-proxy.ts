@@ -2,28 +2,41 @@
  * Stateful proxy core (RFC 3261 §16, RFC 6026 §7.3), the common part of P-, I- and S-CSCF. The owner decides where each request goes
  * and does the header work; the core validates, pops Routes, forks, chooses the best response and cancels.
  * Leaves out recursion on 3xx, loop detection (Max-Forwards ends every loop) and stateless forwarding of a stray CANCEL.
+ *
+ *   request ──> undecided ──forward──> forwarded ──all branches final──> chosen ──respond──> answered
+ *                   |                   |     ^                            |                    ^
+ *                   |                   |     +-----------forward----------+                    |
+ *                   +------respond------+------------------2xx, respond-------------------------+
  */
+import { DeadlineQueue } from '../../../base/deadline-queue.ts';
+import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
-import type { Machine, Timeout } from '../../../base/machine.ts';
+import { earlierTimeout, type Machine, type Timeout } from '../../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
 import type { SipEndpoint } from '../endpoint.ts';
+import { maxForwardsOf } from '../message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { ServerTransactionId, SipTransportProtocol } from '../transaction/sip-event.ts';
-import type { SipTimers } from '../transaction/timers.ts';
+import {
+  type ClientTransactionId,
+  isClientTransaction,
+  type ServerTransactionId,
+  type SipEvent,
+} from '../transaction/sip-event.ts';
+import { defaultSipTimers, type SipTimers } from '../transaction/timers.ts';
+import { statelessResponse } from '../transport/message-screening.ts';
+import { chooseBestResponse } from './best-response.ts';
+import { type HostAddress, nextHopOf } from './next-hop.ts';
 import type { ForwardTarget, ProxyEvent } from './proxy-event.ts';
+import { ResponseContext } from './response-context.ts';
+import { OwnNames, prepareForward, takeOwnRoute } from './route-processing.ts';
 
-/** What a name stands for; port 5060 and UDP unless said otherwise, here or in the URI. */
-export interface HostAddress {
-  readonly address: string;
-  readonly port?: number;
-  readonly transport?: SipTransportProtocol;
-}
+export type { HostAddress } from './next-hop.ts';
 
 export interface SipProxyOptions {
   readonly endpoint: SipEndpoint;
   /** 'host' (with any port) or 'host:port'. A Route that names one of them is the proxy's own, with or without lr. */
   readonly ownNames: readonly string[];
-  /** Names that may stand in Route and Request-URI. */
+  /** Names (in lower case) that may stand in Route and Request-URI. */
   readonly hosts?: ReadonlyMap<string, HostAddress>;
   /** Option tags accepted in Proxy-Require. */
   readonly extensions?: readonly string[];
@@ -33,9 +46,21 @@ export interface SipProxyOptions {
 export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
   /** For the owner's own requests. */
   readonly endpoint: SipEndpoint;
+  readonly #ownNames: OwnNames;
+  readonly #hosts: ReadonlyMap<string, HostAddress>;
+  readonly #extensions: ReadonlySet<string>;
+  readonly #timerCMs: number;
+  readonly #contexts = new Map<ServerTransactionId, ResponseContext>();
+  readonly #byBranch = new Map<ClientTransactionId, ResponseContext>();
+  readonly #timerC = new DeadlineQueue<ClientTransactionId>();
+  readonly #events = new Fifo<ProxyEvent>();
 
   constructor(options: SipProxyOptions) {
     this.endpoint = options.endpoint;
+    this.#ownNames = new OwnNames(options.ownNames);
+    this.#hosts = options.hosts ?? new Map();
+    this.#extensions = new Set(options.extensions);
+    this.#timerCMs = options.timers?.timerCMs ?? defaultSipTimers.timerCMs;
   }
 
   start(now: Instant): void {
@@ -48,10 +73,13 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
 
   handleTimeout(now: Instant): void {
     this.endpoint.handleTimeout(now);
+    // RFC 3261 §16.8: a branch that rings for too long is cancelled. Timer B ends one that has no response at all long before.
+    for (let id = this.#timerC.takeDue(now); id !== undefined; id = this.#timerC.takeDue(now))
+      this.endpoint.cancel(id, now);
   }
 
   pollTimeout(): Timeout | undefined {
-    return this.endpoint.pollTimeout();
+    return earlierTimeout(this.endpoint.pollTimeout(), this.#timerC.peek());
   }
 
   pollOutput(): NetworkOutput | undefined {
@@ -60,25 +88,176 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
 
   /** Drain it after every call, before the outputs. */
   pollEvent(now: Instant): ProxyEvent | undefined {
-    void now;
-    return undefined;
+    while (this.#events.length === 0) {
+      const event = this.endpoint.pollEvent();
+      if (event === undefined) return undefined;
+      this.#handleEvent(event, now);
+    }
+    return this.#events.shift();
   }
 
   /**
    * Sends the request of a 'request' event, as edited, to all targets at once. Also after a 'response-chosen' event with a final
-   * response other than 2xx and 6xx: then that response is dropped and the new targets are tried.
+   * response other than 2xx and 6xx: then that response is dropped and the new targets are tried. Without targets, or when none can
+   * be reached, the next event is a 'response-chosen' (480 or 500).
    */
   forward(transaction: ServerTransactionId, targets: readonly ForwardTarget[], now: Instant): void {
-    void [transaction, targets, now];
+    const context = this.#contexts.get(transaction);
+    if (context === undefined || (context.state !== 'undecided' && context.state !== 'chosen')) return;
+    if (context.isCancelled) {
+      this.respond(transaction, statelessResponse(context.request, 487), now);
+      return;
+    }
+    context.state = 'forwarded';
+    context.failures.length = 0;
+    for (const target of targets) this.#startBranch(context, target, now);
+    this.#chooseIfComplete(context);
   }
 
   /** Answers by itself, or sends the (edited) response of a 'response-chosen' event. */
   respond(transaction: ServerTransactionId, response: SipResponse, now: Instant): void {
     this.endpoint.respond(transaction, response, now);
+    const context = this.#contexts.get(transaction);
+    if (context === undefined || response.statusCode < 200) return;
+    context.state = 'answered';
+    this.#cancelPending(context, now);
   }
 
   /** Sends the ACK of an 'ack' event on. */
   forwardAck(request: SipRequest, target: ForwardTarget, now: Instant): void {
-    void [request, target, now];
+    const prepared = prepareForward(request, target);
+    const nextHop = target.nextHop ?? nextHopOf(prepared.next, this.#hosts);
+    if (nextHop !== undefined) this.endpoint.sendWithoutTransaction(prepared.request, nextHop, now);
+  }
+
+  #handleEvent(event: SipEvent, now: Instant): void {
+    switch (event.kind) {
+      case 'request':
+        this.#handleRequest(event, now);
+        return;
+      case 'ack':
+        if (maxForwardsOf(event.request) !== 0)
+          this.#events.push({ ...event, ownRoute: takeOwnRoute(event.request, this.#ownNames) });
+        return;
+      case 'cancelled':
+        this.#handleCancellation(event.transaction, now);
+        break;
+      case 'terminated':
+        if (!isClientTransaction(event.transaction)) this.#contexts.delete(event.transaction);
+        break;
+      default:
+    }
+    if (!this.#handleBranchEvent(event, now)) this.#events.push(event);
+  }
+
+  #handleRequest(event: Extract<SipEvent, { kind: 'request' }>, now: Instant): void {
+    const { transaction, request } = event;
+    const refusal = this.#refusalOf(request);
+    if (refusal !== undefined) {
+      this.endpoint.respond(transaction, refusal, now);
+      return;
+    }
+    this.#contexts.set(transaction, new ResponseContext(transaction, request));
+    this.#events.push({ ...event, ownRoute: takeOwnRoute(request, this.#ownNames) });
+  }
+
+  /** RFC 3261 §16.3 items 3 and 5; the others were checked when the request came in. */
+  #refusalOf(request: SipRequest): SipResponse | undefined {
+    if (maxForwardsOf(request) === 0) return statelessResponse(request, 483);
+    const unsupported = request.headers
+      .getAll('Proxy-Require')
+      .filter((tag) => !this.#extensions.has(tag.toLowerCase()));
+    if (unsupported.length === 0) return undefined;
+    const response = statelessResponse(request, 420);
+    for (const tag of unsupported) response.headers.append('Unsupported', tag);
+    return response;
+  }
+
+  /** RFC 3261 §16.10: every branch is cancelled; a request that has no branch is answered at once. */
+  #handleCancellation(transaction: ServerTransactionId, now: Instant): void {
+    const context = this.#contexts.get(transaction);
+    if (context === undefined) return;
+    context.isCancelled = true;
+    if (context.pending.size > 0) this.#cancelPending(context, now);
+    else if (context.state === 'undecided')
+      this.respond(transaction, statelessResponse(context.request, 487), now);
+  }
+
+  #startBranch(context: ResponseContext, target: ForwardTarget, now: Instant): void {
+    const { request, next } = prepareForward(context.request, target);
+    const nextHop = target.nextHop ?? nextHopOf(next, this.#hosts);
+    if (nextHop === undefined) {
+      // RFC 3261 §16.9: who cannot be reached counts as one who answered 503.
+      context.failures.push(statelessResponse(context.request, 503));
+      return;
+    }
+    const branch = this.endpoint.sendRequest(request, nextHop, now);
+    context.pending.add(branch);
+    this.#byBranch.set(branch, context);
+    if (context.isInvite) this.#timerC.set(branch, now + this.#timerCMs, 'C');
+  }
+
+  /** False when the event is not about a branch of a forwarded request. */
+  #handleBranchEvent(event: SipEvent, now: Instant): boolean {
+    if (!('transaction' in event) || !isClientTransaction(event.transaction)) return false;
+    const branch = event.transaction;
+    const context = this.#byBranch.get(branch);
+    if (context === undefined) return false;
+    if (event.kind === 'response') this.#handleResponse(context, branch, event.response, now);
+    else if (event.kind === 'timed-out')
+      this.#endBranch(context, branch, statelessResponse(context.request, 408), now);
+    else if (event.kind === 'transport-failed')
+      this.#endBranch(context, branch, statelessResponse(context.request, 503), now);
+    else if (event.kind === 'terminated') this.#byBranch.delete(branch);
+    return true;
+  }
+
+  #handleResponse(
+    context: ResponseContext,
+    branch: ClientTransactionId,
+    response: SipResponse,
+    now: Instant,
+  ): void {
+    response.headers.removeFirst('Via');
+    if (response.statusCode >= 200) this.#endBranch(context, branch, response, now);
+    else if (response.statusCode > 100 && context.isInvite && context.pending.has(branch)) {
+      this.#timerC.set(branch, now + this.#timerCMs, 'C');
+      if (context.state === 'forwarded') this.#emit(context, response);
+    }
+  }
+
+  #endBranch(
+    context: ResponseContext,
+    branch: ClientTransactionId,
+    response: SipResponse,
+    now: Instant,
+  ): void {
+    context.pending.delete(branch);
+    this.#timerC.delete(branch);
+    const { statusCode } = response;
+    if (statusCode < 300) {
+      // RFC 3261 §16.7 item 5: a 2xx to an INVITE is always passed on, for each of them has made a dialog.
+      if (context.isInvite || context.state === 'forwarded') this.#emit(context, response);
+      context.state = 'answered';
+      this.#cancelPending(context, now);
+      return;
+    }
+    context.failures.push(response);
+    if (statusCode >= 600) this.#cancelPending(context, now);
+    this.#chooseIfComplete(context);
+  }
+
+  #chooseIfComplete(context: ResponseContext): void {
+    if (context.state !== 'forwarded' || context.pending.size > 0) return;
+    context.state = 'chosen';
+    this.#emit(context, chooseBestResponse(context.request, context.failures));
+  }
+
+  #emit({ transaction, request }: ResponseContext, response: SipResponse): void {
+    this.#events.push({ kind: 'response-chosen', transaction, request, response });
+  }
+
+  #cancelPending(context: ResponseContext, now: Instant): void {
+    for (const branch of context.pending) this.endpoint.cancel(branch, now);
   }
 }

@@ -29,18 +29,17 @@ export class SipTestNetwork {
   /** "0.005 10.0.0.1:5060 → 10.0.0.2:5060 udp INVITE sip:b@test SIP/2.0": seconds, way, start line. */
   readonly ladder: string[] = [];
   readonly delayMs = 5;
-  /** Called when something happened at a machine, before its outputs are taken: the place to answer its events. */
-  onActivity: (machine: SipTestMachine, now: Instant) => void = () => {};
   fate: Fate = () => [this.delayMs];
-  readonly #machines: SipTestMachine[] = [];
+  readonly #machines = new Map<SipTestMachine, () => void>();
   readonly #listeners = new Map<string, SipTestMachine>();
   readonly #peers = new Map<SipTestMachine, Map<ConnectionId, Peer>>();
   readonly #remotes = new Map<SipTestMachine, Map<ConnectionId, TransportAddress>>();
   readonly #arrivals = new DeadlineQueue<() => void>();
   #count = 0;
 
-  add(machine: SipTestMachine): void {
-    this.#machines.push(machine);
+  /** `onActivity` is called when something happened at the machine, before its outputs are taken: the place to answer its events. */
+  add(machine: SipTestMachine, onActivity: () => void): void {
+    this.#machines.set(machine, onActivity);
     this.#peers.set(machine, new Map());
     this.#remotes.set(machine, new Map());
     this.#drain(machine);
@@ -48,7 +47,7 @@ export class SipTestNetwork {
 
   /** Carries out what the machines asked for since the last call. */
   flush(): void {
-    for (const machine of this.#machines) this.#drain(machine);
+    for (const machine of this.#machines.keys()) this.#drain(machine);
   }
 
   /** Lets time pass: whatever is due until `until` happens, in order. */
@@ -80,7 +79,7 @@ export class SipTestNetwork {
   #next(): { at: Instant; happen: () => void } | undefined {
     const arrival = this.#arrivals.peek();
     let earliest = arrival && { at: arrival.at, happen: () => this.#arrive() };
-    for (const machine of this.#machines) {
+    for (const machine of this.#machines.keys()) {
       const timeout = machine.pollTimeout();
       if (timeout === undefined || (earliest !== undefined && earliest.at <= timeout.at)) continue;
       earliest = { at: timeout.at, happen: () => this.#wake(machine) };
@@ -98,7 +97,7 @@ export class SipTestNetwork {
   }
 
   #drain(machine: SipTestMachine): void {
-    this.onActivity(machine, this.now);
+    this.#machines.get(machine)?.();
     for (let output = machine.pollOutput(); output !== undefined; output = machine.pollOutput())
       this.#carryOut(machine, output);
   }

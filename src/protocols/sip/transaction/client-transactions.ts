@@ -198,6 +198,7 @@ export class ClientTransactions {
     const remote = { address: target.address, port: target.port };
     if (target.transport === 'tcp') return this.#prepareOver('tcp', request, target, branch);
     const overUdp = this.#prepareOver('udp', request, target, branch);
+    if (overUdp === undefined && target.transport === 'udp') return undefined;
     const isSmall = overUdp !== undefined && overUdp.octets.length <= maximumUdpRequestOctets;
     if (isSmall || this.#transport.refusesTcp(remote, now)) return overUdp;
     const overTcp = this.#prepareOver('tcp', request, target, branch);

@@ -11,7 +11,7 @@ import { createResponse } from '../message/create-response.ts';
 import { toTagOf } from '../message/header-fields.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import { statelessResponse } from '../transport/message-screening.ts';
+import { acknowledgesStatelessResponse, statelessResponse } from '../transport/message-screening.ts';
 import { responseRoute, type SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
 import { FlowIndex } from './flow-index.ts';
@@ -154,7 +154,8 @@ export class ServerTransactions {
     const entry = this.#byKey.get(serverKeyOf(ack, 'INVITE'));
     if (entry !== undefined && (hasMagicCookie(ack) || entry.toTag === toTagOf(ack)))
       this.#drive(entry, { kind: 'ack', ack }, now);
-    else this.#events.push({ kind: 'ack', request: ack, ...arrival });
+    else if (!acknowledgesStatelessResponse(ack))
+      this.#events.push({ kind: 'ack', request: ack, ...arrival });
   }
 
   #handleCancel(

@@ -63,3 +63,9 @@ export type SipEvent =
       readonly kind: 'terminated';
       readonly transaction: ClientTransactionId | ServerTransactionId;
     };
+
+export function isClientTransaction(
+  transaction: ClientTransactionId | ServerTransactionId,
+): transaction is ClientTransactionId {
+  return transaction.startsWith('client-');
+}

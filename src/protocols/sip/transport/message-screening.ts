@@ -28,7 +28,7 @@ export function screenMessage(octets: Uint8Array): ScreenedMessage {
       ? { kind: 'accepted', message }
       : dropped;
   const rejection = requestRejection(message);
-  if (rejection === undefined) return isOwnStatelessAck(message) ? dropped : { kind: 'accepted', message };
+  if (rejection === undefined) return { kind: 'accepted', message };
   return refuse(message, rejection.statusCode, rejection.reasonPhrase);
 }
 
@@ -46,6 +46,11 @@ export function statelessResponse(
   );
 }
 
+/** Whether this is the ACK for an answer of `statelessResponse`. */
+export function acknowledgesStatelessResponse(ack: SipRequest): boolean {
+  return toTagOf(ack) === statelessToTag(ack.headers);
+}
+
 /** No ACK is ever answered, and without a Via nobody knows whom to answer. */
 function refuse(request: SipRequest, statusCode: number, reasonPhrase: string): ScreenedMessage {
   if (request.method === 'ACK' || !request.headers.has('Via')) return dropped;
@@ -54,11 +59,6 @@ function refuse(request: SipRequest, statusCode: number, reasonPhrase: string): 
     ? statelessResponse(request, statusCode, reasonPhrase)
     : createResponse(request, statusCode, { reasonPhrase });
   return { kind: 'refused', request, response };
-}
-
-/** The ACK for an answer that `statelessResponse` made: there is no transaction to absorb it. */
-function isOwnStatelessAck(request: SipRequest): boolean {
-  return request.method === 'ACK' && toTagOf(request) === statelessToTag(request.headers);
 }
 
 /** FNV-1a over what a repetition and an ACK have in common with the request. */
