@@ -53,6 +53,7 @@ export const boundaries: readonly Boundary[] = [
   pure('home-network/trim-as', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/diameter', 'translation'),
   pure('home-network/address-translator', 'base', 'protocols/ip', 'protocols/diameter', 'translation'),
   pure('mobile-node/access-monitor', 'base'),
+  pure('mobile-node/access-selection', 'base'),
   pure('mobile-node/sip-user-agent', 'base', 'protocols/sip'),
   pure('mobile-node/address-translator', 'base', 'protocols/ip', 'translation'),
   pure(
@@ -60,6 +61,7 @@ export const boundaries: readonly Boundary[] = [
     'base',
     'protocols/sip',
     'protocols/sdp',
+    'translation',
     'mobile-node/access-monitor',
     'mobile-node/sip-user-agent',
     'mobile-node/address-translator',
@@ -70,6 +72,7 @@ export const boundaries: readonly Boundary[] = [
     'protocols/sip',
     'protocols/sdp',
     'translation',
+    'mobile-node/access-selection',
     'mobile-node/access-monitor',
     'mobile-node/sip-user-agent',
     'mobile-node/address-translator',

@@ -1,0 +1,67 @@
+/**
+ * How the handover manager routes requests between the applications and the network (TRIM §3.1): it gives the node's identity and the way
+ * through the P-CSCF to what applications ask for, and finds the application for what the network asks for. Who may ask is decided
+ * here too: programs of this host on one side, the P-CSCFs on the other.
+ */
+import { isMalformed } from '../../base/malformed.ts';
+import type { TransportAddress } from '../../base/network.ts';
+import type {
+  OutgoingRoute,
+  SignallingPath,
+} from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
+import { fromOf } from '../../protocols/sip/message/header-fields.ts';
+import { formatNameAddress } from '../../protocols/sip/message/name-address.ts';
+import { noParameters } from '../../protocols/sip/message/parameters.ts';
+import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
+import { formatUri, parseUri, type SipUri } from '../../protocols/sip/message/sip-uri.ts';
+import { accessHeadersOf, type NetworkAccess, routesOf, signallingPathOf } from './network-access.ts';
+
+/** The INVITE of an application on its way to the network. The application's own idea of who it is stays on this host. */
+export function routeToNetwork(
+  request: SipRequest,
+  access: NetworkAccess,
+  publicIdentity: string,
+): OutgoingRoute | undefined {
+  const identity = parseUri(publicIdentity);
+  if (isMalformed(identity)) return undefined;
+  const { displayName } = fromOf(request);
+  return {
+    ...signallingPathOf(access, userOf(publicIdentity)),
+    requestUri: request.requestUri,
+    routes: routesOf(access),
+    nextHop: access.proxyCscf,
+    from: formatNameAddress({ displayName, uri: identity, parameters: noParameters }),
+    headers: [...accessHeadersOf(access), ['P-Preferred-Identity', `<${publicIdentity}>`]],
+  };
+}
+
+/** An INVITE of the network on its way to a softphone of this host. */
+export function routeToApplication(
+  application: SipUri,
+  path: SignallingPath,
+  internalAddress: string,
+): OutgoingRoute {
+  return {
+    ...path,
+    requestUri: formatUri(application),
+    routes: [],
+    nextHop: { address: internalAddress, port: application.port ?? 5060 },
+    headers: [['P-Access-Network-Info', undefined]],
+  };
+}
+
+/** The path of legs towards applications. */
+export function applicationPath(internalAddress: string, port: number, user: string): SignallingPath {
+  return { contact: `<sip:${user}@${internalAddress}:${port}>`, local: { address: internalAddress, port } };
+}
+
+export function userOf(publicIdentity: string): string {
+  const uri = parseUri(publicIdentity);
+  return isMalformed(uri) || uri.kind !== 'sip' ? 'anonymous' : (uri.user ?? 'anonymous');
+}
+
+/** Requests from the network are taken from P-CSCFs only: whoever else reaches the access address is no part of the IMS. */
+export function comesFromCore(source: TransportAddress, accesses: Iterable<NetworkAccess>): boolean {
+  for (const { proxyCscf } of accesses) if (proxyCscf.address === source.address) return true;
+  return false;
+}

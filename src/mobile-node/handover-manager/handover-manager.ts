@@ -1,0 +1,403 @@
+/**
+ * The handover manager (TRIM fig. 3(b), §3.1, §3.3): stands between the applications and the network, hides the node's addresses from the
+ * applications, remembers every session and moves it to another access by re-INVITE, or by INVITE with Replaces when the P-CSCF differs.
+ * To softphones it is their outbound proxy at the internal address; no message reaches them because of a handover.
+ *
+ *   application-side offer/answer ──placed at the access's address──▶ network        network-side ──unchanged──▶ application
+ *
+ *   carried by A ──moveSession(B)──▶ accepted on B, INVITE over B ──200──▶ uplink by B ──dismiss(A)──▶ carried by B
+ *                                            └──failure──▶ B dismissed, carried by A as before
+ *
+ * When to hand over and registration are the parent's (mobile-node.ts).
+ */
+import type { DurationMs, Instant } from '../../base/instant.ts';
+import type { Timeout } from '../../base/machine.ts';
+import { isMalformed } from '../../base/malformed.ts';
+import { sameTransportAddress } from '../../base/network.ts';
+import type { RandomSource } from '../../base/random-source.ts';
+import { parseSessionDescription, type SessionDescription } from '../../protocols/sdp/session-description.ts';
+import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
+import type {
+  CallEvent,
+  CallHandle,
+  HeaderChange,
+  LegName,
+  LocalRequest,
+  SignallingPath,
+} from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
+import { createResponse } from '../../protocols/sip/message/create-response.ts';
+import { fromOf, toOf } from '../../protocols/sip/message/header-fields.ts';
+import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import { formatUri, parseUri } from '../../protocols/sip/message/sip-uri.ts';
+import type { FlowKey } from '../../translation/translation-operation.ts';
+import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
+import { ApplicationRegistrar } from './application-registrar.ts';
+import {
+  applicationPath,
+  comesFromCore,
+  routeToApplication,
+  routeToNetwork,
+  userOf,
+} from './call-routing.ts';
+import type { HandoverEvent } from './handover-event.ts';
+import { MobileSession, type Move } from './mobile-session.ts';
+import { accessHeadersOf, type NetworkAccess, routesOf, signallingPathOf } from './network-access.ts';
+import { bindingsOf, isAtInternalAddress } from './session-media.ts';
+
+type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
+
+export interface HandoverManagerOptions {
+  /** The IMPU of the node, a SIP URI. */
+  readonly publicIdentity: string;
+  readonly internalAddress: string;
+  /** Where applications reach the manager on the internal address. */
+  readonly applicationPort: number;
+  /** Ask for resources on the new access before a session moves there (TRIM fig. 6: 183, PRACK, UPDATE). */
+  readonly withReservation: boolean;
+  /** How long a session is kept whose network leg was ended by the core; at least 32 s (64·T1), the time an INVITE may take. */
+  readonly graceMs: DurationMs;
+  readonly agent: BackToBackUserAgent;
+  readonly translator: LocalAddressTranslator;
+  readonly random: RandomSource;
+}
+
+export class HandoverManager {
+  readonly #options: HandoverManagerOptions;
+  readonly #agent: BackToBackUserAgent;
+  readonly #translator: LocalAddressTranslator;
+  readonly #registrar = new ApplicationRegistrar();
+  readonly #sessions = new Map<CallHandle, MobileSession>();
+  readonly #events: HandoverEvent[] = [];
+  /** Every access that has an address now, by index. */
+  readonly #accesses = new Map<number, NetworkAccess>();
+  /** Carries new sessions. */
+  #current: NetworkAccess | undefined;
+  /** While a handover runs the core may end legs of the old contact; such a session is waited for. */
+  #isMoving = false;
+
+  constructor(options: HandoverManagerOptions) {
+    this.#options = options;
+    this.#agent = options.agent;
+    this.#translator = options.translator;
+  }
+
+  /** An access has an address, or other routes than before. */
+  setAccess(access: NetworkAccess): void {
+    this.#accesses.set(access.index, access);
+    if (this.#current?.index === access.index) this.#current = access;
+  }
+
+  removeAccess(index: number): void {
+    this.#accesses.delete(index);
+    if (this.#current?.index === index) this.#current = undefined;
+  }
+
+  /** New sessions are set up over this access. */
+  useForNewSessions(index: number): void {
+    this.#current = this.#accesses.get(index);
+  }
+
+  /** Between the decision for another access and the end of the handover. */
+  setMoving(isMoving: boolean): void {
+    this.#isMoving = isMoving;
+  }
+
+  get sessions(): readonly MobileSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  pollEvent(): HandoverEvent | undefined {
+    return this.#events.shift();
+  }
+
+  pollTimeout(): Timeout | undefined {
+    let earliest: Timeout | undefined;
+    for (const { lostUntil } of this.#sessions.values()) {
+      if (lostUntil !== undefined && (earliest === undefined || lostUntil < earliest.at))
+        earliest = { at: lostUntil, reason: 'grace time of a suspended session' };
+    }
+    return earliest;
+  }
+
+  handleTimeout(now: Instant): void {
+    for (const session of this.sessions) {
+      if (session.lostUntil !== undefined && session.lostUntil <= now) this.#agent.endCall(session.call, now);
+    }
+  }
+
+  /** The flows whose first packet shows that a session's data comes in over an access. */
+  downlinkFlows(access: NetworkAccess): FlowKey[] {
+    return this.sessions
+      .filter((session) => session.access.index === access.index)
+      .flatMap((session) => this.#translator.downlinkFlows(session.id, access));
+  }
+
+  /** Starts to move every session that is not carried by the access; each ends in `session-moved` or `session-move-failed`. */
+  moveSessions(index: number, now: Instant): void {
+    const access = this.#accesses.get(index);
+    if (access === undefined) return;
+    for (const session of this.#sessions.values()) this.#moveSession(session, access, now);
+  }
+
+  /** Moves that are under way to this access are given up. */
+  abandonMoves(index: number, now: Instant): void {
+    for (const session of this.#sessions.values()) {
+      if (session.destination?.index === index) session.destination = undefined;
+      if (session.move?.access.index === index) this.#agent.cancelLocally(session.move.request, now);
+    }
+  }
+
+  /** Sessions that have moved away are no longer accepted over the access they came from. */
+  dismissAccess(access: NetworkAccess): void {
+    for (const session of this.#sessions.values()) {
+      if (session.access.address !== access.address) this.#translator.dismiss(session.id, access);
+    }
+  }
+
+  handleCallEvent(event: CallEvent, now: Instant): void {
+    if (event.type === 'call-arrived') this.#route(event, now);
+    else if (event.type === 'body-arrived') this.#translate(event, now);
+    else if (event.type === 'call-confirmed') this.#confirmed(event.call, now);
+    else if (event.type === 'response-arrived') this.#answered(event, now);
+    else if (event.type === 'leg-lost') this.#lost(event, now);
+    else if (event.type === 'call-ended') this.#ended(event.call);
+    else if (event.type === 'request-arrived')
+      this.#agent.respond(event.transaction, this.#answerOutsideCalls(event, now), now);
+    // Nobody but the node itself replaces its legs.
+    else if (event.type === 'replacement-arrived') this.#agent.refuse(event.token, 403, undefined, now);
+  }
+
+  #route(event: Event<'call-arrived'>, now: Instant): void {
+    if (event.local.address === this.#options.internalAddress) this.#routeOutgoing(event, now);
+    else if (comesFromCore(event.source, this.#accesses.values())) this.#routeIncoming(event, now);
+    else this.#agent.refuse(event.token, 403, 'Not from the P-CSCF', now);
+  }
+
+  #routeOutgoing(event: Event<'call-arrived'>, now: Instant): void {
+    const access = this.#current;
+    const route = access && routeToNetwork(event.request, access, this.#options.publicIdentity);
+    if (access === undefined || route === undefined)
+      return void this.#agent.refuse(event.token, 503, 'No access network', now);
+    this.#remember(event.call, 'callee', formatUri(toOf(event.request).uri), access);
+    this.#agent.routeCall(event.token, this.#applicationPath(), route, now);
+  }
+
+  #routeIncoming(event: Event<'call-arrived'>, now: Instant): void {
+    const access = [...this.#accesses.values()].find(({ address }) => address === event.local.address);
+    const uri = parseUri(event.request.requestUri);
+    const user = isMalformed(uri) || uri.kind !== 'sip' ? undefined : uri.user;
+    const application = this.#registrar.find(user, now);
+    if (access === undefined || application === undefined)
+      return void this.#agent.refuse(event.token, 480, 'No application is registered', now);
+    const { internalAddress, publicIdentity } = this.#options;
+    this.#remember(event.call, 'caller', formatUri(fromOf(event.request).uri), access);
+    const outgoing = routeToApplication(application, this.#applicationPath(), internalAddress);
+    this.#agent.routeCall(event.token, signallingPathOf(access, userOf(publicIdentity)), outgoing, now);
+  }
+
+  #remember(call: CallHandle, networkLeg: LegName, peer: string, access: NetworkAccess): void {
+    const originId = this.#options.random.nextUint32();
+    this.#sessions.set(call, new MobileSession(call, networkLeg, peer, access, originId));
+  }
+
+  #translate(event: Event<'body-arrived'>, now: Instant): void {
+    const session = this.#sessions.get(event.call);
+    const description = parseSessionDescription(event.body);
+    if (session === undefined || isMalformed(description))
+      return void this.#agent.refuse(event.token, 488, 'Session description not understood', now);
+    const fromNetwork = event.leg === session.networkLeg;
+    if (!fromNetwork && !isAtInternalAddress(description, this.#options.internalAddress)) {
+      const reason = `Media must be at ${this.#options.internalAddress}`;
+      return void this.#agent.refuse(event.token, 488, reason, now);
+    }
+    session.hear(fromNetwork ? 'network' : 'application', { description, role: event.role });
+    if (event.role === 'answer') this.#setMedia(session);
+    this.#agent.continueWith(event.token, fromNetwork ? event.body : session.toNetwork(description), now);
+  }
+
+  #setMedia(session: MobileSession): void {
+    const { agreement, move } = session;
+    if (agreement === undefined) return;
+    const bindings = bindingsOf(session.id, agreement.application, agreement.network);
+    this.#translator.setMedia(session.id, bindings, move ? [session.access, move.access] : [session.access]);
+  }
+
+  #confirmed(call: CallHandle, now: Instant): void {
+    const session = this.#sessions.get(call);
+    if (session === undefined || session.isConfirmed) return;
+    session.isConfirmed = true;
+    const { id, peer, access, destination } = session;
+    this.#events.push({ type: 'session-established', session: id, peer, access: access.name });
+    if (destination !== undefined) this.#moveSession(session, destination, now);
+  }
+
+  #moveSession(session: MobileSession, access: NetworkAccess, now: Instant): void {
+    if (session.move !== undefined || session.access.address === access.address) return;
+    session.destination = access;
+    if (!session.isConfirmed || session.agreement === undefined) return;
+    const { offer, text } = session.moveOffer(access, this.#options.withReservation);
+    // Accepted before the address is told: the translator may send there as soon as it knows.
+    this.#translator.accept(session.id, access);
+    const isReplacement = this.#needsReplacement(session, access);
+    const request = isReplacement
+      ? this.#replaceLeg(session, access, text, now)
+      : this.#reinvite(session, access, text, now);
+    if (request === undefined) this.#moveFailed(session, access, 481, 'No dialog');
+    else session.move = { access, request, isReplacement, offer, startedAt: now, reservation: undefined };
+  }
+
+  /** The route set of the dialog names the old P-CSCF for ever (RFC 6141 §5.2), so another one needs another dialog. */
+  #needsReplacement(session: MobileSession, access: NetworkAccess): boolean {
+    const leg = this.#agent.legOf(session.call, session.networkLeg);
+    return leg?.state !== 'confirmed' || !sameTransportAddress(session.access.proxyCscf, access.proxyCscf);
+  }
+
+  #reinvite(session: MobileSession, access: NetworkAccess, body: string, now: Instant): number | undefined {
+    const path = signallingPathOf(access, userOf(this.#options.publicIdentity));
+    const request: LocalRequest = {
+      method: 'INVITE',
+      body,
+      headers: [...accessHeadersOf(access), ...this.#reservationHeaders()],
+      path,
+      abandonPending: !this.#accesses.has(session.access.index),
+    };
+    return this.#agent.sendLocally(session.call, session.networkLeg, request, now);
+  }
+
+  #replaceLeg(session: MobileSession, access: NetworkAccess, body: string, now: Instant): number | undefined {
+    const { publicIdentity } = this.#options;
+    const leg = this.#agent.legOf(session.call, session.networkLeg);
+    if (leg === undefined) return undefined;
+    const route = {
+      ...signallingPathOf(access, userOf(publicIdentity)),
+      requestUri: leg.remoteTarget,
+      routes: routesOf(access),
+      nextHop: access.proxyCscf,
+      from: `<${publicIdentity}>`,
+      to: `<${session.peer}>`,
+      headers: [
+        ...accessHeadersOf(access),
+        ['P-Preferred-Identity', `<${publicIdentity}>`] as const,
+        ...this.#reservationHeaders(),
+      ],
+      body,
+    };
+    return this.#agent.replaceLeg(session.call, session.networkLeg, route, now);
+  }
+
+  #reservationHeaders(): HeaderChange[] {
+    return this.#options.withReservation ? [['Require', 'precondition']] : [];
+  }
+
+  #answered(event: Event<'response-arrived'>, now: Instant): void {
+    const session = this.#sessions.get(event.call);
+    const move = session?.move;
+    if (session === undefined || move === undefined) return;
+    const { statusCode, reasonPhrase } = event.response;
+    if (event.request === move.reservation && statusCode >= 300) this.#agent.cancelLocally(move.request, now);
+    if (event.request !== move.request) return;
+    if (statusCode < 200) this.#reserve(session, move, event.response, now);
+    else if (statusCode < 300) this.#moved(session, move, event.response, now);
+    else {
+      session.move = undefined;
+      this.#moveFailed(session, move.access, statusCode, reasonPhrase);
+    }
+  }
+
+  /** The answer came ahead of the 200 because reservations are awaited: the new access carries the session's data, so they are there. */
+  #reserve(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {
+    const answer = descriptionOf(response);
+    if (answer === undefined || move.reservation !== undefined || !this.#options.withReservation) return;
+    move.reservation = this.#agent.sendLocally(
+      session.call,
+      session.networkLeg,
+      {
+        method: 'UPDATE',
+        body: session.reservedOffer(move, answer),
+        headers: accessHeadersOf(move.access),
+        ...(move.isReplacement ? { within: move.request } : {}),
+      },
+      now,
+    );
+  }
+
+  #moved(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {
+    const { access, isReplacement, startedAt } = move;
+    const answer = descriptionOf(response);
+    session.move = undefined;
+    session.lostUntil = undefined;
+    session.access = access;
+    this.#translator.move(session.id, access);
+    if (answer !== undefined) session.hearMoveAnswer(answer);
+    this.#setMedia(session);
+    this.#events.push({
+      type: 'session-moved',
+      session: session.id,
+      access: access.name,
+      sipMs: now - startedAt,
+      method: isReplacement ? 'INVITE with Replaces' : 're-INVITE',
+    });
+    this.#goOn(session, access, now);
+  }
+
+  #moveFailed(session: MobileSession, access: NetworkAccess, statusCode: number, reason: string): void {
+    this.#translator.dismiss(session.id, access);
+    if (session.destination?.address === access.address) session.destination = undefined;
+    this.#events.push({
+      type: 'session-move-failed',
+      session: session.id,
+      access: access.name,
+      statusCode,
+      reason,
+    });
+  }
+
+  /** The node moved on while this session was still on its way. */
+  #goOn(session: MobileSession, arrived: NetworkAccess, now: Instant): void {
+    const { destination } = session;
+    session.destination = undefined;
+    if (destination !== undefined && destination.address !== arrived.address)
+      this.#moveSession(session, destination, now);
+  }
+
+  #lost(event: Event<'leg-lost'>, now: Instant): void {
+    const session = this.#sessions.get(event.call);
+    if (session === undefined) return;
+    const isWaitedFor =
+      event.leg === session.networkLeg && session.isConfirmed && (this.#isMoving || event.cause !== 'bye');
+    if (isWaitedFor) {
+      session.lostUntil = now + this.#options.graceMs;
+      this.#events.push({ type: 'session-suspended', session: session.id, cause: event.cause });
+    } else this.#agent.endCall(event.call, now);
+  }
+
+  #ended(call: CallHandle): void {
+    const session = this.#sessions.get(call);
+    if (session === undefined) return;
+    this.#sessions.delete(call);
+    this.#translator.release(session.id);
+    this.#events.push({ type: 'session-ended', session: session.id });
+  }
+
+  #answerOutsideCalls(event: Event<'request-arrived'>, now: Instant): SipResponse {
+    const { request, local } = event;
+    if (request.method === 'REGISTER' && local.address === this.#options.internalAddress)
+      return this.#registrar.register(request, now);
+    const response = createResponse(request, request.method === 'OPTIONS' ? 200 : 405);
+    response.headers.set(
+      'Allow',
+      'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, REGISTER',
+    );
+    return response;
+  }
+
+  #applicationPath(): SignallingPath {
+    const { internalAddress, applicationPort, publicIdentity } = this.#options;
+    return applicationPath(internalAddress, applicationPort, userOf(publicIdentity));
+  }
+}
+
+function descriptionOf(response: SipResponse): SessionDescription | undefined {
+  const description = response.body === '' ? undefined : parseSessionDescription(response.body);
+  return isMalformed(description) ? undefined : description;
+}

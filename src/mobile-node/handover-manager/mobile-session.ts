@@ -1,0 +1,128 @@
+/**
+ * One multimedia session of an application as the handover manager remembers it: the "current SDP payload and an identifier of the
+ * session" of TRIM §3.1, the access that carries it, and a move that is under way. Holds data and the rules of offer and answer; who sends
+ * what is decided in handover-manager.ts.
+ */
+import type { Instant } from '../../base/instant.ts';
+import { LegOrigin } from '../../protocols/sdp/origin.ts';
+import {
+  formatSessionDescription,
+  type SessionDescription,
+} from '../../protocols/sdp/session-description.ts';
+import type {
+  CallHandle,
+  LegName,
+  LocalRequestHandle,
+} from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
+import type { NetworkAccess } from './network-access.ts';
+import { asMove, asReserved, placedAt, type Said } from './session-media.ts';
+
+/** A handover of this session that has been signalled and is not yet answered. */
+export interface Move {
+  readonly access: NetworkAccess;
+  readonly request: LocalRequestHandle;
+  /** By INVITE with Replaces instead of re-INVITE. */
+  readonly isReplacement: boolean;
+  readonly offer: SessionDescription;
+  readonly startedAt: Instant;
+  /** The UPDATE that says that local resources are there. */
+  reservation: LocalRequestHandle | undefined;
+}
+
+/** For `trimaran status`. */
+export interface SessionSummary {
+  readonly id: string;
+  readonly peer: string;
+  readonly access: string;
+  readonly state: 'being set up' | 'established';
+  readonly media: readonly string[];
+}
+
+export class MobileSession {
+  readonly call: CallHandle;
+  readonly networkLeg: LegName;
+  readonly peer: string;
+  /** Carries signalling and the applications' packets. */
+  access: NetworkAccess;
+  isConfirmed = false;
+  move: Move | undefined;
+  /** Where to go once the session may be moved (not before it is confirmed). */
+  destination: NetworkAccess | undefined;
+  /** When a session whose network leg is lost is given up. */
+  lostUntil: Instant | undefined;
+  readonly #origin: LegOrigin;
+  #offer: { readonly side: 'application' | 'network'; readonly description: SessionDescription } | undefined;
+  #application: Said | undefined;
+  #network: Said | undefined;
+
+  constructor(call: CallHandle, networkLeg: LegName, peer: string, access: NetworkAccess, originId: number) {
+    this.call = call;
+    this.networkLeg = networkLeg;
+    this.peer = peer;
+    this.access = access;
+    this.#origin = new LegOrigin({
+      username: '-',
+      sessionId: String(originId),
+      address: access.address,
+    });
+  }
+
+  get id(): string {
+    return String(this.call);
+  }
+
+  /** What application and network have agreed on; `undefined` before the first answer. */
+  get agreement(): { readonly application: Said; readonly network: Said } | undefined {
+    return this.#application && this.#network && { application: this.#application, network: this.#network };
+  }
+
+  /** Notes what one side said. An offer changes nothing until it is answered: it may be refused. */
+  hear(side: 'application' | 'network', said: Said): void {
+    if (said.role === 'offer') {
+      this.#offer = { side, description: said.description };
+      return;
+    }
+    const offer = this.#offer;
+    if (offer === undefined || offer.side === side) return;
+    const offered: Said = { description: offer.description, role: 'offer' };
+    [this.#application, this.#network] = side === 'application' ? [said, offered] : [offered, said];
+  }
+
+  /** The network's answer to a move: what the application agreed to stays. */
+  hearMoveAnswer(description: SessionDescription): void {
+    const { agreement } = this;
+    if (agreement !== undefined) this.#network = { description, role: agreement.network.role };
+  }
+
+  /** An application's description as it goes to the network over the present access. */
+  toNetwork(description: SessionDescription): string {
+    return this.#stamp(placedAt(description, this.access.address));
+  }
+
+  /** What is offered to move the session, with the text of it. Only for a session with an agreement. */
+  moveOffer(access: NetworkAccess, withReservation: boolean): { offer: SessionDescription; text: string } {
+    const agreed = this.agreement?.application.description;
+    if (agreed === undefined) throw new Error('invariant: a session is moved after its media are agreed on');
+    const offer = asMove(placedAt(agreed, access.address), withReservation);
+    return { offer, text: this.#stamp(offer) };
+  }
+
+  reservedOffer(move: Move, answer: SessionDescription): string {
+    return this.#stamp(asReserved(move.offer, answer));
+  }
+
+  summary(): SessionSummary {
+    const media = this.#network?.description.media ?? [];
+    return {
+      id: this.id,
+      peer: this.peer,
+      access: this.access.name,
+      state: this.isConfirmed ? 'established' : 'being set up',
+      media: media.map((medium) => `${medium.media} ${medium.protocol}`),
+    };
+  }
+
+  #stamp(description: SessionDescription): string {
+    return formatSessionDescription(this.#origin.stamp(description));
+  }
+}

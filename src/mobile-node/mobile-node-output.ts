@@ -1,0 +1,86 @@
+/** What the mobile node asks of its host beyond the network (effects), and what it tells (events). */
+import type { DurationMs } from '../base/instant.ts';
+import type { FlowKey, TranslationOperation } from '../translation/translation-operation.ts';
+import type { HandoverKind, SessionTransfer } from './handover-manager/handover.ts';
+import type { HandoverEvent } from './handover-manager/handover-event.ts';
+import type { SessionSummary } from './handover-manager/mobile-session.ts';
+
+/** Effects are carried out in the order in which they come, before any output that follows them. */
+export type MobileNodeEffect =
+  /** The internal address exists on this host and packets from it can be sent. */
+  | { readonly type: 'install-internal-address'; readonly address: string }
+  /** A routing table of its own for the access, chosen by source address and by the upper eight bits of the mark; is completed. */
+  | {
+      readonly type: 'attach-access';
+      readonly id: number;
+      readonly index: number;
+      readonly interface: string;
+      readonly address: string;
+      readonly gateway: string | undefined;
+    }
+  | { readonly type: 'detach-access'; readonly index: number }
+  | { readonly type: 'translate'; readonly operations: readonly TranslationOperation[] }
+  /** Tell by 'flows-used' when the first packet of one of these flows has been translated. Replaces an earlier watch. */
+  | { readonly type: 'watch-flows'; readonly id: number; readonly flows: readonly FlowKey[] };
+
+export type MobileNodeEvent =
+  | HandoverEvent
+  /** `attachMs`: T_attach of TRIM §4.4; `signallingMs`: T_act-sig. */
+  | {
+      readonly type: 'access-ready';
+      readonly access: string;
+      readonly address: string;
+      readonly attachMs: DurationMs;
+      readonly signallingMs: DurationMs;
+    }
+  | { readonly type: 'access-lost'; readonly access: string }
+  | { readonly type: 'access-failed'; readonly access: string; readonly reason: string }
+  | { readonly type: 'registered'; readonly access: string; readonly registerMs: DurationMs }
+  | { readonly type: 'registration-failed'; readonly access: string; readonly statusCode: number }
+  | { readonly type: 'deregistered'; readonly access: string }
+  | {
+      readonly type: 'handover-started';
+      readonly from: string | undefined;
+      readonly to: string;
+      readonly kind: HandoverKind;
+    }
+  /** All sessions are carried by the new access (or `failed` names those that are not). */
+  | {
+      readonly type: 'handover-completed';
+      readonly from: string | undefined;
+      readonly to: string;
+      readonly kind: HandoverKind;
+      readonly attachMs: DurationMs;
+      readonly signallingMs: DurationMs;
+      readonly registerMs: DurationMs;
+      readonly sipMs: DurationMs;
+      /** From the decision to the last 200. */
+      readonly totalMs: DurationMs;
+      readonly sessions: readonly SessionTransfer[];
+      readonly failed: readonly string[];
+    }
+  | { readonly type: 'handover-failed'; readonly to: string; readonly reason: string }
+  /** The old access carries nothing any more. */
+  | {
+      readonly type: 'access-released';
+      readonly access: string;
+      readonly reason: 'data arrived' | 'no data' | 'no sessions';
+    };
+
+export type MobileNodeInput =
+  | { readonly kind: 'effect-completed'; readonly id: number; readonly error?: string }
+  | { readonly kind: 'flows-used'; readonly id: number };
+
+/** What `trimaran status` shows. */
+export interface MobileNodeStatus {
+  readonly accesses: readonly {
+    readonly name: string;
+    readonly interface: string;
+    readonly address: string | undefined;
+    readonly isReady: boolean;
+    readonly isRegistered: boolean;
+    readonly isCurrent: boolean;
+  }[];
+  readonly sessions: readonly SessionSummary[];
+  readonly handover: { readonly to: string; readonly phase: string } | undefined;
+}

@@ -1,0 +1,181 @@
+/**
+ * The IMS SIP user agent of the mobile node (TRIM fig. 3): keeps one registration per access network, each over its own access and P-CSCF,
+ * as flows of one instance (RFC 5626), so that the new contact exists before the old one goes. Sessions are the handover manager's, who shares
+ * the SIP endpoint.
+ */
+import type { DurationMs, Instant } from '../../base/instant.ts';
+import { earlierTimeout, type Timeout } from '../../base/machine.ts';
+import { isMalformed } from '../../base/malformed.ts';
+import { formatTransportAddress, type TransportAddress } from '../../base/network.ts';
+import type { RandomSource } from '../../base/random-source.ts';
+import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
+import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import { parseUri } from '../../protocols/sip/message/sip-uri.ts';
+import {
+  RegistrationClient,
+  type RegistrationIdentity,
+} from '../../protocols/sip/registration/registration-client.ts';
+import type { ClientTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
+
+export interface ImsIdentity extends RegistrationIdentity {
+  /** "urn:uuid:…", the same for the life of the device (RFC 5626 §4.1). */
+  readonly instance: string;
+  readonly expiresSeconds: number;
+}
+
+/** An access to register over. */
+export interface SignallingAccess {
+  readonly index: number;
+  readonly address: string;
+  readonly signallingPort: number;
+  readonly proxyCscf: TransportAddress;
+  readonly accessNetworkInfo: string | undefined;
+}
+
+export type RegistrationEvent =
+  /** `registerMs`: T_register of TRIM §4.4. */
+  | {
+      readonly type: 'registered';
+      readonly access: number;
+      readonly registerMs: DurationMs;
+      readonly serviceRoute: readonly string[];
+    }
+  | { readonly type: 'registration-failed'; readonly access: number; readonly statusCode: number }
+  | { readonly type: 'deregistered'; readonly access: number };
+
+interface Registration {
+  readonly client: RegistrationClient;
+  /** Where its requests go; undefined while the access is lost. */
+  over: SignallingAccess | undefined;
+  startedAt: Instant;
+  transaction: ClientTransactionId | undefined;
+}
+
+export interface ImsUserAgentOptions {
+  readonly identity: ImsIdentity;
+  readonly agent: BackToBackUserAgent;
+  readonly random: RandomSource;
+}
+
+export class ImsUserAgent {
+  readonly #options: ImsUserAgentOptions;
+  readonly #registrations = new Map<number, Registration>();
+  readonly #events: RegistrationEvent[] = [];
+
+  constructor(options: ImsUserAgentOptions) {
+    this.#options = options;
+  }
+
+  /** Accesses whose contact the registrar knows, as far as this node knows. */
+  get registeredAccesses(): readonly number[] {
+    return [...this.#registrations].filter(([, { client }]) => client.isRegistered).map(([index]) => index);
+  }
+
+  /** Registers the access's contact over the access; refreshes itself from then on. */
+  register(access: SignallingAccess, now: Instant): void {
+    this.#registrations.delete(access.index);
+    const registration: Registration = {
+      client: this.#newClient(access),
+      over: access,
+      startedAt: now,
+      transaction: undefined,
+    };
+    this.#registrations.set(access.index, registration);
+    this.#send(registration, registration.client.register(), now);
+  }
+
+  /** Takes the contact of access `index` back, by a request over `over`. */
+  deregister(index: number, over: SignallingAccess, now: Instant): void {
+    const registration = this.#registrations.get(index);
+    if (registration === undefined) return;
+    registration.over = over;
+    this.#send(registration, registration.client.deregister(), now);
+  }
+
+  /** Nothing can be sent over this access any more; its contact stays known until it is taken back or expires. */
+  accessLost(index: number): void {
+    const registration = this.#registrations.get(index);
+    if (registration === undefined) return;
+    registration.over = undefined;
+    if (!registration.client.isRegistered) this.#registrations.delete(index);
+  }
+
+  forget(index: number): void {
+    this.#registrations.delete(index);
+  }
+
+  handleResponse(transaction: ClientTransactionId, response: SipResponse | undefined, now: Instant): void {
+    for (const [index, registration] of this.#registrations) {
+      if (registration.transaction === transaction) this.#answered(index, registration, response, now);
+    }
+  }
+
+  pollTimeout(): Timeout | undefined {
+    return [...this.#registrations.values()]
+      .filter(({ over }) => over !== undefined)
+      .map(({ client }) => client.pollTimeout())
+      .reduce(earlierTimeout, undefined);
+  }
+
+  handleTimeout(now: Instant): void {
+    for (const registration of this.#registrations.values()) {
+      const timeout = registration.client.pollTimeout();
+      if (registration.over === undefined || timeout === undefined || timeout.at > now) continue;
+      registration.startedAt = now;
+      this.#send(registration, registration.client.register(), now);
+    }
+  }
+
+  pollEvent(): RegistrationEvent | undefined {
+    return this.#events.shift();
+  }
+
+  #answered(
+    index: number,
+    registration: Registration,
+    response: SipResponse | undefined,
+    now: Instant,
+  ): void {
+    const outcome = registration.client.handleResponse(response, now);
+    if (outcome === undefined) return;
+    if (outcome.kind === 'repeat') {
+      this.#send(registration, outcome.request, now);
+      return;
+    }
+    registration.transaction = undefined;
+    if (outcome.kind === 'registered') {
+      const registerMs = now - registration.startedAt;
+      this.#events.push({
+        type: 'registered',
+        access: index,
+        registerMs,
+        serviceRoute: outcome.serviceRoute,
+      });
+    } else if (outcome.kind === 'deregistered') {
+      this.#registrations.delete(index);
+      this.#events.push({ type: 'deregistered', access: index });
+    } else this.#events.push({ type: 'registration-failed', access: index, statusCode: outcome.statusCode });
+  }
+
+  #send(registration: Registration, request: SipRequest, now: Instant): void {
+    const { over } = registration;
+    if (over === undefined) return;
+    const local = { address: over.address, port: over.signallingPort };
+    registration.transaction = this.#options.agent.sendRequest(request, { ...over.proxyCscf, local }, now);
+  }
+
+  #newClient({ index, address, signallingPort, accessNetworkInfo }: SignallingAccess): RegistrationClient {
+    const { identity, random } = this.#options;
+    const uri = parseUri(identity.publicIdentity);
+    const user = isMalformed(uri) || uri.kind !== 'sip' ? undefined : uri.user;
+    const place = formatTransportAddress({ address, port: signallingPort });
+    return new RegistrationClient({
+      identity,
+      contact: user === undefined ? `sip:${place}` : `sip:${user}@${place}`,
+      flow: { instance: identity.instance, regId: index },
+      expiresSeconds: identity.expiresSeconds,
+      headers: accessNetworkInfo === undefined ? [] : [['P-Access-Network-Info', accessNetworkInfo]],
+      random,
+    });
+  }
+}
