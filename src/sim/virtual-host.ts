@@ -1,0 +1,203 @@
+/**
+ * A host in virtual time: addresses on links, UDP ports, TCP, an optional packet translator, and the network functions that run on
+ * it, under the same contract as on a real machine (base/network.ts, runtime/host.ts).
+ *
+ *   processes ─ UDP, TCP ─ [translator: output] ─ link of the source address ─▶ network
+ *   processes ◀ UDP, TCP ◀ own address? ◀ [translator: prerouting] ◀────────── link
+ *                              └─ no, and it translates: forwarded
+ */
+import type { NetworkOutput, TransportAddress } from '../base/network.ts';
+import { formatTransportAddress } from '../base/network.ts';
+import type { TranslationOperation } from '../translation/translation-operation.ts';
+import type { TcpStatistics } from './tcp-connection.ts';
+import { type LinkOptions, VirtualLink } from './virtual-link.ts';
+import type { VirtualNetwork } from './virtual-network.ts';
+import type { VirtualPacket } from './virtual-packet.ts';
+import { type NetworkUser, type ProcessOptions, VirtualProcess } from './virtual-process.ts';
+import { VirtualTcp } from './virtual-tcp.ts';
+import { VirtualTranslator } from './virtual-translator.ts';
+
+export class VirtualHost {
+  readonly name: string;
+  readonly #network: VirtualNetwork;
+  readonly #links: VirtualLink[] = [];
+  /** Which link an address is on; undefined for one on the loopback interface. */
+  readonly #addresses = new Map<string, VirtualLink | undefined>();
+  /** Addresses whose packets are for the translator alone. */
+  readonly #translated = new Map<string, VirtualLink>();
+  readonly #udpPorts = new Map<string, NetworkUser>();
+  readonly #processes: NetworkUser[] = [];
+  readonly #tcp: VirtualTcp;
+  readonly #translator = new VirtualTranslator();
+
+  constructor(name: string, network: VirtualNetwork) {
+    this.name = name;
+    this.#network = network;
+    this.#tcp = new VirtualTcp(network.simulation, {
+      send: (packet) => this.#send(packet),
+      hasAddress: (address) => this.#addresses.has(address),
+      defaultAddress: () => this.#defaultAddress(),
+    });
+  }
+
+  attach(name: string, options: LinkOptions): VirtualLink {
+    const link = new VirtualLink(name, options, this.#network.simulation, this.#network.newRandomSource(), {
+      toNetwork: (packet) => this.#network.forward(packet),
+      toHost: (packet) => this.#receive(packet),
+    });
+    this.#links.push(link);
+    return link;
+  }
+
+  /** Without a link the address is on the loopback interface, as the mobile node's internal address. */
+  addAddress(address: string, link?: VirtualLink): void {
+    this.#addresses.set(address, link);
+    if (link !== undefined) this.#network.route(address, link);
+  }
+
+  /** TCP connections from that address are reset; datagrams from it are refused. */
+  removeAddress(address: string): void {
+    if (this.#addresses.get(address) !== undefined) this.#network.route(address, undefined);
+    this.#addresses.delete(address);
+    this.#tcp.abortFrom(address);
+  }
+
+  /** An address of a translator's pool: what matches no binding is dropped. */
+  addTranslatedAddress(address: string, link: VirtualLink): void {
+    this.#translated.set(address, link);
+    this.#network.route(address, link);
+  }
+
+  /** One transaction of the effect 'translate'; throws TRANSLATION_REFUSED when it contradicts the state. */
+  translate(operations: readonly TranslationOperation[]): void {
+    this.#translator.apply(operations);
+  }
+
+  /** Retransmissions and timeouts of all TCP connections of this host so far. */
+  get tcpStatistics(): Readonly<TcpStatistics> {
+    return this.#tcp.statistics;
+  }
+
+  /** Runs a network function here; it is started by a request of its own (`perform`). */
+  run<Input, Event, Effect>(
+    options: ProcessOptions<Input, Event, Effect>,
+  ): VirtualProcess<Input, Event, Effect> {
+    const user: VirtualProcess<Input, Event, Effect> = new VirtualProcess(options, this.name, {
+      simulation: this.#network.simulation,
+      trace: this.#network.trace,
+      perform: (output) => this.#perform(user, output),
+    });
+    this.#processes.push(user);
+    return user;
+  }
+
+  /** The power goes: no process of this host does anything any more, and nothing gets out. */
+  kill(): void {
+    for (const user of this.#processes) user.stop();
+    for (const link of this.#links) link.setUp(false);
+  }
+
+  #perform(user: NetworkUser, output: NetworkOutput): void {
+    switch (output.kind) {
+      case 'listen':
+        if (output.transport === 'udp') this.#udpPorts.set(formatTransportAddress(output.local), user);
+        else this.#tcp.listen(output.local, user);
+        break;
+      case 'stop-listening':
+        if (output.transport === 'udp') this.#udpPorts.delete(formatTransportAddress(output.local));
+        else this.#tcp.stopListening(output.local);
+        break;
+      case 'transmit':
+        if (output.transport === 'tcp') this.#tcp.transmit(user, output.connection, output.payload);
+        else this.#sendDatagram(user, output.local, output.remote, output.payload);
+        break;
+      case 'connect':
+        this.#tcp.connect(user, output.connection, output.local, output.remote);
+        break;
+      case 'close':
+        this.#tcp.close(user, output.connection);
+        break;
+    }
+  }
+
+  #sendDatagram(
+    user: NetworkUser,
+    local: TransportAddress,
+    remote: TransportAddress,
+    payload: Uint8Array,
+  ): void {
+    const isOpen = this.#udpPorts.get(formatTransportAddress(local)) === user;
+    if (!isOpen || !this.#addresses.has(local.address)) {
+      user.handleInput({ kind: 'datagram-refused', local, remote });
+      return;
+    }
+    user.observe({ direction: 'sent', local, remote, payload });
+    this.#send({
+      source: local.address,
+      sourcePort: local.port,
+      destination: remote.address,
+      destinationPort: remote.port,
+      content: { protocol: 'udp', payload },
+    });
+  }
+
+  #send(original: VirtualPacket): void {
+    const packet = this.#translator.translate(original) ?? original;
+    if (this.#addresses.has(packet.destination))
+      this.#network.simulation.schedule(0, () => this.#deliver(packet));
+    else this.#linkFor(packet.source)?.sendUp(packet);
+  }
+
+  /** The route follows the source address: a mobile node has one per access. */
+  #linkFor(source: string): VirtualLink | undefined {
+    return this.#addresses.get(source) ?? this.#translated.get(source);
+  }
+
+  #receive(original: VirtualPacket): void {
+    const packet = this.#translator.translate(original);
+    if (packet !== undefined && !this.#addresses.has(packet.destination))
+      this.#linkFor(packet.source)?.sendUp(packet);
+    else if (packet !== undefined || this.#addresses.has(original.destination))
+      this.#deliver(packet ?? original);
+  }
+
+  #deliver(packet: VirtualPacket): void {
+    const local = { address: packet.destination, port: packet.destinationPort };
+    const remote = { address: packet.source, port: packet.sourcePort };
+    switch (packet.content.protocol) {
+      case 'tcp':
+        this.#tcp.receive(local, remote, packet.content.segment);
+        break;
+      case 'icmp':
+        this.#udpPorts
+          .get(formatTransportAddress(local))
+          ?.handleInput({ kind: 'datagram-refused', local, remote });
+        break;
+      case 'udp': {
+        const user = this.#udpPorts.get(formatTransportAddress(local));
+        if (user === undefined) {
+          this.#sendUnreachable(packet);
+          break;
+        }
+        const { payload } = packet.content;
+        user.observe({ direction: 'received', local, remote, payload });
+        user.handleInput({ kind: 'datagram-received', local, remote, payload });
+      }
+    }
+  }
+
+  #sendUnreachable(packet: VirtualPacket): void {
+    this.#send({
+      source: packet.destination,
+      sourcePort: packet.destinationPort,
+      destination: packet.source,
+      destinationPort: packet.sourcePort,
+      content: { protocol: 'icmp' },
+    });
+  }
+
+  #defaultAddress(): string | undefined {
+    for (const [address, link] of this.#addresses) if (link?.isUp) return address;
+    return undefined;
+  }
+}

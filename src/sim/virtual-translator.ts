@@ -1,0 +1,30 @@
+/**
+ * The kernel's packet translator in virtual time (TRIM fig. 2 and 3(b)): the same operations, the same state
+ * (translation/translation-table.ts), applied to packets as values. ICMP errors are not translated.
+ */
+import type { TranslationOperation, TransportProtocol } from '../translation/translation-operation.ts';
+import { TranslationTable } from '../translation/translation-table.ts';
+import type { VirtualPacket } from './virtual-packet.ts';
+
+export class VirtualTranslator {
+  readonly #table = new TranslationTable();
+
+  apply(operations: readonly TranslationOperation[]): void {
+    this.#table.apply(operations);
+  }
+
+  /** The packet with the fields of its flow's version; undefined when it belongs to no flow. */
+  translate(packet: VirtualPacket): VirtualPacket | undefined {
+    if (this.#table.size === 0 || packet.content.protocol === 'icmp') return undefined;
+    const { protocol } = packet.content;
+    const version = this.#find(packet, protocol, 'destination') ?? this.#find(packet, protocol, 'source');
+    return version && { ...packet, ...version.rewrite };
+  }
+
+  #find(packet: VirtualPacket, protocol: TransportProtocol, portOf: 'source' | 'destination') {
+    const { source, destination } = packet;
+    const port = portOf === 'source' ? packet.sourcePort : packet.destinationPort;
+    const family = source.includes(':') ? 6 : 4;
+    return this.#table.find({ family, protocol, source, destination, port, portOf });
+  }
+}
