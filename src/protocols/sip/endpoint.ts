@@ -10,6 +10,7 @@ import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import type { SipRequest, SipResponse } from './message/sip-message.ts';
 import { ClientTransactions } from './transaction/client-transactions.ts';
+import { maximumServerTransactions } from './transaction/limits.ts';
 import { ServerTransactions } from './transaction/server-transactions.ts';
 import type {
   ClientTransactionId,
@@ -35,6 +36,8 @@ export interface SipEndpointOptions {
   readonly timers?: Partial<SipTimers>;
   /** Answer 482 to a request that came here by another way already (RFC 3261 §8.2.2.2): right for a UA, wrong for a proxy. */
   readonly refuseMergedRequests?: boolean;
+  /** Beyond it new requests get a 503 without state. */
+  readonly maximumServerTransactions?: number;
 }
 
 export interface SipEndpointCounters extends Readonly<SipTransportCounters> {
@@ -55,11 +58,15 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
 
   constructor(options: SipEndpointOptions) {
     const timers = { ...defaultSipTimers, ...options.timers };
-    const { listen, random, userAgent, refuseMergedRequests = false } = options;
+    const { listen, random, userAgent } = options;
     this.#userAgent = userAgent;
     this.#transport = new SipTransport(listen, random);
     this.#clients = new ClientTransactions(this.#transport, this.#events, random, timers);
-    this.#servers = new ServerTransactions(this.#transport, this.#events, timers, refuseMergedRequests);
+    this.#servers = new ServerTransactions(this.#transport, this.#events, {
+      timers,
+      refusesMerged: options.refuseMergedRequests ?? false,
+      maximum: options.maximumServerTransactions ?? maximumServerTransactions,
+    });
   }
 
   get counters(): SipEndpointCounters {

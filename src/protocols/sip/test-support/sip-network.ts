@@ -30,6 +30,12 @@ export class SipTestNetwork {
   readonly ladder: string[] = [];
   readonly delayMs = 5;
   fate: Fate = () => [this.delayMs];
+  /** How many connections were asked for. */
+  connections = 0;
+  /** Connections that a machine closed, by its own name for them. */
+  readonly closed: ConnectionId[] = [];
+  /** A filter somewhere drops every SYN. */
+  swallowsConnections = false;
   readonly #machines = new Map<SipTestMachine, () => void>();
   readonly #listeners = new Map<string, SipTestMachine>();
   readonly #peers = new Map<SipTestMachine, Map<ConnectionId, Peer>>();
@@ -74,6 +80,15 @@ export class SipTestNetwork {
   inject(machine: SipTestMachine, input: NetworkInput): void {
     machine.handleInput(input, this.now);
     this.#drain(machine);
+  }
+
+  /** Every open connection is gone, and both ends are told. */
+  breakConnections(): void {
+    for (const [machine, peers] of this.#peers) {
+      for (const connection of peers.keys())
+        this.inject(machine, { kind: 'connection-closed', connection, reason: 'reset' });
+      peers.clear();
+    }
   }
 
   #next(): { at: Instant; happen: () => void } | undefined {
@@ -140,7 +155,8 @@ export class SipTestNetwork {
     local: TransportAddress,
     remote: TransportAddress,
   ): void {
-    const from = { address: local.address, port: 40_000 + this.#count++ };
+    const from = { address: local.address, port: 40_000 + this.connections++ };
+    if (this.swallowsConnections) return;
     this.#later(this.delayMs, () => {
       const receiver = this.#listeners.get(listenerKey('tcp', remote));
       if (receiver === undefined) {
@@ -173,6 +189,7 @@ export class SipTestNetwork {
   }
 
   #close(machine: SipTestMachine, connection: ConnectionId): void {
+    this.closed.push(connection);
     const peer = this.#peers.get(machine)?.get(connection);
     this.#peers.get(machine)?.delete(connection);
     if (peer === undefined) return;

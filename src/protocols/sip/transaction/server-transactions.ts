@@ -16,7 +16,6 @@ import { responseRoute, type SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
 import { FlowIndex } from './flow-index.ts';
 import { InviteServerTransaction } from './invite-server-transaction.ts';
-import { maximumServerTransactions } from './limits.ts';
 import { NonInviteServerTransaction } from './non-invite-server-transaction.ts';
 import type { ServerTransaction, ServerTransactionInput } from './server-transaction.ts';
 import type { ServerTransactionId, SipArrival, SipEvent } from './sip-event.ts';
@@ -38,11 +37,16 @@ interface Entry {
   flow: SipFlow | undefined;
 }
 
+export interface ServerTransactionsOptions {
+  readonly timers: SipTimers;
+  readonly refusesMerged: boolean;
+  readonly maximum: number;
+}
+
 export class ServerTransactions {
   readonly #transport: SipTransport;
   readonly #events: Fifo<SipEvent>;
-  readonly #timers: SipTimers;
-  readonly #refusesMerged: boolean;
+  readonly #options: ServerTransactionsOptions;
   readonly #entries = new Map<ServerTransactionId, Entry>();
   readonly #byKey = new Map<string, Entry>();
   readonly #byMergeKey = new Map<string, Entry>();
@@ -50,11 +54,10 @@ export class ServerTransactions {
   readonly #deadlines = new DeadlineQueue<ServerTransactionId>();
   #count = 0;
 
-  constructor(transport: SipTransport, events: Fifo<SipEvent>, timers: SipTimers, refusesMerged: boolean) {
+  constructor(transport: SipTransport, events: Fifo<SipEvent>, options: ServerTransactionsOptions) {
     this.#transport = transport;
     this.#events = events;
-    this.#timers = timers;
-    this.#refusesMerged = refusesMerged;
+    this.#options = options;
   }
 
   get size(): number {
@@ -106,11 +109,11 @@ export class ServerTransactions {
     now: Instant,
   ): void {
     const route = responseRoute(request, arrival, connection);
-    if (this.#entries.size >= maximumServerTransactions) {
+    if (this.#entries.size >= this.#options.maximum) {
       this.#transport.send(serializeSipMessage(statelessResponse(request, 503)), route, now);
       return;
     }
-    const mergeKey = this.#refusesMerged ? mergeKeyOf(request) : undefined;
+    const mergeKey = this.#options.refusesMerged ? mergeKeyOf(request) : undefined;
     const isMerged = mergeKey !== undefined && this.#byMergeKey.has(mergeKey);
     const entry = this.#add(request, arrival, route, { mergeKey, isMerged }, now);
     if (isMerged) this.#drive(entry, { kind: 'respond', response: statelessResponse(request, 482) }, now);
@@ -127,7 +130,7 @@ export class ServerTransactions {
     merge: Pick<Entry, 'mergeKey' | 'isMerged'>,
     now: Instant,
   ): Entry {
-    const options = { timers: this.#timers, isReliable: route.transport === 'tcp', now };
+    const options = { timers: this.#options.timers, isReliable: route.transport === 'tcp', now };
     const transaction =
       request.method === 'INVITE'
         ? new InviteServerTransaction(request, options)
