@@ -86,6 +86,12 @@ export class BindingTable {
     return !this.#isTaken(downlinkKey(binding)) && !this.#isTaken(uplinkKey(binding, mobileNode.address));
   }
 
+  /** The flows of a binding, as for their counters: the downlink, then an uplink for each accepted address. Empty when it is unknown. */
+  flowsOf(id: string): readonly FlowKey[] {
+    const entry = this.#entries.get(id);
+    return entry === undefined ? [] : flowsOf(entry);
+  }
+
   /** Undefined when the id or one of the two flows is taken. */
   install(binding: Binding): BindingChange | undefined {
     if (this.#entries.has(binding.id) || !this.isFree(binding)) return undefined;
@@ -232,12 +238,12 @@ function marksOf(entry: Entry): Mark[] {
   return [entry.uplinkMark, entry.downlinkMark, ...entry.retiring.flatMap(({ mark }) => mark ?? [])];
 }
 
+function flowsOf(entry: Entry): FlowKey[] {
+  return [downlinkKey(entry.binding), ...entry.accepted.map((address) => uplinkKey(entry.binding, address))];
+}
+
 function keysOf(entry: Entry): string[] {
-  const keys = [
-    downlinkKey(entry.binding),
-    ...entry.accepted.map((address) => uplinkKey(entry.binding, address)),
-  ];
-  return keys.map(formatFlowKey);
+  return flowsOf(entry).map(formatFlowKey);
 }
 
 function uplinkKey(binding: Binding, source: string): FlowKey {

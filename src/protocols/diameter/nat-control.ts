@@ -24,8 +24,8 @@ export interface NatEnd {
 }
 
 export interface NatCounters {
-  readonly packets: bigint;
-  readonly octets: bigint;
+  readonly packets: number;
+  readonly octets: number;
 }
 
 export interface NatDefinition {
@@ -90,8 +90,8 @@ export function encodeDefinition({ direction, protocol, internal, external, coun
     avp(natControlAvps.protocol, protocolNumbers[protocol]),
     avp(natControlAvps.direction, natDirection[direction]),
     ...optionalAvp(natControlAvps.externalAddress, external && encodeEnd(external)),
-    ...optionalAvp(natControlAvps.packets, counters?.packets),
-    ...optionalAvp(natControlAvps.octets, counters?.octets),
+    ...optionalAvp(natControlAvps.packets, counters && BigInt(counters.packets)),
+    ...optionalAvp(natControlAvps.octets, counters && BigInt(counters.octets)),
   ]);
 }
 
@@ -113,7 +113,8 @@ export function decodeDefinition(avps: readonly Avp[]): NatDefinition | Malforme
     protocol,
     ...(internal && { internal }),
     ...(external && { external }),
-    ...(packets !== undefined && octets !== undefined && { counters: { packets, octets } }),
+    ...(packets !== undefined &&
+      octets !== undefined && { counters: { packets: Number(packets), octets: Number(octets) } }),
   };
 }
 

@@ -1,0 +1,478 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SeededRandomSource } from '../../base/random-source.ts';
+import { natControlApplication } from '../../protocols/diameter/dictionary/nat-control.ts';
+import { DiameterEndpoint } from '../../protocols/diameter/endpoint.ts';
+import type { NatComponent } from '../../protocols/diameter/nat-control.ts';
+import {
+  NatControlClient,
+  type NatControlEvent,
+  type NatSession,
+} from '../../protocols/diameter/nat-control-client.ts';
+import { resultCode } from '../../protocols/diameter/result-code.ts';
+import { TestNetwork } from '../../protocols/diameter/test-network.ts';
+import { TranslationTable } from '../../translation/translation-table.ts';
+import {
+  AddressTranslator,
+  type AddressTranslatorEffect,
+  type AddressTranslatorEvent,
+  type AddressTranslatorOptions,
+} from './address-translator.ts';
+import { maximumBindingsPerSession } from './limits.ts';
+
+const port = 3868;
+const translatorAddress = '192.0.2.20';
+const mobile3g = '10.1.0.2';
+const mobileWlan = '10.2.0.2';
+const correspondent = { address: '203.0.113.7', port: 7000 };
+const audio: NatComponent = { protocol: 'udp', mobileNode: { address: mobile3g, port: 6000 }, correspondent };
+
+test('AddressTranslator: an INITIAL_REQUEST is answered with x:a and y:b when the engine has the bindings', () => {
+  const lab = new Lab();
+  lab.engineIsHeld = true;
+  const session = lab.session();
+  const request = lab.client.open(session, [audio], 0);
+  lab.network.settle();
+  assert.deepEqual(lab.outcomes(), [], 'no answer before effect-completed');
+  lab.releaseEngine();
+  const [installed] = lab.completed(request);
+  assert.deepEqual(installed?.mobileNode, audio.mobileNode);
+  assert.equal(installed?.towardsCorrespondent?.address, '198.51.100.1');
+  assert.deepEqual(lab.uplink(installed, mobile3g)?.rewrite, {
+    source: installed?.towardsCorrespondent?.address,
+    sourcePort: installed?.towardsCorrespondent?.port,
+    destination: correspondent.address,
+    destinationPort: correspondent.port,
+  });
+  assert.equal(lab.translator.bindings, 1);
+  assert.deepEqual(
+    lab.events.map(({ kind }) => kind),
+    ['controller-available', 'session-changed'],
+  );
+});
+
+test('AddressTranslator: a reservation with one end known installs nothing; the UPDATE with the other end does', () => {
+  const lab = new Lab();
+  const session = lab.session();
+  const { correspondent: _unknown, ...offered } = audio;
+  const [reserved] = lab.run((client) => client.open(session, [offered], 0));
+  assert.ok(reserved?.towardsCorrespondent !== undefined && reserved.towardsMobileNode !== undefined);
+  assert.equal(lab.kernel.size, 0);
+  const [complete] = lab.run((client) => client.update(session, [{ ...reserved, correspondent }], 0));
+  assert.deepEqual(complete, { ...reserved, correspondent });
+  assert.equal(lab.kernel.size, 2);
+});
+
+test('AddressTranslator: a handover of all components is one transaction, and the old address is accepted for the grace time', () => {
+  const lab = new Lab({ graceTimeMs: 1000 });
+  const session = lab.session();
+  const video = { ...audio, mobileNode: { address: mobile3g, port: 6002 } };
+  const installed = lab.run((client) => client.open(session, [audio, video], 0));
+  lab.transactions = 0;
+  const moved = installed.map((one) => ({
+    ...one,
+    mobileNode: { address: mobileWlan, port: one.mobileNode?.port ?? 0 },
+  }));
+  assert.deepEqual(
+    lab.run((client) => client.update(session, moved, 0)),
+    moved,
+  );
+  assert.equal(lab.transactions, 1);
+  for (const component of moved) {
+    assert.equal(lab.downlink(component)?.rewrite.destination, mobileWlan);
+    assert.ok(lab.uplink(component, mobileWlan));
+    assert.ok(lab.uplink(component, mobile3g));
+  }
+  lab.network.run(1000);
+  for (const component of moved) assert.equal(lab.uplink(component, mobile3g), undefined);
+});
+
+test('AddressTranslator: when the engine refuses, session and bindings are as they were', () => {
+  const lab = new Lab();
+  const session = lab.session();
+  const installed = lab.run((client) => client.open(session, [audio], 0));
+  lab.engineError = 'NETLINK_REFUSED';
+  const moved = installed.map((one) => ({ ...one, mobileNode: { address: mobileWlan, port: 6000 } }));
+  assert.equal(
+    lab.refusal((client) => client.update(session, moved, 0)),
+    resultCode.bindingFailure,
+  );
+  const second = lab.session();
+  assert.equal(
+    lab.refusal((client) => client.open(second, [audio], 0)),
+    resultCode.bindingFailure,
+  );
+  lab.engineError = undefined;
+  assert.equal(lab.translator.bindings, 1);
+  assert.equal(lab.translator.sessions, 1);
+  assert.deepEqual(
+    lab.run((client) => client.query(session, 0)),
+    installed,
+  );
+  assert.deepEqual(
+    lab.run((client) => client.update(session, moved, 0)),
+    moved,
+  );
+});
+
+test('AddressTranslator: the end of a session takes its bindings away and gives the ports back', () => {
+  const lab = new Lab({ pool: { addresses: ['198.51.100.1'], firstPort: 20_000, lastPort: 20_001 } });
+  for (let round = 0; round < 3; round++) {
+    const session = lab.session();
+    lab.run((client) => client.open(session, [audio], 0));
+    lab.run((client) => client.close(session, 0));
+    assert.equal(lab.kernel.size, 0);
+    assert.equal(lab.translator.sessions, 0);
+    assert.equal(lab.translator.bindings, 0);
+  }
+});
+
+test('AddressTranslator: a full pool is 4014 and changes nothing', () => {
+  const lab = new Lab({ pool: { addresses: ['198.51.100.1'], firstPort: 20_000, lastPort: 20_002 } });
+  lab.run((client) => client.open(lab.session(), [audio], 0));
+  assert.equal(
+    lab.refusal((client) => client.open(lab.session(), [audio, audio], 0)),
+    resultCode.resourceFailure,
+  );
+  assert.equal(lab.translator.bindings, 1);
+  assert.equal(lab.kernel.size, 2);
+});
+
+test('AddressTranslator: RTP and RTCP get neighbouring ports, RTP the even one', () => {
+  const lab = new Lab();
+  lab.run((client) => client.open(lab.session(), [audio], 0));
+  const rtcp = { ...audio, mobileNode: { address: mobile3g, port: 6001 } };
+  const components = lab.run((client) => client.open(lab.session(), [audio, rtcp], 0));
+  for (const side of ['towardsCorrespondent', 'towardsMobileNode'] as const) {
+    const [first, second] = components.map((component) => component[side]?.port ?? 0);
+    assert.equal((first ?? 1) % 2, 0);
+    assert.equal(second, (first ?? 0) + 1);
+  }
+});
+
+test('AddressTranslator: an absent port is the active end of TCP, whose port is kept', () => {
+  const lab = new Lab();
+  const tcp: NatComponent = { protocol: 'tcp', mobileNode: { address: mobile3g }, correspondent };
+  const [component] = lab.run((client) => client.open(lab.session(), [tcp], 0));
+  const uplink = lab.uplink(component, mobile3g, 'tcp');
+  assert.deepEqual(Object.keys(uplink?.rewrite ?? {}), ['source', 'destination', 'destinationPort']);
+  const [second] = lab.run((client) => client.open(lab.session(), [tcp], 0));
+  assert.notEqual(second?.towardsCorrespondent?.address, component?.towardsCorrespondent?.address);
+  const refused = lab.refusal((client) => client.open(lab.session(), [tcp], 0));
+  assert.equal(refused, resultCode.resourceFailure, 'every address has a flow to that correspondent');
+});
+
+test('AddressTranslator: IPv6 components, and none between IPv6 and IPv4', () => {
+  const lab = new Lab();
+  const mobileNode = { address: '2001:db8:1::2', port: 6000 };
+  const six = {
+    protocol: 'udp',
+    mobileNode,
+    correspondent: { address: '2001:db8:7::7', port: 7000 },
+  } as const;
+  const [component] = lab.run((client) => client.open(lab.session(), [six], 0));
+  assert.equal(component?.towardsMobileNode?.address, '2001:db8::1');
+  const mixed = { ...six, correspondent };
+  assert.equal(
+    lab.refusal((client) => client.open(lab.session(), [mixed], 0)),
+    resultCode.bindingFailure,
+  );
+});
+
+test('AddressTranslator: components are added and removed in a session', () => {
+  const lab = new Lab();
+  const session = lab.session();
+  const [first] = lab.run((client) => client.open(session, [audio], 0));
+  const [second] = lab.run((client) => client.update(session, [audio], 0));
+  assert.ok(first !== undefined && second !== undefined);
+  assert.notDeepEqual(first.towardsCorrespondent, second.towardsCorrespondent);
+  lab.run((client) => client.remove(session, [first], 0));
+  assert.deepEqual(
+    lab.run((client) => client.query(session, 0)),
+    [second],
+  );
+  assert.equal(
+    lab.refusal((client) => client.remove(session, [first], 0)),
+    resultCode.bindingFailure,
+  );
+});
+
+test('AddressTranslator: another end of the correspondent replaces the binding and keeps x:a and y:b', () => {
+  const lab = new Lab();
+  const session = lab.session();
+  const [first] = lab.run((client) => client.open(session, [audio], 0));
+  const other = { address: '203.0.113.8', port: 7777 };
+  const [changed] = lab.run((client) =>
+    client.update(session, [{ ...first, ...audio, correspondent: other }], 0),
+  );
+  assert.deepEqual(changed, { ...first, correspondent: other });
+  assert.equal(lab.uplink(changed, mobile3g)?.rewrite.destination, other.address);
+  assert.equal(lab.kernel.size, 2);
+});
+
+test('AddressTranslator: unknown, existing and overfull sessions are refused', () => {
+  const lab = new Lab();
+  const session = lab.session();
+  assert.equal(
+    lab.refusal((client) => client.update(session, [audio], 0)),
+    resultCode.unknownSessionId,
+  );
+  assert.equal(
+    lab.refusal((client) => client.query(session, 0)),
+    resultCode.unknownSessionId,
+  );
+  assert.equal(
+    lab.refusal((client) => client.close(session, 0)),
+    resultCode.unknownSessionId,
+  );
+  lab.run((client) => client.open(session, [audio], 0));
+  assert.equal(
+    lab.refusal((client) => client.open(session, [audio], 0)),
+    resultCode.sessionExists,
+  );
+  const many = Array.from({ length: maximumBindingsPerSession }, () => audio);
+  const refused = lab.refusal((client) => client.update(session, many, 0));
+  assert.equal(refused, resultCode.maximumBindingsReachedForEndpoint);
+});
+
+test('AddressTranslator: contradictions in a component are refused', () => {
+  const lab = new Lab();
+  const withoutPort = { ...audio, mobileNode: { address: mobile3g } };
+  assert.equal(
+    lab.refusal((client) => client.open(lab.session(), [withoutPort], 0)),
+    resultCode.invalidAvpValue,
+  );
+  assert.equal(
+    lab.refusal((client) => client.open(lab.session(), [{ protocol: 'udp' }], 0)),
+    resultCode.invalidAvpValue,
+  );
+  assert.equal(
+    lab.refusal((client) => client.open(lab.session(), [], 0)),
+    resultCode.missingAvp,
+  );
+  const invented = { ...audio, towardsCorrespondent: { address: '198.51.100.1', port: 1 } };
+  assert.equal(
+    lab.refusal((client) => client.open(lab.session(), [invented], 0)),
+    resultCode.bindingFailure,
+  );
+  assert.equal(lab.translator.bindings, 0);
+});
+
+test('AddressTranslator: a query answers with what the engine has counted', () => {
+  const lab = new Lab();
+  const session = lab.session();
+  lab.run((client) => client.open(session, [audio], 0));
+  lab.counters = [
+    { packets: 7, octets: 700 },
+    { packets: 3, octets: 300 },
+  ];
+  const [component] = lab.run((client) => client.query(session, 0));
+  assert.deepEqual(component?.inCounters, { packets: 7, octets: 700 });
+  assert.deepEqual(component?.outCounters, { packets: 3, octets: 300 });
+});
+
+test('NatControlClient: requests of one session go one after the other, those of different sessions do not wait', () => {
+  const lab = new Lab();
+  const [one, other] = [lab.session(), lab.session()];
+  lab.engineIsHeld = true;
+  const first = lab.client.open(one, [audio], 0);
+  const second = lab.client.query(one, 0);
+  const third = lab.client.open(other, [audio], 0);
+  lab.network.settle();
+  assert.equal(lab.held, 2, 'the openings of both sessions');
+  lab.releaseEngine();
+  assert.deepEqual(
+    lab.outcomes().map(({ request }) => request),
+    [first, third, second],
+  );
+});
+
+test('NatControlClient: an unreachable translator is told the end of a session when it is back', () => {
+  const lab = new Lab();
+  const session = lab.session();
+  lab.run((client) => client.open(session, [audio], 0));
+  lab.network.setReachable(translatorAddress, false);
+  const request = lab.client.close(session, lab.network.now);
+  lab.network.run(10_000);
+  assert.deepEqual(lab.outcomes(), [{ kind: 'request-lost', request, reason: 'timed-out' }]);
+  lab.network.run(86_000);
+  lab.network.setReachable(translatorAddress, true);
+  lab.network.run(120_000);
+  assert.equal(lab.translator.sessions, 0);
+  assert.equal(lab.kernel.size, 0);
+});
+
+test('AddressTranslator: bindings of a controller that is gone go after its grace time', () => {
+  const lab = new Lab({ controllerGraceTimeMs: 60_000 });
+  lab.run((client) => client.open(lab.session(), [audio], 0));
+  lab.network.remove('192.0.2.1');
+  lab.network.run(59_000);
+  assert.equal(lab.kernel.size, 2);
+  lab.network.run(1000);
+  assert.equal(lab.kernel.size, 0);
+  assert.equal(lab.translator.sessions, 0);
+});
+
+test('AddressTranslator: a controller that restarts keeps the sessions that it asks about', () => {
+  const lab = new Lab({ controllerGraceTimeMs: 60_000 });
+  const [kept, forgotten] = [lab.session(), lab.session()];
+  for (const session of [kept, forgotten]) lab.run((client) => client.open(session, [audio], 0));
+  lab.restartController();
+  lab.run((client) => client.query(kept, lab.network.now));
+  lab.network.run(60_000);
+  assert.equal(lab.translator.sessions, 1);
+  lab.run((client) => client.query(kept, lab.network.now));
+});
+
+/** One TRIM AS's client, one translator, and the virtual twin of its engine. */
+class Lab {
+  readonly network = new TestNetwork();
+  readonly kernel = new TranslationTable();
+  readonly translator: AddressTranslator;
+  readonly events: AddressTranslatorEvent[] = [];
+  client: NatControlClient;
+  transactions = 0;
+  engineIsHeld = false;
+  engineError: string | undefined;
+  counters: readonly { packets: number; octets: number }[] = [];
+  #held: AddressTranslatorEffect[] = [];
+
+  constructor(options: Partial<AddressTranslatorOptions> = {}) {
+    this.translator = new AddressTranslator({
+      diameter: {
+        originHost: 'translator.example',
+        originRealm: 'example',
+        originStateId: 1,
+        listen: [{ address: translatorAddress, port }],
+        peers: [{ host: 'as.example' }],
+        random: new SeededRandomSource(2),
+      },
+      pool: {
+        addresses: ['198.51.100.1', '198.51.100.2', '2001:db8::1'],
+        firstPort: 20_000,
+        lastPort: 29_999,
+      },
+      ...options,
+    });
+    this.network.add(translatorAddress, this.translator, (output) => {
+      if (output.kind === 'event') this.events.push(output.event);
+      else this.#carryOut(output.effect);
+    });
+    this.translator.start(0);
+    this.network.settle();
+    this.client = this.#controller(1);
+  }
+
+  get held(): number {
+    return this.#held.length;
+  }
+
+  session(): NatSession {
+    return this.client.createSession('translator.example');
+  }
+
+  restartController(): void {
+    this.network.remove('192.0.2.1');
+    this.client = this.#controller(2);
+  }
+
+  releaseEngine(): void {
+    this.engineIsHeld = false;
+    for (const effect of this.#held.splice(0)) this.#carryOut(effect);
+    this.network.settle();
+  }
+
+  outcomes(): NatControlEvent[] {
+    this.network.settle();
+    const list: NatControlEvent[] = [];
+    for (let event = this.client.pollEvent(); event !== undefined; event = this.client.pollEvent())
+      list.push(event);
+    return list;
+  }
+
+  completed(request: number): readonly NatComponent[] {
+    const outcome = this.outcomes().find((event) => event.request === request);
+    assert.ok(outcome?.kind === 'request-completed', JSON.stringify(outcome));
+    return outcome.components;
+  }
+
+  run(ask: (client: NatControlClient) => number): readonly NatComponent[] {
+    return this.completed(ask(this.client));
+  }
+
+  refusal(ask: (client: NatControlClient) => number): number {
+    const request = ask(this.client);
+    const outcome = this.outcomes().find((event) => event.request === request);
+    assert.ok(outcome?.kind === 'request-refused', JSON.stringify(outcome));
+    return outcome.resultCode;
+  }
+
+  uplink(component: NatComponent | undefined, source: string, protocol: 'udp' | 'tcp' = 'udp') {
+    const { address = '', port: bound = 0 } = component?.towardsMobileNode ?? {};
+    return this.kernel.find({
+      family: 4,
+      protocol,
+      source,
+      destination: address,
+      port: bound,
+      portOf: 'destination',
+    });
+  }
+
+  downlink(component: NatComponent | undefined) {
+    const { address = '', port: bound = 0 } = component?.towardsCorrespondent ?? {};
+    const source = component?.correspondent?.address ?? '';
+    return this.kernel.find({
+      family: 4,
+      protocol: 'udp',
+      source,
+      destination: address,
+      port: bound,
+      portOf: 'destination',
+    });
+  }
+
+  #carryOut(effect: AddressTranslatorEffect): void {
+    if (this.engineIsHeld) {
+      this.#held.push(effect);
+      return;
+    }
+    const { now } = this.network;
+    if (effect.type === 'read-counters') {
+      this.translator.handleInput({ kind: 'counters-read', id: effect.id, counters: this.counters }, now);
+      return;
+    }
+    this.transactions += 1;
+    const error = this.engineError;
+    if (error === undefined) this.kernel.apply(effect.operations);
+    this.translator.handleInput(
+      { kind: 'effect-completed', id: effect.id, ...(error !== undefined && { error }) },
+      now,
+    );
+  }
+
+  #controller(originStateId: number): NatControlClient {
+    const endpoint = new DiameterEndpoint({
+      originHost: 'as.example',
+      originRealm: 'example',
+      originStateId,
+      applications: [natControlApplication],
+      peers: [{ host: 'translator.example', address: { address: translatorAddress, port } }],
+      random: new SeededRandomSource(1),
+    });
+    const client = new NatControlClient(endpoint);
+    this.network.add('192.0.2.1', {
+      handleInput: (input, now) => endpoint.handleInput(input, now),
+      handleTimeout: (now) => endpoint.handleTimeout(now),
+      pollTimeout: () => endpoint.pollTimeout(),
+      pollOutput: () => {
+        for (let event = endpoint.pollEvent(); event !== undefined; event = endpoint.pollEvent())
+          client.handleEvent(event, this.network.now);
+        return endpoint.pollOutput();
+      },
+    });
+    endpoint.start(this.network.now);
+    this.network.settle();
+    return client;
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The translator's side of NCR and NCA (RFC 6736 §6): definitions in, components with addresses and counters out.
+ */
+import { isMalformed, type Malformed } from '../../base/malformed.ts';
+import { type Avp, avp, avpValue, avpValues } from '../../protocols/diameter/avp.ts';
+import { resultAvps } from '../../protocols/diameter/capabilities.ts';
+import { followInternalPortStyle, natControlAvps } from '../../protocols/diameter/dictionary/nat-control.ts';
+import {
+  decodeDefinition,
+  definitionsOf,
+  encodeDefinition,
+  type NatComponent,
+  type NatCounters,
+  type NatDefinition,
+} from '../../protocols/diameter/nat-control.ts';
+import { resultCode } from '../../protocols/diameter/result-code.ts';
+import type { NatRequest, Refusal, SessionComponent } from './nat-session.ts';
+
+/** What an engine has counted for one flow. */
+export interface FlowCounters {
+  readonly packets: number;
+  readonly octets: number;
+}
+
+/** The definitions of an NCR. */
+export function readRequest(avps: readonly Avp[]): NatRequest | Refusal {
+  const installs = avpValues(avps, natControlAvps.install);
+  const removes = avpValues(avps, natControlAvps.remove);
+  const install = installs
+    .flatMap((group) => avpValues(group, natControlAvps.definition))
+    .map(decodeDefinition);
+  const remove = removes
+    .flatMap((group) => avpValues(group, natControlAvps.definition))
+    .map(decodeDefinition);
+  const wrong = [...install, ...remove].find(isMalformed);
+  if (wrong !== undefined) return { resultCode: resultCode.invalidAvpValue, reason: wrong.toString() };
+  if (installs.length > 1 || removes.length > 1 || install.length + remove.length === 0)
+    return { resultCode: resultCode.missingAvp, reason: 'one Install or one Remove with definitions' };
+  const isDefinition = (one: NatDefinition | Malformed): one is NatDefinition => !isMalformed(one);
+  const keepsPairs = installs.some(
+    (group) => avpValue(group, natControlAvps.externalPortStyle) === followInternalPortStyle,
+  );
+  return { install: install.filter(isDefinition), remove: remove.filter(isDefinition), keepsPairs };
+}
+
+/** An NCA: both definitions of each component. */
+export function answerAvps(requestType: number, components: readonly NatComponent[]): readonly Avp[] {
+  return [
+    ...resultAvps(resultCode.success),
+    avp(natControlAvps.requestType, requestType),
+    ...components.flatMap(definitionsOf).map(encodeDefinition),
+  ];
+}
+
+/** `counters` are in the order of `SessionChanges.flowsOf`: the downlink, then an uplink for each accepted address. */
+export function toNatComponent(
+  component: SessionComponent,
+  counters: readonly (FlowCounters | undefined)[] = [],
+): NatComponent {
+  const { protocol, mobileNode, correspondent, towardsCorrespondent, towardsMobileNode } = component;
+  const [downlink, ...uplinks] = counters;
+  const inCounters = sum([downlink]);
+  const outCounters = sum(uplinks);
+  return {
+    protocol,
+    ...(mobileNode && { mobileNode }),
+    ...(correspondent && { correspondent }),
+    towardsCorrespondent,
+    towardsMobileNode,
+    ...(inCounters && { inCounters }),
+    ...(outCounters && { outCounters }),
+  };
+}
+
+function sum(counters: readonly (FlowCounters | undefined)[]): NatCounters | undefined {
+  const counted = counters.filter((one) => one !== undefined);
+  if (counted.length === 0) return undefined;
+  return {
+    packets: counted.reduce((total, { packets }) => total + packets, 0),
+    octets: counted.reduce((total, { octets }) => total + octets, 0),
+  };
+}
