@@ -82,7 +82,13 @@ export function createResponse(
   for (const field of fields) {
     for (const value of request.headers.getAll(field)) response.headers.append(field, value);
   }
-  if (options.toTag !== undefined && statusCode !== 100 && toTagOf(request) === undefined)
+  // To is missing only in a request that is refused for that (request-rejection.ts).
+  if (
+    options.toTag !== undefined &&
+    statusCode !== 100 &&
+    request.headers.has('To') &&
+    toTagOf(request) === undefined
+  )
     response.headers.set('To', `${request.headers.get('To')};tag=${options.toTag}`);
   return response;
 }

@@ -11,12 +11,12 @@ export interface RAck {
   readonly cseq: CSeq;
 }
 
-const cseqPattern = /^(\d{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)$/;
+const cseqPattern = /^(\d+)[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)$/;
 const rackPattern = /^(\d{1,10})[ \t]+(\d{1,10})[ \t]+([A-Za-z0-9\-.!%*_+`'~]+)$/;
 const largest = 0xffff_ffff;
 
 export function parseCSeq(text: string, offset = 0): CSeq | Malformed {
-  const match = cseqPattern.exec(text.replace(/^0+(?=\d)/, ''));
+  const match = cseqPattern.exec(text);
   const number = Number(match?.[1]);
   if (match === null || number > largest)
     return new Malformed('CSeq', offset, 'RFC 3261 §20.16: a number below 2^32 and a method');

@@ -1,41 +1,45 @@
 /**
  * Octets → SIP message (RFC 3261 §7, §18.3, §25.1). One scan finds the lines; the fields that decide what becomes of a message are
- * checked at once (Via, From, To, Call-ID, CSeq, Max-Forwards, Contact, Content-Length), all others when somebody reads them.
- * A field that is missing or that contradicts another is no matter of syntax: see request-rejection.ts.
- * The octets are one datagram, or one message cut out of a stream by stream-framer.ts.
+ * checked at once (routing-fields.ts), all others when somebody reads them. A field that is missing or that contradicts another is no
+ * matter of syntax: see request-rejection.ts. The octets are one datagram, or one message cut out of a stream by stream-framer.ts.
  */
 import { isMalformed, Malformed } from '../../../base/malformed.ts';
-import { parseCSeq } from './cseq.ts';
-import { canonicalHeaderName } from './header-names.ts';
-import { parseNameAddress } from './name-address.ts';
+import { commonRequestUri, matchesAt } from './common-shapes.ts';
+import { extendHash, headerNameOf, knownHeaderNameAt } from './header-names.ts';
+import { checkOf, faultOfLine } from './routing-fields.ts';
 import { SipHeaders } from './sip-headers.ts';
 import { type SipMessage, SipRequest, SipResponse } from './sip-message.ts';
-import { parseSipUri } from './sip-uri.ts';
-import { parseVia } from './via.ts';
+import { parseUri } from './sip-uri.ts';
 
 /** The largest payload of a UDP datagram (RFC 3261 §18.1.1), and our limit on streams too. */
 export const maximumMessageOctets = 65_535;
 
-const requestLine = /^([A-Za-z0-9\-.!%*_+`'~]+) (\S+) (SIP\/\d+\.\d+)$/i;
 const statusLine = /^SIP\/2\.0 ([1-6]\d\d) ([^\r\n]*)$/i;
-const headerLine = /^([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*:/;
+const token = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
+const sipVersion = /^SIP\/\d+\.\d+$/i;
 
 export function parseSipMessage(octets: Uint8Array): SipMessage | Malformed {
-  const text = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('latin1');
-  if (text.length > maximumMessageOctets)
-    return new Malformed('message', maximumMessageOctets, 'at most 65535 octets');
+  const buffer =
+    octets instanceof Buffer ? octets : Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  if (buffer.length > maximumMessageOctets)
+    return new Malformed('message', maximumMessageOctets, 'RFC 3261 §18.1.1: at most 65535 octets');
+  const text = buffer.toString('latin1');
   const start = startOfMessage(text);
   const startLineEnd = text.indexOf('\r\n', start);
   if (startLineEnd < 0) return new Malformed('start-line', start, 'RFC 3261 §7: a start line ends in CRLF');
   const headers = new SipHeaders();
-  const bodyStart = readHeaderLines(text, startLineEnd + 2, headers);
+  const bodyStart = readHeaderLines(buffer, text, startLineEnd + 2, headers);
   if (isMalformed(bodyStart)) return bodyStart;
-  const fault = faultOfHeaders(headers, startLineEnd + 2);
-  if (fault !== undefined) return fault;
-  const bodyLength = bodyLengthOf(headers, text.length - bodyStart, startLineEnd + 2);
-  if (isMalformed(bodyLength)) return bodyLength;
-  const body = text.slice(bodyStart, bodyStart + bodyLength);
-  return createMessage(text.slice(start, startLineEnd), start, headers, body);
+  const length = headers.get('Content-Length');
+  const bodyEnd = length === undefined ? text.length : bodyStart + Number(length);
+  // RFC 3261 §18.3: octets beyond Content-Length are dropped, missing ones are an error; without it the datagram ends the body.
+  if (bodyEnd > text.length)
+    return new Malformed(
+      'Content-Length',
+      bodyStart,
+      'RFC 3261 §18.3: no more than the octets that are there',
+    );
+  return createMessage(text, start, startLineEnd, headers, text.slice(bodyStart, bodyEnd));
 }
 
 /** RFC 3261 §7.5: empty lines before the start line are to be ignored. */
@@ -45,104 +49,90 @@ function startOfMessage(text: string): number {
   return start;
 }
 
-/** Returns where the body begins. */
-function readHeaderLines(text: string, start: number, headers: SipHeaders): number | Malformed {
-  for (let at = start; ; ) {
-    const end = endOfHeaderLine(text, at);
+/**
+ * Returns where the body begins. `octets` and `text` are the same message: names are read from the octets, which are quicker to look
+ * at one by one, line ends and values from the text, which is quicker to search.
+ */
+function readHeaderLines(
+  octets: Uint8Array,
+  text: string,
+  start: number,
+  headers: SipHeaders,
+): number | Malformed {
+  let seenBits = 0;
+  let at = start;
+  while (octets[at] !== 0x0d || octets[at + 1] !== 0x0a) {
+    let nameEnd = at;
+    let hash = 0;
+    for (let octet = octets[at]!; isToken[octet] === 1; octet = octets[++nameEnd]!)
+      hash = extendHash(hash, octet);
+    const colon = skipSpaces(octets, nameEnd);
+    const end = endOfLine(text, at);
     if (end < 0) return new Malformed('message-header', at, 'RFC 3261 §7: an empty line ends the headers');
-    if (end === at) return end + 2;
-    const line = text.slice(at, end + 2);
-    const match = headerLine.exec(line);
-    if (match === null) return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
-    headers.appendRaw(canonicalHeaderName(match[1]!), line, match[0].length);
-    at = end + 2;
-  }
-}
-
-/** The CRLF that is not followed by white space, which would continue the line (RFC 3261 §7.3.1). */
-function endOfHeaderLine(text: string, start: number): number {
-  let end = text.indexOf('\r\n', start);
-  while (end > start) {
-    const next = text.charCodeAt(end + 2);
-    if (next !== 0x20 && next !== 0x09) break;
-    end = text.indexOf('\r\n', end + 2);
-  }
-  return end;
-}
-
-const checks: readonly (readonly [name: string, check: (value: string, offset: number) => unknown])[] = [
-  ['Via', parseVia],
-  ['From', (value, offset) => parseNameAddress(value, 'From', offset)],
-  ['To', (value, offset) => parseNameAddress(value, 'To', offset)],
-  ['CSeq', parseCSeq],
-  ['Contact', (value, offset) => (value === '*' ? undefined : parseNameAddress(value, 'Contact', offset))],
-  ['Route', (value, offset) => parseNameAddress(value, 'Route', offset)],
-  ['Record-Route', (value, offset) => parseNameAddress(value, 'Record-Route', offset)],
-  ['Max-Forwards', checkMaxForwards],
-];
-const once: ReadonlySet<string> = new Set([
-  'From',
-  'To',
-  'CSeq',
-  'Call-ID',
-  'Max-Forwards',
-  'Content-Length',
-]);
-
-function faultOfHeaders(headers: SipHeaders, offset: number): Malformed | undefined {
-  for (const [name, check] of checks) {
-    for (const value of headers.getAll(name)) {
-      const fault = check(value, offset);
-      if (isMalformed(fault)) return fault;
+    if (nameEnd === at || octets[colon] !== 0x3a)
+      return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
+    const header = knownHeaderNameAt(octets, at, nameEnd, hash) ?? headerNameOf(text.slice(at, nameEnd));
+    const check = checkOf(header);
+    if (check !== undefined) {
+      if ((seenBits & check.singleBit) !== 0)
+        return new Malformed(header.name, at, 'RFC 3261 §7.3.1: this field may be present only once');
+      seenBits |= check.singleBit;
+      const fault = faultOfLine(check, header, text, colon + 1, end);
+      if (fault !== undefined) return fault;
     }
+    headers.appendLine(header, text, at, colon + 1, end);
+    at = end;
   }
-  for (const name of once) {
-    const values = headers.getAll(name);
-    if (values.length > 1 && name !== 'Content-Length' && values.some((value) => value !== values[0]))
-      return new Malformed(name, offset, 'RFC 3261 §7.3.1: this field may be present only once');
-  }
-  return undefined;
+  return at + 2;
 }
 
-/** RFC 3261 §20.22: 0 … 255. */
-function checkMaxForwards(value: string, offset: number): Malformed | undefined {
-  return /^\d+$/.test(value) && Number(value) <= 255
-    ? undefined
-    : new Malformed('Max-Forwards', offset, 'RFC 3261 §20.22: a number from 0 to 255');
+/** Behind the CRLF that ends the line; a CRLF before white space continues it (RFC 3261 §7.3.1). −1 when there is none. */
+function endOfLine(text: string, start: number): number {
+  for (let end = text.indexOf('\r', start); end >= 0; end = text.indexOf('\r', end + 1)) {
+    const next = text.charCodeAt(end + 2);
+    if (text.charCodeAt(end + 1) === 0x0a && next !== 0x20 && next !== 0x09) return end + 2;
+  }
+  return -1;
 }
 
-/** RFC 3261 §18.3: octets beyond Content-Length are dropped, missing ones are an error; without the field the datagram ends the body. */
-function bodyLengthOf(headers: SipHeaders, available: number, offset: number): number | Malformed {
-  const values = headers.getAll('Content-Length');
-  if (values.length === 0) return available;
-  const length = /^\d+$/.test(values[0]!) ? Number(values[0]) : Number.NaN;
-  if (values.some((value) => value !== values[0]))
-    return new Malformed('Content-Length', offset, 'RFC 3261 §20.14: one body has one length');
-  return length <= available
-    ? length
-    : new Malformed('Content-Length', offset, 'RFC 3261 §18.3: no more than the octets that are there');
+/** RFC 3261 §25.1 token, by octet. */
+const isToken: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) =>
+  /[A-Za-z0-9\-.!%*_+`'~]/.test(String.fromCharCode(code)) ? 1 : 0,
+);
+
+function skipSpaces(octets: Uint8Array, start: number): number {
+  let at = start;
+  while (octets[at] === 0x20 || octets[at] === 0x09) at++;
+  return at;
 }
 
 function createMessage(
-  line: string,
-  offset: number,
+  text: string,
+  start: number,
+  end: number,
   headers: SipHeaders,
   body: string,
 ): SipMessage | Malformed {
-  const status = statusLine.exec(line);
-  if (status !== null) return new SipResponse(Number(status[1]), status[2]!, headers, body);
-  const request = requestLine.exec(line);
-  if (request === null)
-    return new Malformed(
-      'start-line',
-      offset,
-      'RFC 3261 §7.1, §7.2: method URI version, or version code reason',
-    );
-  const [, method = '', requestUri = '', version = ''] = request;
-  if (/^sips?:/i.test(requestUri)) {
-    const uri = parseSipUri(requestUri, offset + method.length + 1);
+  if (text.startsWith('SIP/', start)) {
+    const status = statusLine.exec(text.slice(start, end));
+    return status === null
+      ? new Malformed('start-line', start, 'RFC 3261 §7.2: SIP/2.0, a code from 100 to 699, a reason')
+      : new SipResponse(Number(status[1]), status[2]!, headers, body);
+  }
+  const methodEnd = text.indexOf(' ', start);
+  const uriEnd = text.indexOf(' ', methodEnd + 1);
+  const method = text.slice(start, methodEnd);
+  const version = text.slice(uriEnd + 1, end);
+  if (methodEnd < 0 || uriEnd < 0 || uriEnd > end || !token.test(method) || !isVersion(version))
+    return new Malformed('start-line', start, 'RFC 3261 §7.1: method, URI, version, one space between');
+  const requestUri = text.slice(methodEnd + 1, uriEnd);
+  if (!matchesAt(commonRequestUri, text, methodEnd + 1)) {
+    const uri = parseUri(requestUri, methodEnd + 1);
     if (isMalformed(uri)) return new Malformed('Request-URI', uri.offset, uri.rule);
-  } else if (!/^[A-Za-z][A-Za-z0-9+\-.]*:/.test(requestUri))
-    return new Malformed('Request-URI', offset + method.length + 1, 'RFC 3261 §25.1: SIP-URI or absoluteURI');
+  }
   return new SipRequest(method, requestUri, headers, body, version);
+}
+
+function isVersion(text: string): boolean {
+  return text === 'SIP/2.0' || sipVersion.test(text);
 }

@@ -20,7 +20,15 @@ export function requestRejection(request: SipRequest): Rejection | undefined {
   if (missing !== undefined) return { statusCode: 400, reasonPhrase: `Missing ${missing}` };
   if (cseqOf(request).method !== request.method)
     return { statusCode: 400, reasonPhrase: 'CSeq method differs from request method' };
+  // RFC 3261 §19.1.1, table 1: no headers in a Request-URI; acting on them would let anyone inject Route or Replaces.
+  if (/^sips?:[^?]*\?/i.test(request.requestUri) && !isQuestionMarkInUser(request.requestUri))
+    return { statusCode: 400, reasonPhrase: 'Request-URI with headers' };
   if (!/^(?:sips?|tel):/i.test(request.requestUri))
     return { statusCode: 416, reasonPhrase: 'Unsupported URI Scheme' };
   return undefined;
+}
+
+/** A question mark may stand in the user part, where it means nothing. */
+function isQuestionMarkInUser(requestUri: string): boolean {
+  return requestUri.lastIndexOf('?') < requestUri.indexOf('@');
 }

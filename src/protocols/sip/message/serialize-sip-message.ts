@@ -4,8 +4,24 @@
  */
 import type { SipMessage } from './sip-message.ts';
 
+/**
+ * Messages are written one behind the other into slabs, as node's Buffer does with small ones, only that the slabs are larger: with
+ * Buffer's 8 kB, making room costs more than writing (450 of 1300 ns for 1.8 kB, measured with Node 20).
+ */
+const slabOctets = 65_536;
+let slab: Buffer = Buffer.alloc(0);
+let slabUsed = 0;
+
 export function serializeSipMessage(message: SipMessage): Uint8Array {
-  return Buffer.from(formatSipMessage(message), 'latin1');
+  const text = formatSipMessage(message);
+  if (text.length > slabOctets / 2) return Buffer.from(text, 'latin1');
+  if (slabUsed + text.length > slab.length) {
+    slab = Buffer.allocUnsafeSlow(slabOctets);
+    slabUsed = 0;
+  }
+  const start = slabUsed;
+  slabUsed += slab.write(text, start, 'latin1');
+  return slab.subarray(start, slabUsed);
 }
 
 /** The message as the latin1 text that goes on the wire; for traces and for measuring its length. */

@@ -14,6 +14,13 @@ export function splitList(value: string): string[] {
   return items;
 }
 
+/** The first item of the list, `undefined` when it has none. */
+export function firstListItem(value: string): string | undefined {
+  const end = value.includes(',') ? endOfListItem(value, 0) : value.length;
+  const item = value.slice(0, end).trim();
+  return item === '' ? splitList(value)[0] : item;
+}
+
 /** Where the list item that begins at `start` ends: at its comma, or at the end of the value. */
 export function endOfListItem(value: string, start: number): number {
   let inBrackets = false;

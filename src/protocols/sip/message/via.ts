@@ -16,7 +16,7 @@ export interface Via {
 }
 
 const viaPattern =
-  /^SIP[ \t]*\/[ \t]*2\.0[ \t]*\/[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+(\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*|[A-Za-z0-9\-_.]+)(?:[ \t]*:[ \t]*(\d{1,5}))?[ \t]*(?=;|$)/i;
+  /^SIP[ \t]*\/[ \t]*\d+\.\d+[ \t]*\/[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+(\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*|[A-Za-z0-9\-_.]+)(?:[ \t]*:[ \t]*(\d{1,5}))?[ \t]*(?=;|$)/i;
 
 export function parseVia(text: string, offset = 0): Via | Malformed {
   const match = viaPattern.exec(text);

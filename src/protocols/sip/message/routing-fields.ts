@@ -1,0 +1,90 @@
+/**
+ * The check of those header fields by which messages are routed, matched and framed: nothing behind the parser has to expect them
+ * malformed. Max-Forwards and the rest of RFC 3261 §20 as far as it decides about the whole message.
+ */
+import { isMalformed, Malformed } from '../../../base/malformed.ts';
+import * as shapes from './common-shapes.ts';
+import { parseCSeq } from './cseq.ts';
+import { type HeaderName, headerNameOf } from './header-names.ts';
+import { parseNameAddress } from './name-address.ts';
+import { splitList } from './split-list.ts';
+import { parseVia } from './via.ts';
+
+export interface FieldCheck {
+  /** Of a field that may be present only once (RFC 3261 §7.3.1), one bit of its own; 0 of the others. */
+  readonly singleBit: number;
+  readonly commonShape: RegExp;
+  /** The parser of one value; whether it gives `Malformed` is all that counts. */
+  readonly parse: (value: string, offset: number) => unknown;
+}
+
+/** By the index of the field's name: what looks small here is asked for every line of every message. */
+const checks: (FieldCheck | undefined)[] = [];
+for (const [name, singleBit, commonShape, parse] of [
+  ['Via', 0, shapes.commonVia, parseVia],
+  ['From', 1, shapes.commonAddress, addressParser('From')],
+  ['To', 2, shapes.commonAddress, addressParser('To')],
+  ['Contact', 0, shapes.commonAddressList, parseContact],
+  ['Route', 0, shapes.commonAddressList, addressParser('Route')],
+  ['Record-Route', 0, shapes.commonAddressList, addressParser('Record-Route')],
+  ['CSeq', 4, shapes.commonCSeq, parseCSeq],
+  ['Call-ID', 8, shapes.commonCallId, parseCallId],
+  ['Max-Forwards', 16, shapes.commonMaxForwards, parseMaxForwards],
+  ['Content-Length', 32, shapes.commonContentLength, parseContentLength],
+] as const) {
+  const { index } = headerNameOf(name);
+  while (checks.length <= index) checks.push(undefined);
+  checks[index] = { singleBit, commonShape, parse };
+}
+
+/** The check of a routing field; `undefined` for all other fields. */
+export function checkOf(header: HeaderName): FieldCheck | undefined {
+  return checks[header.index];
+}
+
+/** `undefined` when the line is well-formed; its value is text[valueStart, end), CRLF included. */
+export function faultOfLine(
+  check: FieldCheck,
+  header: HeaderName,
+  text: string,
+  valueStart: number,
+  end: number,
+): Malformed | undefined {
+  if (shapes.matchesAt(check.commonShape, text, valueStart)) return undefined;
+  const value = text
+    .slice(valueStart, end)
+    .replace(/\r\n[ \t]+/g, ' ')
+    .trim();
+  const values = header.isList ? splitList(value) : [value];
+  if (values.length === 0)
+    return new Malformed(header.name, valueStart, 'RFC 3261 §25.1: at least one value');
+  for (const item of values) {
+    const parsed = check.parse(item, valueStart);
+    if (isMalformed(parsed)) return parsed;
+  }
+  return undefined;
+}
+
+function addressParser(field: string): FieldCheck['parse'] {
+  return (value, offset) => parseNameAddress(value, field, offset);
+}
+
+function parseContact(value: string, offset: number): unknown {
+  return value === '*' ? undefined : parseNameAddress(value, 'Contact', offset);
+}
+
+function parseCallId(value: string, offset: number): unknown {
+  return /^[^\s]+$/.test(value) ? value : new Malformed('Call-ID', offset, 'RFC 3261 §20.8: a word');
+}
+
+function parseMaxForwards(value: string, offset: number): unknown {
+  return /^\d+$/.test(value) && Number(value) <= 255
+    ? Number(value)
+    : new Malformed('Max-Forwards', offset, 'RFC 3261 §20.22: a number from 0 to 255');
+}
+
+function parseContentLength(value: string, offset: number): unknown {
+  return /^\d+$/.test(value)
+    ? Number(value)
+    : new Malformed('Content-Length', offset, 'RFC 3261 §20.14: a number');
+}
