@@ -2,6 +2,7 @@
  * What the proxy core tells its owner, a CSCF (RFC 3261 §16), and what it is told to do with a request.
  * The owner does the header work and the routing decision; the core does the rest.
  */
+import type { DurationMs } from '../../../base/instant.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { SipUri } from '../message/sip-uri.ts';
 import type { ServerTransactionId, SipArrival, SipEvent, SipTarget } from '../transaction/sip-event.ts';
@@ -46,4 +47,9 @@ export interface ForwardTarget {
   readonly recordRoute?: string;
   /** Where to send it whatever Route and Request-URI say. */
   readonly nextHop?: SipTarget;
+  /**
+   * The branch counts as answered 408 when it has no response at all, not even 100, after this long: who waits for an application
+   * server cannot wait for timer B (TS 24.229 §5.4.3.2).
+   */
+  readonly firstResponseMs?: DurationMs;
 }

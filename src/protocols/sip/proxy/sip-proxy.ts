@@ -53,6 +53,8 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
   readonly #contexts = new Map<ServerTransactionId, ResponseContext>();
   readonly #byBranch = new Map<ClientTransactionId, ResponseContext>();
   readonly #timerC = new DeadlineQueue<ClientTransactionId>();
+  /** Branches whose first response must come by then. */
+  readonly #firstResponses = new DeadlineQueue<ClientTransactionId>();
   readonly #events = new Fifo<ProxyEvent>();
 
   constructor(options: SipProxyOptions) {
@@ -76,10 +78,13 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
     // RFC 3261 §16.8: a branch that rings for too long is cancelled. Timer B ends one that has no response at all long before.
     for (let id = this.#timerC.takeDue(now); id !== undefined; id = this.#timerC.takeDue(now))
       this.endpoint.cancel(id, now);
+    for (let id = this.#firstResponses.takeDue(now); id !== undefined; id = this.#firstResponses.takeDue(now))
+      this.#abandonBranch(id, now);
   }
 
   pollTimeout(): Timeout | undefined {
-    return earlierTimeout(this.endpoint.pollTimeout(), this.#timerC.peek());
+    const ofBranches = earlierTimeout(this.#timerC.peek(), this.#firstResponses.peek());
+    return earlierTimeout(this.endpoint.pollTimeout(), ofBranches);
   }
 
   pollOutput(): NetworkOutput | undefined {
@@ -195,6 +200,16 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
     context.pending.add(branch);
     this.#byBranch.set(branch, context);
     if (context.isInvite) this.#timerC.set(branch, now + this.#timerCMs, 'C');
+    if (target.firstResponseMs !== undefined)
+      this.#firstResponses.set(branch, now + target.firstResponseMs, 'first response');
+  }
+
+  /** Given up without a word from the other side. Should it speak later, it hears CANCEL. */
+  #abandonBranch(branch: ClientTransactionId, now: Instant): void {
+    const context = this.#byBranch.get(branch);
+    if (context === undefined) return;
+    if (context.isInvite) this.endpoint.cancel(branch, now);
+    this.#endBranch(context, branch, statelessResponse(context.request, 408), now);
   }
 
   /** False when the event is not about a branch of a forwarded request. */
@@ -219,6 +234,7 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
     now: Instant,
   ): void {
     response.headers.removeFirst('Via');
+    this.#firstResponses.delete(branch);
     if (response.statusCode >= 200) this.#endBranch(context, branch, response, now);
     else if (response.statusCode > 100 && context.isInvite && context.pending.has(branch)) {
       this.#timerC.set(branch, now + this.#timerCMs, 'C');
@@ -232,9 +248,12 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
     response: SipResponse,
     now: Instant,
   ): void {
-    context.pending.delete(branch);
+    const isAwaited = context.pending.delete(branch);
     this.#timerC.delete(branch);
+    this.#firstResponses.delete(branch);
     const { statusCode } = response;
+    // What an abandoned branch says in the end matters no more, unless it made a dialog.
+    if (!isAwaited && statusCode >= 300) return;
     if (statusCode < 300) {
       // RFC 3261 §16.7 item 5: a 2xx to an INVITE is always passed on, for each of them has made a dialog.
       if (context.isInvite || context.state === 'forwarded') this.#emit(context, response);
