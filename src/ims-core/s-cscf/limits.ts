@@ -15,3 +15,13 @@ export const maximumPatternLength = 512;
 export const maximumPatternStates = 2_048;
 /** Octets of text that one pattern looks at, so that one match costs at most states × text steps. */
 export const maximumPatternText = 4_096;
+
+/** Contacts that one implicit registration set may hold: a few devices with a few flows each (RFC 5626 §4.2.1 speaks of four flows). */
+export const maximumContacts = 16;
+/** Users that one S-CSCF serves at a time, registered or fetched for an unregistered service. */
+export const maximumUsers = 100_000;
+
+/** Users between challenge and answer, or with a nonce still good: as many as the digest server issues nonces. */
+export const maximumSecrets = 10_000;
+/** A nonce lives as long as a registration usually does (RFC 3261 §10.2.1: an hour), so that a handover needs no second round trip. */
+export const nonceLifetimeMs = 3_600_000;

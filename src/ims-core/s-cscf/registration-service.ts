@@ -1,0 +1,392 @@
+/**
+ * S-CSCF (TRIM Fig. 1, 4 and 6): REGISTER from challenge to 200.
+ *
+ *   REGISTER ─┬─ no good credentials ── MAR/MAA ── 401
+ *             └─ good credentials ── SAR/SAA (profile) ── bindings ── 200, REGISTER to the application servers
+ *
+ * Follows RFC 3261 §10.3, RFC 3327, RFC 3608, RFC 5626 §6, TS 24.229 §5.4.1, TS 29.228 §6.1 and §6.3. Every path ends in an answer: the
+ * HSS that stays silent makes a 504. Left out: the reg event package (RFC 3680), AKA, gruu, AUTHENTICATION_FAILURE to the HSS.
+ */
+import type { Instant } from '../../base/instant.ts';
+import { isMalformed } from '../../base/malformed.ts';
+import { randomToken } from '../../base/random-source.ts';
+import type { CxAnswer } from '../../protocols/diameter/cx-client.ts';
+import { cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
+import { cxResultCode } from '../../protocols/diameter/result-code.ts';
+import { DigestServer } from '../../protocols/sip/authentication/digest-server.ts';
+import { createResponse } from '../../protocols/sip/message/create-response.ts';
+import { toOf } from '../../protocols/sip/message/header-fields.ts';
+import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import { formatHostPort, formatUri } from '../../protocols/sip/message/sip-uri.ts';
+import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
+import { privateIdentityOf } from '../../protocols/sip/registration/private-identity.ts';
+import type { ServerTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
+import {
+  type Binding,
+  type BindingUpdate,
+  contactValues,
+  defaultRegistrationPolicy,
+  type RegistrationPolicy,
+  updateBindings,
+} from './binding.ts';
+import {
+  authenticationItemOf,
+  type CxIdentity,
+  multimediaAuthAvps,
+  serverAssignmentAvps,
+  serverAssignmentType,
+  userProfileOf,
+} from './cx-requests.ts';
+import type { RegistrationType } from './initial-filter-criteria.ts';
+import { maximumSecrets, nonceLifetimeMs } from './limits.ts';
+import { associatedIdentities, filterCriteriaOf, type ServedUser } from './registrar.ts';
+import type { ServingCscfContext } from './serving-cscf-options.ts';
+import { ThirdPartyRegistrations } from './third-party-registrations.ts';
+import type { UserProfile } from './user-profile.ts';
+
+interface Registration {
+  readonly transaction: ServerTransactionId;
+  readonly request: SipRequest;
+  readonly privateIdentity: string;
+  /** Canonical. */
+  readonly publicIdentity: string;
+}
+
+export type RegistrationSubject =
+  | ({ readonly kind: 'multimedia-authentication'; readonly stale: boolean } & Registration)
+  | ({ readonly kind: 'server-assignment' } & Registration)
+  /** The HSS is told that a user is gone; nobody waits for its answer. */
+  | { readonly kind: 'farewell' };
+
+interface Secret {
+  readonly ha1: string;
+  readonly publicIdentity: string;
+}
+
+const supportedExtensions = ['path', 'outbound'];
+
+export class RegistrationService {
+  readonly #context: ServingCscfContext;
+  readonly #policy: RegistrationPolicy;
+  readonly #digest: DigestServer;
+  /** By private identity, the oldest first: what the nonces that are out will be answered with. */
+  readonly #secrets = new Map<string, Secret>();
+  readonly thirdParties: ThirdPartyRegistrations;
+
+  constructor(context: ServingCscfContext) {
+    const { realm, random, registration } = context.options;
+    this.#context = context;
+    this.#policy = { ...defaultRegistrationPolicy, ...registration };
+    this.#digest = new DigestServer({ realm, algorithms: ['MD5'], random, nonceLifetimeMs });
+    this.thirdParties = new ThirdPartyRegistrations(context);
+  }
+
+  handleRegister(transaction: ServerTransactionId, request: SipRequest, now: Instant): void {
+    const publicIdentity = addressOfRecord(toOf(request).uri);
+    const privateIdentity = privateIdentityOf(request);
+    const registration = { transaction, request, privateIdentity, publicIdentity };
+    const unknown = request.headers
+      .getAll('Require')
+      .filter((tag) => !supportedExtensions.includes(tag.toLowerCase()));
+    if (unknown.length > 0) {
+      const response = this.#response(registration, 420);
+      response.headers.append('Unsupported', unknown.join(', '));
+      this.#context.proxy.respond(transaction, response, now);
+      return;
+    }
+    this.#authenticate(registration, now);
+  }
+
+  handleAnswer(answer: CxAnswer<RegistrationSubject>, now: Instant): void {
+    const { subject } = answer;
+    if (subject.kind === 'multimedia-authentication') this.#challenge(subject, answer, now);
+    else if (subject.kind === 'server-assignment') this.#finish(subject, answer, now);
+  }
+
+  /** RFC 3261 §10.3: bindings end by themselves when nobody refreshes them. */
+  expire(now: Instant): void {
+    for (const { before, after } of this.#context.registrar.expire(now)) {
+      if (after.bindings.length === 0)
+        this.#sayFarewell(before, serverAssignmentType.timeoutDeregistration, 'expiry', now);
+    }
+  }
+
+  /** The network ends a registration: the HSS wants it, or an application server that must not be missed does not answer. */
+  deregister(user: ServedUser, cause: 'home-subscriber-server' | 'application-server', now: Instant): void {
+    this.#context.registrar.store({ ...user, bindings: [] });
+    this.#sayFarewell(user, serverAssignmentType.administrativeDeregistration, cause, now);
+  }
+
+  #sayFarewell(
+    user: ServedUser,
+    type: number,
+    cause: 'expiry' | 'home-subscriber-server' | 'application-server',
+    now: Instant,
+  ): void {
+    const { cx, events, options } = this.#context;
+    const identity = associatedIdentities(user.profile)[0] ?? user.privateIdentity;
+    events.push({ kind: 'user-deregistered', identity, cause });
+    if (cause !== 'home-subscriber-server') {
+      const { privateIdentity } = user;
+      const avps = serverAssignmentAvps(
+        { privateIdentity, publicIdentity: identity, serverName: options.name },
+        type,
+        true,
+      );
+      cx.ask(cxCommands.serverAssignment, avps, { kind: 'farewell' }, now);
+    }
+    this.thirdParties.announce({ user, registrationType: 'de-registration', publicIdentity: identity }, now);
+  }
+
+  /** RFC 7616; a user who has proved himself for one public identity has not for another. */
+  #authenticate(registration: Registration, now: Instant): void {
+    const { request, privateIdentity, publicIdentity } = registration;
+    const credentials = this.#digest.credentialsOf(request, 'Authorization');
+    const secret = this.#secrets.get(privateIdentity);
+    const isEmpty = credentials === undefined || credentials.response === '';
+    if (isEmpty || secret === undefined || secret.publicIdentity !== publicIdentity) {
+      this.#askForSecret(registration, false, now);
+      return;
+    }
+    const verdict = this.#digest.verify(credentials, request, () => secret.ha1, now);
+    if (verdict.kind === 'accepted') this.#assign(registration, now);
+    else if (verdict.kind === 'challenge') this.#askForSecret(registration, verdict.stale, now);
+    else {
+      this.#secrets.delete(privateIdentity);
+      this.#context.events.push({ kind: 'authentication-failed', identity: publicIdentity });
+      this.#refuse(registration, 403, now);
+    }
+  }
+
+  #askForSecret(registration: Registration, stale: boolean, now: Instant): void {
+    const { options, cx } = this.#context;
+    const avps = multimediaAuthAvps(
+      this.#cxIdentity(registration),
+      options.authenticationScheme ?? 'SIP Digest',
+    );
+    cx.ask(
+      cxCommands.multimediaAuthentication,
+      avps,
+      { kind: 'multimedia-authentication', stale, ...registration },
+      now,
+    );
+  }
+
+  #challenge(
+    subject: Extract<RegistrationSubject, { kind: 'multimedia-authentication' }>,
+    { result, avps }: CxAnswer<RegistrationSubject>,
+    now: Instant,
+  ): void {
+    const { privateIdentity, publicIdentity } = subject;
+    if (result?.isSuccess !== true) {
+      this.#refuseForCx(subject, result, now);
+      return;
+    }
+    const { realm } = this.#context.options;
+    const item = authenticationItemOf(avps, privateIdentity, realm);
+    if (item === undefined || item.realm !== realm) {
+      this.#refuse(subject, 500, now);
+      return;
+    }
+    this.#remember(privateIdentity, { ha1: item.ha1, publicIdentity });
+    const response = this.#response(subject, 401);
+    for (const challenge of this.#digest.createChallenges(now, subject.stale)) {
+      response.headers.append('WWW-Authenticate', challenge);
+    }
+    this.#context.proxy.respond(subject.transaction, response, now);
+  }
+
+  /** The HSS learns of the first registration, of each refresh and of the end; not that one of several contacts went (K). */
+  #assign(registration: Registration, now: Instant): void {
+    const { registrar } = this.#context;
+    const before = registrar.find(registration.publicIdentity);
+    const update = this.#update(registration, now);
+    if (update.kind === 'refused') {
+      this.#refuseUpdate(registration, update, now);
+      return;
+    }
+    const isFetch = !registration.request.headers.has('Contact');
+    const isPartialRemoval =
+      update.bindings.length > 0 && update.bindings.every((binding) => before?.bindings.includes(binding));
+    if (isFetch || isPartialRemoval) {
+      this.#commit(registration, before?.profile, now);
+      return;
+    }
+    if (before === undefined && registrar.isFull) {
+      this.#refuse(registration, 503, now);
+      return;
+    }
+    const avps = serverAssignmentAvps(
+      this.#cxIdentity(registration),
+      assignmentTypeOf(before, update.bindings),
+      before !== undefined,
+    );
+    this.#context.cx.ask(
+      cxCommands.serverAssignment,
+      avps,
+      { kind: 'server-assignment', ...registration },
+      now,
+    );
+  }
+
+  #finish(
+    subject: Extract<RegistrationSubject, { kind: 'server-assignment' }>,
+    { result, avps }: CxAnswer<RegistrationSubject>,
+    now: Instant,
+  ): void {
+    const before = this.#context.registrar.find(subject.publicIdentity);
+    const update = this.#update(subject, now);
+    // A user who wants to go may go, whatever the HSS thinks of it.
+    const isRemoval = update.kind === 'accepted' && update.bindings.length === 0;
+    if (isRemoval) {
+      this.#commit(subject, before?.profile, now);
+      return;
+    }
+    if (result?.isSuccess !== true) {
+      this.#refuseForCx(subject, result, now);
+      return;
+    }
+    const profile = userProfileOf(avps) ?? before?.profile;
+    const fault = faultOf(profile, subject.publicIdentity);
+    if (fault === undefined) {
+      this.#commit(subject, profile as UserProfile, now);
+      return;
+    }
+    this.#context.events.push({
+      kind: 'user-profile-refused',
+      identity: subject.publicIdentity,
+      reason: fault,
+    });
+    if (before === undefined) {
+      // The HSS must not believe that the user is registered here.
+      const type = serverAssignmentType.administrativeDeregistration;
+      const farewell = serverAssignmentAvps(this.#cxIdentity(subject), type, true);
+      this.#context.cx.ask(cxCommands.serverAssignment, farewell, { kind: 'farewell' }, now);
+    }
+    this.#refuse(subject, 500, now);
+  }
+
+  /** Computed again when the HSS has answered, since another REGISTER of the user may have been served in between. */
+  #update(registration: Registration, now: Instant): BindingUpdate {
+    const current = this.#context.registrar.find(registration.publicIdentity)?.bindings ?? [];
+    const alive = current.filter(({ expiresAt }) => expiresAt > now);
+    return updateBindings(alive, registration.request, this.#policy, now);
+  }
+
+  /** `profile` is absent only when nothing is to be stored. */
+  #commit(registration: Registration, profile: UserProfile | undefined, now: Instant): void {
+    const { proxy, registrar, events } = this.#context;
+    const { request, privateIdentity, publicIdentity, transaction } = registration;
+    const before = registrar.find(publicIdentity);
+    const update = this.#update(registration, now);
+    if (update.kind === 'refused') {
+      this.#refuseUpdate(registration, update, now);
+      return;
+    }
+    const { bindings, usesOutbound } = update;
+    const user = profile === undefined ? undefined : { privateIdentity, profile, bindings };
+    if (user !== undefined)
+      registrar.store(before === undefined ? user : { ...before, profile: user.profile, bindings });
+    const response = this.#success(registration, user, usesOutbound, now);
+    proxy.respond(transaction, response, now);
+    if (user === undefined || !request.headers.has('Contact')) return;
+    const contacts = bindings.map(({ contact }) => formatUri(contact.uri));
+    events.push(
+      contacts.length > 0
+        ? { kind: 'user-registered', identity: publicIdentity, contacts }
+        : { kind: 'user-deregistered', identity: publicIdentity, cause: 'request' },
+    );
+    const registrationType = registrationTypeOf(before, bindings);
+    this.thirdParties.announce({ user, registrationType, publicIdentity, request, response }, now);
+  }
+
+  #success(
+    registration: Registration,
+    user: ServedUser | undefined,
+    usesOutbound: boolean,
+    now: Instant,
+  ): SipResponse {
+    const { address } = this.#context.options;
+    const response = this.#response(registration, 200);
+    const { headers } = response;
+    for (const value of registration.request.headers.getAll('Path')) headers.append('Path', value);
+    if (user === undefined || user.bindings.length === 0) return response;
+    for (const value of contactValues(user.bindings, now)) headers.append('Contact', value);
+    if (usesOutbound) headers.append('Require', 'outbound');
+    headers.append('Service-Route', `<sip:orig@${formatHostPort(address.address, address.port)};lr>`);
+    const identities = associatedIdentities(user.profile).map((identity) => `<${identity}>`);
+    if (identities.length > 0) headers.append('P-Associated-URI', identities.join(', '));
+    return response;
+  }
+
+  #refuseUpdate(
+    registration: Registration,
+    { statusCode, reasonPhrase }: Extract<BindingUpdate, { kind: 'refused' }>,
+    now: Instant,
+  ): void {
+    const response = this.#response(registration, statusCode, reasonPhrase);
+    if (statusCode === 423)
+      response.headers.append('Min-Expires', String(this.#policy.minimumExpiresSeconds));
+    this.#context.proxy.respond(registration.transaction, response, now);
+  }
+
+  /** reference/diameter-cx.md §3: the user is at fault where the HSS says so, the network otherwise. */
+  #refuseForCx(registration: Registration, result: CxAnswer<unknown>['result'], now: Instant): void {
+    if (result === undefined) {
+      this.#context.events.push({
+        kind: 'home-subscriber-server-silent',
+        identity: registration.publicIdentity,
+      });
+    }
+    const refused: readonly (number | undefined)[] = [
+      cxResultCode.userUnknown,
+      cxResultCode.identitiesDontMatch,
+      cxResultCode.roamingNotAllowed,
+      cxResultCode.identityAlreadyRegistered,
+      cxResultCode.authenticationSchemeNotSupported,
+    ];
+    const statusCode = result === undefined ? 504 : refused.includes(result.experimental) ? 403 : 500;
+    this.#refuse(registration, statusCode, now);
+  }
+
+  #refuse(registration: Registration, statusCode: number, now: Instant): void {
+    this.#context.proxy.respond(registration.transaction, this.#response(registration, statusCode), now);
+  }
+
+  #response({ request }: Registration, statusCode: number, reasonPhrase?: string): SipResponse {
+    const toTag = randomToken(this.#context.options.random, 10);
+    return createResponse(request, statusCode, {
+      toTag,
+      ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
+    });
+  }
+
+  #cxIdentity({ privateIdentity, publicIdentity }: Registration): CxIdentity {
+    return { privateIdentity, publicIdentity, serverName: this.#context.options.name };
+  }
+
+  #remember(privateIdentity: string, secret: Secret): void {
+    this.#secrets.delete(privateIdentity);
+    this.#secrets.set(privateIdentity, secret);
+    const oldest = this.#secrets.keys().next().value;
+    if (this.#secrets.size > maximumSecrets && oldest !== undefined) this.#secrets.delete(oldest);
+  }
+}
+
+function assignmentTypeOf(before: ServedUser | undefined, bindings: readonly Binding[]): number {
+  if (bindings.length === 0) return serverAssignmentType.userDeregistration;
+  return before === undefined ? serverAssignmentType.registration : serverAssignmentType.reRegistration;
+}
+
+function registrationTypeOf(before: ServedUser | undefined, bindings: readonly Binding[]): RegistrationType {
+  if (bindings.length === 0) return 'de-registration';
+  return before === undefined ? 'initial-registration' : 're-registration';
+}
+
+/** What keeps a profile from being used; `undefined` when nothing does. */
+function faultOf(profile: ReturnType<typeof userProfileOf>, publicIdentity: string): string | undefined {
+  if (profile === undefined) return 'no User-Data in the answer';
+  if (isMalformed(profile)) return profile.toString();
+  const isKnown = filterCriteriaOf(profile, publicIdentity) !== undefined;
+  return isKnown ? undefined : `the profile does not name ${publicIdentity}`;
+}
