@@ -1,0 +1,278 @@
+/**
+ * P-CSCF (TRIM Fig. 1): the first contact point of user equipment, at the edge of the trust domain.
+ *
+ * Follows RFC 3261 §16, RFC 3327 §5.2 (Path), RFC 5626 §5 (flow tokens), RFC 3608, RFC 3325, RFC 7315 and TS 24.229 §5.2; what is sent
+ * and tolerated keeps to Kamailio 5.6 (reference/kamailio-ims.md). Within a dialog the way to the user is the Request-URI, not a flow
+ * token, because a mobile node changes its address while the route set stays (TRIM Fig. 6; RFC 3261 §12.2).
+ * Left out: IPsec security agreement, policy control (Rx), emergency calls, STUN keep-alives.
+ */
+import type { Instant } from '../../base/instant.ts';
+import { earlierTimeout, type Machine, type Timeout } from '../../base/machine.ts';
+import type { NetworkInput, NetworkOutput, TransportAddress } from '../../base/network.ts';
+import { type RandomSource, randomToken } from '../../base/random-source.ts';
+import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
+import { createResponse } from '../../protocols/sip/message/create-response.ts';
+import { addressesOf, fromOf, listIncludes, toTagOf } from '../../protocols/sip/message/header-fields.ts';
+import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import { formatHostPort } from '../../protocols/sip/message/sip-uri.ts';
+import type { ForwardTarget, ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
+import { type HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
+import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
+import type {
+  ServerTransactionId,
+  SipArrival,
+  SipTarget,
+} from '../../protocols/sip/transaction/sip-event.ts';
+import type { SipTimers } from '../../protocols/sip/transaction/timers.ts';
+import { type Flow, type RegisteredContact, RegisteredContacts } from './registered-contacts.ts';
+import { enterTrustDomain, leaveTrustDomain } from './trust-domain.ts';
+
+export interface ProxyCscfOptions {
+  readonly listen: readonly SipListener[];
+  /** Stands in Path and Record-Route; reachable from the users and from the core. */
+  readonly address: TransportAddress;
+  /** P-Visited-Network-ID, such as "home1.net". */
+  readonly visitedNetwork: string;
+  /** Each home domain with its I-CSCF, and every other name that Route headers may hold. */
+  readonly hosts: ReadonlyMap<string, HostAddress>;
+  /** Requests within a dialog from an address nobody registered from: a moved user that has not registered yet. */
+  readonly unregisteredInDialog: 'forward' | 'refuse';
+  readonly random: RandomSource;
+  readonly timers?: Partial<SipTimers>;
+}
+
+/** What becomes of the response to a forwarded request. */
+type Pending =
+  | { readonly kind: 'registration'; readonly flow: Flow }
+  | { readonly kind: 'from-user' }
+  | { readonly kind: 'to-user'; readonly contact: RegisteredContact | undefined };
+
+type Arrived = Extract<ProxyEvent, { kind: 'request' }>;
+
+export class ProxyCscf implements Machine<NetworkInput, NetworkOutput> {
+  readonly #options: ProxyCscfOptions;
+  readonly #proxy: SipProxy;
+  readonly #contacts = new RegisteredContacts();
+  readonly #pending = new Map<ServerTransactionId, Pending>();
+  readonly #authority: string;
+
+  constructor(options: ProxyCscfOptions) {
+    this.#options = options;
+    this.#authority = formatHostPort(options.address.address, options.address.port);
+    const { listen, random } = options;
+    const timers = options.timers === undefined ? {} : { timers: options.timers };
+    const endpoint = new SipEndpoint({ listen, random, ...timers });
+    this.#proxy = new SipProxy({
+      endpoint,
+      ownNames: [this.#authority],
+      hosts: options.hosts,
+      ...timers,
+    });
+  }
+
+  start(now: Instant): void {
+    this.#proxy.start(now);
+  }
+
+  handleInput(input: NetworkInput, now: Instant): void {
+    this.#proxy.handleInput(input, now);
+    this.#handleEvents(now);
+  }
+
+  handleTimeout(now: Instant): void {
+    this.#contacts.expire(now);
+    this.#proxy.handleTimeout(now);
+    this.#handleEvents(now);
+  }
+
+  pollTimeout(): Timeout | undefined {
+    return earlierTimeout(this.#proxy.pollTimeout(), this.#contacts.pollTimeout());
+  }
+
+  pollOutput(): NetworkOutput | undefined {
+    return this.#proxy.pollOutput();
+  }
+
+  #handleEvents(now: Instant): void {
+    for (let event = this.#proxy.pollEvent(now); event !== undefined; event = this.#proxy.pollEvent(now)) {
+      if (event.kind === 'request') this.#handleRequest(event, now);
+      else if (event.kind === 'ack') this.#handleAck(event, now);
+      else if (event.kind === 'response-chosen') this.#handleResponse(event, now);
+      else if (event.kind === 'terminated') this.#pending.delete(event.transaction as ServerTransactionId);
+    }
+  }
+
+  #handleRequest(event: Arrived, now: Instant): void {
+    const { request, ownRoute } = event;
+    const token = ownRoute?.parameters.has('ob') === true ? ownRoute.user : undefined;
+    if (request.method === 'REGISTER') this.#register(event, now);
+    else if (toTagOf(request) !== undefined) this.#handleInDialog(event, now);
+    else if (token !== undefined) this.#terminate(event, token, now);
+    else this.#originate(event, now);
+  }
+
+  /** TS 24.229 §5.2.2.1. */
+  #register(event: Arrived, now: Instant): void {
+    const { request, transaction } = event;
+    const { source, local, transport } = event;
+    const flow = this.#contacts.flowOf(event) ?? {
+      token: randomToken(this.#options.random, 16),
+      source,
+      local,
+      transport,
+    };
+    enterTrustDomain(request);
+    request.headers.removeAll('Route');
+    request.headers.prepend('Path', `<sip:${flow.token}@${this.#authority};lr;ob>`);
+    if (!listIncludes(request, 'Require', 'path')) request.headers.append('Require', 'path');
+    if (!listIncludes(request, 'Supported', 'path')) request.headers.append('Supported', 'path');
+    request.headers.set('P-Visited-Network-ID', `"${this.#options.visitedNetwork}"`);
+    this.#addChargingVector(request);
+    this.#forward(transaction, { kind: 'registration', flow }, {}, now);
+  }
+
+  /** An initial request from a user: TS 24.229 §5.2.6.3. */
+  #originate(event: Arrived, now: Instant): void {
+    const { request, transaction } = event;
+    const sender = this.#identify(request, this.#contacts.ofSender(request, event));
+    if (sender === undefined) {
+      this.#refuse(event, 403, now);
+      return;
+    }
+    const { contact, identity } = sender;
+    enterTrustDomain(request);
+    request.headers.removeAll('P-Preferred-Identity');
+    request.headers.set('P-Asserted-Identity', `<${identity}>`);
+    this.#addChargingVector(request);
+    // A preloaded Route other than the Service-Route is replaced by it (§5.2.6.3.2A allows that or a 400).
+    const routes = request.headers.getAll('Route');
+    if (routes.join() !== contact.serviceRoute.join()) {
+      request.headers.removeAll('Route');
+      for (const route of contact.serviceRoute) request.headers.append('Route', route);
+    }
+    this.#forward(transaction, { kind: 'from-user' }, { recordRoute: this.#recordRoute('mo') }, now);
+  }
+
+  /** The contact that a request belongs to, and the identity that is asserted for it (RFC 3325 §6). */
+  #identify(
+    request: SipRequest,
+    contacts: readonly RegisteredContact[],
+  ): { readonly contact: RegisteredContact; readonly identity: string } | undefined {
+    const known = contacts.flatMap((contact) =>
+      contact.identities.map((identity) => ({ contact, identity })),
+    );
+    const wishes = [...addressesOf(request, 'P-Preferred-Identity'), fromOf(request)];
+    for (const wish of wishes.map(({ uri }) => addressOfRecord(uri))) {
+      const found = known.find(({ identity }) => identity === wish);
+      if (found !== undefined) return found;
+    }
+    return known[0];
+  }
+
+  /** An initial request to a user, along the Path of its registration. */
+  #terminate(event: Arrived, token: string, now: Instant): void {
+    const contact = this.#contacts.ofToken(token);
+    if (contact === undefined) {
+      this.#refuse(event, 430, now);
+      return;
+    }
+    leaveTrustDomain(event.request);
+    const target = { recordRoute: this.#recordRoute('mt'), nextHop: targetOf(contact.flow) };
+    this.#forward(event.transaction, { kind: 'to-user', contact }, target, now);
+  }
+
+  #handleInDialog(event: Arrived, now: Instant): void {
+    const { request, transaction } = event;
+    if (!request.headers.has('Route')) {
+      const contact = this.#contacts.ofContactUri(request.requestUri);
+      leaveTrustDomain(request);
+      this.#forward(transaction, { kind: 'to-user', contact }, targetFor(contact), now);
+    } else if (this.#isRefused(event)) {
+      this.#refuse(event, 403, now);
+    } else {
+      enterTrustDomain(request);
+      request.headers.removeAll('P-Preferred-Identity');
+      this.#addChargingVector(request);
+      this.#forward(transaction, { kind: 'from-user' }, {}, now);
+    }
+  }
+
+  #handleAck(event: Extract<ProxyEvent, { kind: 'ack' }>, now: Instant): void {
+    const { request } = event;
+    if (request.headers.has('Route')) {
+      if (this.#isRefused(event)) return;
+      enterTrustDomain(request);
+      this.#proxy.forwardAck(request, {}, now);
+    } else {
+      leaveTrustDomain(request);
+      this.#proxy.forwardAck(request, targetFor(this.#contacts.ofContactUri(request.requestUri)), now);
+    }
+  }
+
+  #isRefused({ source }: SipArrival): boolean {
+    return this.#options.unregisteredInDialog === 'refuse' && !this.#contacts.isKnownSource(source);
+  }
+
+  #handleResponse(event: Extract<ProxyEvent, { kind: 'response-chosen' }>, now: Instant): void {
+    const { transaction, request, response } = event;
+    const pending = this.#pending.get(transaction);
+    if (pending?.kind === 'to-user') {
+      enterTrustDomain(response);
+      const identity = this.#identifyCallee(response, pending.contact);
+      response.headers.removeAll('P-Preferred-Identity');
+      if (identity !== undefined) response.headers.set('P-Asserted-Identity', `<${identity}>`);
+    } else {
+      leaveTrustDomain(response);
+      if (response.statusCode === 401) hideKeys(response);
+    }
+    if (pending?.kind === 'registration' && response.statusCode >= 200 && response.statusCode < 300) {
+      this.#contacts.learn(request, response, pending.flow, now);
+    }
+    this.#proxy.respond(transaction, response, now);
+  }
+
+  #identifyCallee(response: SipResponse, contact: RegisteredContact | undefined): string | undefined {
+    const wishes = addressesOf(response, 'P-Preferred-Identity').map(({ uri }) => addressOfRecord(uri));
+    return contact?.identities.find((identity) => wishes.includes(identity)) ?? contact?.identities[0];
+  }
+
+  #forward(transaction: ServerTransactionId, pending: Pending, target: ForwardTarget, now: Instant): void {
+    this.#pending.set(transaction, pending);
+    this.#proxy.forward(transaction, [target], now);
+  }
+
+  #refuse({ request, transaction }: Arrived, statusCode: number, now: Instant): void {
+    const toTag = randomToken(this.#options.random, 10);
+    this.#proxy.respond(transaction, createResponse(request, statusCode, { toTag }), now);
+  }
+
+  /** Stands for "here, in this direction"; the names are Kamailio's. */
+  #recordRoute(direction: 'mo' | 'mt'): string {
+    return `<sip:${direction}@${this.#authority};lr>`;
+  }
+
+  /** RFC 7315 §5.6: the first network function gives each request its charging identity. */
+  #addChargingVector(request: SipRequest): void {
+    const identity = randomToken(this.#options.random, 20);
+    const generatedAt = this.#options.address.address;
+    request.headers.set('P-Charging-Vector', `icid-value=${identity};icid-generated-at=${generatedAt}`);
+  }
+}
+
+function targetOf({ source, local, transport }: Flow): SipTarget {
+  return { transport, address: source.address, port: source.port, local };
+}
+
+/** A user who is not (or no longer) registered is reached where the Request-URI says. */
+function targetFor(contact: RegisteredContact | undefined): ForwardTarget {
+  return contact === undefined ? {} : { nextHop: targetOf(contact.flow) };
+}
+
+/** The keys of IMS AKA are for the P-CSCF only (TS 24.229 §5.2.2.2). */
+function hideKeys(response: SipResponse): void {
+  const challenges = response.headers.getAll('WWW-Authenticate');
+  response.headers.removeAll('WWW-Authenticate');
+  for (const challenge of challenges) {
+    response.headers.append('WWW-Authenticate', challenge.replace(/,?\s*\b(?:ck|ik)="[^"]*"/gi, ''));
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * P-CSCF (TRIM Fig. 1): what it knows of the users in its access networks, learnt from the 200 to each REGISTER (TS 24.229 §5.2.2.1):
+ * over which flow a contact is reached, who stands behind it, and the Service-Route its initial requests have to take.
+ */
+import { DeadlineQueue } from '../../base/deadline-queue.ts';
+import type { Instant } from '../../base/instant.ts';
+import type { Timeout } from '../../base/machine.ts';
+import type { TransportAddress } from '../../base/network.ts';
+import { sameTransportAddress } from '../../base/network.ts';
+import { addressesOf, contactsOf, toOf } from '../../protocols/sip/message/header-fields.ts';
+import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import { formatUri } from '../../protocols/sip/message/sip-uri.ts';
+import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
+import type { SipArrival } from '../../protocols/sip/transaction/sip-event.ts';
+import { maximumRegisteredContacts } from './limits.ts';
+
+/** Where a user's messages come from and go to; its token names it in Path, and nobody can guess it (RFC 5626 §5.2). */
+export interface Flow extends SipArrival {
+  readonly token: string;
+}
+
+export interface RegisteredContact {
+  readonly addressOfRecord: string;
+  readonly contactUri: string;
+  readonly flow: Flow;
+  /** In canonical form, the default identity first. */
+  readonly identities: readonly string[];
+  readonly serviceRoute: readonly string[];
+  readonly expiresAt: Instant;
+}
+
+export class RegisteredContacts {
+  /** By address-of-record and contact URI. */
+  readonly #contacts = new Map<string, RegisteredContact>();
+  /** By what contacts are looked up with, each lookup with its own prefix; sets keep the order of registration. */
+  readonly #index = new Map<string, Set<RegisteredContact>>();
+  readonly #deadlines = new DeadlineQueue<string>();
+
+  /** Brings the contacts of one address-of-record in line with the bindings that the 200 lists. */
+  learn(request: SipRequest, response: SipResponse, flow: Flow, now: Instant): void {
+    const user = addressOfRecord(toOf(request).uri);
+    const lifetimes = new Map(
+      contactsOf(response).map(({ uri, parameters }) => [
+        formatUri(uri),
+        Number(parameters.get('expires') ?? 0),
+      ]),
+    );
+    for (const contact of this.#lookUp(`user ${user}`)) {
+      if (!lifetimes.has(contact.contactUri)) this.#delete(contact);
+    }
+    const identities = addressesOf(response, 'P-Associated-URI').map(({ uri }) => addressOfRecord(uri));
+    for (const { uri } of contactsOf(request)) {
+      const contactUri = formatUri(uri);
+      const seconds = lifetimes.get(contactUri) ?? 0;
+      if (!(seconds > 0)) continue;
+      this.#put({
+        addressOfRecord: user,
+        contactUri,
+        flow,
+        // Kamailio 5.6 writes a list that cannot be read when a telephone number is in it (reference/kamailio-ims.md §5).
+        identities: identities.length > 0 ? identities : [user],
+        serviceRoute: response.headers.getAll('Service-Route'),
+        expiresAt: now + seconds * 1000,
+      });
+    }
+  }
+
+  /** The contacts registered over exactly this flow; if there are none, those that the request's Contact and source name. */
+  ofSender(request: SipRequest, arrival: SipArrival): RegisteredContact[] {
+    const neighbours = this.#lookUp(`source ${arrival.source.address}`);
+    const exact = neighbours.filter(({ flow }) => isSameFlow(flow, arrival));
+    if (exact.length > 0) return exact;
+    // A request of more than 1300 octets came over TCP, from another port (RFC 3261 §18.1.1).
+    const named = contactsOf(request).map(({ uri }) => formatUri(uri));
+    return neighbours.filter(({ contactUri }) => named.includes(contactUri));
+  }
+
+  isKnownSource(source: TransportAddress): boolean {
+    return this.#lookUp(`source ${source.address}`).length > 0;
+  }
+
+  flowOf(arrival: SipArrival): Flow | undefined {
+    return this.#lookUp(`source ${arrival.source.address}`).find(({ flow }) => isSameFlow(flow, arrival))
+      ?.flow;
+  }
+
+  ofToken(token: string): RegisteredContact | undefined {
+    return this.#lookUp(`token ${token}`).at(-1);
+  }
+
+  /** By what stands in the Request-URI of a request to the user. */
+  ofContactUri(uri: string): RegisteredContact | undefined {
+    return this.#lookUp(`contact ${uri}`).at(-1);
+  }
+
+  expire(now: Instant): void {
+    for (let key = this.#deadlines.takeDue(now); key !== undefined; key = this.#deadlines.takeDue(now)) {
+      this.#delete(this.#contacts.get(key)!);
+    }
+  }
+
+  pollTimeout(): Timeout | undefined {
+    return this.#deadlines.peek();
+  }
+
+  #put(contact: RegisteredContact): void {
+    const key = keyOf(contact);
+    const old = this.#contacts.get(key);
+    if (old !== undefined) this.#delete(old);
+    if (this.#contacts.size >= maximumRegisteredContacts) return;
+    this.#contacts.set(key, contact);
+    this.#deadlines.set(key, contact.expiresAt, 'registered contact expires');
+    for (const name of indexNames(contact)) {
+      const found = this.#index.get(name);
+      if (found === undefined) this.#index.set(name, new Set([contact]));
+      else found.add(contact);
+    }
+  }
+
+  #delete(contact: RegisteredContact): void {
+    this.#contacts.delete(keyOf(contact));
+    this.#deadlines.delete(keyOf(contact));
+    for (const name of indexNames(contact)) {
+      const found = this.#index.get(name)!;
+      found.delete(contact);
+      if (found.size === 0) this.#index.delete(name);
+    }
+  }
+
+  #lookUp(name: string): RegisteredContact[] {
+    return [...(this.#index.get(name) ?? [])];
+  }
+}
+
+function keyOf(contact: RegisteredContact): string {
+  return `${contact.addressOfRecord} ${contact.contactUri}`;
+}
+
+function indexNames({ addressOfRecord, flow, contactUri }: RegisteredContact): string[] {
+  return [
+    `user ${addressOfRecord}`,
+    `source ${flow.source.address}`,
+    `token ${flow.token}`,
+    `contact ${contactUri}`,
+  ];
+}
+
+function isSameFlow(a: SipArrival, b: SipArrival): boolean {
+  return (
+    a.transport === b.transport &&
+    sameTransportAddress(a.source, b.source) &&
+    sameTransportAddress(a.local, b.local)
+  );
+}

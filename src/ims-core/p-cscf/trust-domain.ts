@@ -1,0 +1,41 @@
+/**
+ * P-CSCF (TRIM Fig. 1): the edge of the trust domain (RFC 3325 §5, RFC 7315 §5, TS 24.229 §4.4): header fields that only network
+ * functions may set are taken out of what user equipment sends, and those that user equipment may not see out of what it gets.
+ */
+import type { SipMessage } from '../../protocols/sip/message/sip-message.ts';
+
+const setByNetworkOnly = [
+  'P-Asserted-Identity',
+  'P-Asserted-Service',
+  'P-Associated-URI',
+  'P-Called-Party-ID',
+  'P-Charging-Function-Addresses',
+  'P-Charging-Vector',
+  'P-Served-User',
+  'P-Visited-Network-ID',
+  'Feature-Caps',
+  'Path',
+];
+
+const hiddenFromUsers = [
+  'P-Charging-Function-Addresses',
+  'P-Charging-Vector',
+  'P-Served-User',
+  'Feature-Caps',
+];
+
+export function enterTrustDomain(message: SipMessage): void {
+  for (const name of setByNetworkOnly) message.headers.removeAll(name);
+}
+
+export function leaveTrustDomain(message: SipMessage): void {
+  for (const name of hiddenFromUsers) message.headers.removeAll(name);
+  // RFC 3325 §7: who asked for "id" privacy is not named outside.
+  if (asksForPrivacy(message)) message.headers.removeAll('P-Asserted-Identity');
+}
+
+function asksForPrivacy(message: SipMessage): boolean {
+  return (message.headers.get('Privacy') ?? '')
+    .split(';')
+    .some((value) => value.trim().toLowerCase() === 'id');
+}
