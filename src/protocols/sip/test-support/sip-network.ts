@@ -126,7 +126,7 @@ export class SipTestNetwork {
         this.#listeners.delete(listenerKey(output.transport, output.local));
         break;
       case 'connect':
-        this.#connect(machine, output.connection, output.local!, output.remote);
+        this.#connect(machine, output.connection, output.local?.address ?? '0.0.0.0', output.remote);
         break;
       case 'close':
         this.#close(machine, output.connection);
@@ -152,10 +152,10 @@ export class SipTestNetwork {
   #connect(
     machine: SipTestMachine,
     connection: ConnectionId,
-    local: TransportAddress,
+    address: string,
     remote: TransportAddress,
   ): void {
-    const from = { address: local.address, port: 40_000 + this.connections++ };
+    const from = { address, port: 40_000 + this.connections++ };
     if (this.swallowsConnections) return;
     this.#later(this.delayMs, () => {
       const receiver = this.#listeners.get(listenerKey('tcp', remote));
