@@ -39,8 +39,9 @@ export class Dialog {
   /** Whether this side chose the Call-ID: decides the waiting time after a 491 (RFC 3261 §14.1). */
   readonly isCaller: boolean;
   state: 'early' | 'confirmed' = 'early';
-  readonly #localParty: string;
-  readonly #remoteParty: string;
+  /** From and To values of our requests, tags included. */
+  readonly localParty: string;
+  readonly remoteParty: string;
   #routeSet: readonly string[];
   #remoteTarget: string;
   #localSequence: number;
@@ -51,8 +52,8 @@ export class Dialog {
     this.localTag = parts.localTag;
     this.remoteTag = parts.remoteTag;
     this.isCaller = parts.isCaller;
-    this.#localParty = parts.localParty;
-    this.#remoteParty = parts.remoteParty;
+    this.localParty = parts.localParty;
+    this.remoteParty = parts.remoteParty;
     this.#routeSet = parts.routeSet;
     this.#remoteTarget = parts.remoteTarget;
     this.#localSequence = parts.localSequence;
@@ -138,8 +139,8 @@ export class Dialog {
   #build(method: string, sequence: number): RoutedRequest {
     const request = new SipRequest(method, this.#remoteTarget);
     request.headers.append('Max-Forwards', '70');
-    request.headers.append('From', this.#localParty);
-    request.headers.append('To', this.#remoteParty);
+    request.headers.append('From', this.localParty);
+    request.headers.append('To', this.remoteParty);
     request.headers.append('Call-ID', this.callId);
     request.headers.append('CSeq', `${sequence} ${method}`);
     return routeRequest(request, this.#routeSet);

@@ -1,0 +1,197 @@
+/**
+ * One call leg (RFC 3261 §12–§15): an INVITE, ours or the peer's, the dialogs that it makes, and everything that happens in them until
+ * BYE. The sending and the receiving half are machines of their own; the leg holds what both share and how it ends.
+ *
+ *            INVITE                 2xx                       BYE of the peer → lost, ended
+ *   initial ───────→ early dialogs ────→ confirmed ───────────hang up ──────→ ended
+ *                         └── 3xx–6xx, CANCEL ──────────────────────────────↗
+ *
+ * A leg whose peer is silent (408), has forgotten it (481) or sends no ACK is reported lost but stays: its owner decides.
+ */
+import type { Instant } from '../../../base/instant.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import type { SipEvent } from '../transaction/sip-event.ts';
+import type { Answer, IncomingRequest } from './incoming-request.ts';
+import type { LegDialog } from './leg-dialog.ts';
+import type { LegEvent, LegHost } from './leg-host.ts';
+import { emptyContent, type MessageContent } from './message-content.ts';
+import { OutgoingRequest } from './outgoing-request.ts';
+import { RequestReceiver } from './request-receiver.ts';
+import { type InviteAddressing, RequestSender } from './request-sender.ts';
+import type { SignallingPath } from './signalling-path.ts';
+
+/** How a leg is ended: status of a final response if the peer's INVITE is still unanswered, header fields of the BYE or response. */
+export interface HangUp {
+  readonly statusCode: number;
+  readonly content: MessageContent;
+}
+
+export class CallLeg {
+  path: SignallingPath;
+  /** All dialogs that the INVITE made, early, confirmed and dropped. */
+  readonly allDialogs: LegDialog[] = [];
+  /** Those that live: several early ones or the confirmed one. */
+  dialogs: readonly LegDialog[] = [];
+  confirmed: LegDialog | undefined;
+  isEnded = false;
+  /** Lost by silence or 481, and nothing was heard of the peer since. */
+  isSuspect = false;
+  readonly sender: RequestSender;
+  readonly #receiver: RequestReceiver;
+  readonly #host: LegHost;
+  #initialOutgoing: OutgoingRequest | undefined;
+  #initialIncoming: IncomingRequest | undefined;
+  #isSilent = false;
+  #hangUpAfterAck: HangUp | undefined;
+
+  constructor(path: SignallingPath, host: LegHost) {
+    this.path = path;
+    this.#host = host;
+    this.sender = new RequestSender(this, host);
+    this.#receiver = new RequestReceiver(this, host);
+  }
+
+  /** The path of the leg, or the one it is just moving to. */
+  get presentPath(): SignallingPath {
+    return this.sender.movingTo ?? this.path;
+  }
+
+  get hasOpenInvite(): boolean {
+    return this.sender.hasOpenInvite || this.#receiver.openInvite !== undefined;
+  }
+
+  /** The dialog that requests go to: the confirmed one, or the first that lives. */
+  get mainDialog(): LegDialog | undefined {
+    return this.confirmed ?? this.dialogs[0];
+  }
+
+  invite(addressing: InviteAddressing, content: MessageContent, now: Instant): OutgoingRequest {
+    this.#initialOutgoing = this.sender.sendInitialInvite(addressing, content, now);
+    return this.#initialOutgoing;
+  }
+
+  acceptInvite(event: Extract<SipEvent, { kind: 'request' }>): IncomingRequest {
+    this.#initialIncoming = this.#receiver.acceptInitialInvite(event);
+    return this.#initialIncoming;
+  }
+
+  openDialog(invite: IncomingRequest): LegDialog {
+    return this.#receiver.openDialog(invite);
+  }
+
+  respond(incoming: IncomingRequest, answer: Answer, dialog: LegDialog | undefined, now: Instant): boolean {
+    return this.#receiver.respond(incoming, answer, dialog, now);
+  }
+
+  /** Every other request inside `dialog` of this leg. */
+  request(
+    method: string,
+    content: MessageContent,
+    dialog: LegDialog,
+    options: { readonly hasOffer?: boolean; readonly path?: SignallingPath | undefined },
+    now: Instant,
+  ): OutgoingRequest {
+    const outgoing = new OutgoingRequest(method, content, dialog, options);
+    this.sender.send(outgoing, now);
+    return outgoing;
+  }
+
+  /** BYE, CANCEL or a final response, whatever ends the leg in its state; unless `isSilent` is false, no event comes any more. */
+  hangUp(hangUp: HangUp, now: Instant, isSilent = true): void {
+    if (this.isEnded || this.#isSilent) return;
+    this.#isSilent = isSilent;
+    if (this.#initialIncoming?.state === 'open')
+      this.#receiver.respond(this.#initialIncoming, finalAnswer(hangUp), undefined, now);
+    // RFC 3261 §15: the callee may not send BYE before the ACK came.
+    else if (this.#initialIncoming?.state === 'accepted') this.#hangUpAfterAck = hangUp;
+    else if (this.confirmed !== undefined) this.#sendBye(this.confirmed, hangUp, now);
+    else this.end(now);
+  }
+
+  handleRequest(event: Extract<SipEvent, { kind: 'request' }>, dialog: LegDialog, now: Instant): void {
+    this.isSuspect = false;
+    this.#receiver.handleRequest(event, dialog, now);
+  }
+
+  handleAck(request: SipRequest, dialog: LegDialog, now: Instant): void {
+    this.#receiver.handleAck(request, dialog, now);
+  }
+
+  handleCancelled(incoming: IncomingRequest): void {
+    this.#receiver.handleCancelled(incoming);
+  }
+
+  handleResponse(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
+    if (response.statusCode !== 481 && response.statusCode !== 408) this.isSuspect = false;
+    this.sender.handleResponse(outgoing, response, now);
+  }
+
+  findDialog(request: SipRequest): LegDialog | undefined {
+    return this.dialogs.find((candidate) => candidate.dialog.matchesRequest(request));
+  }
+
+  addDialog(dialog: LegDialog): void {
+    this.allDialogs.push(dialog);
+    this.dialogs = [...this.dialogs, dialog];
+    this.#host.addDialog(this, dialog);
+  }
+
+  dropDialog(dialog: LegDialog): void {
+    this.dialogs = this.dialogs.filter((other) => other !== dialog);
+  }
+
+  confirm(dialog: LegDialog): void {
+    if (this.confirmed !== undefined) return;
+    dialog.dialog.state = 'confirmed';
+    this.confirmed = dialog;
+    this.dialogs = [dialog];
+    this.#receiver.dropOtherResponders(dialog);
+  }
+
+  /** BYE came. */
+  lose(bye: SipRequest, now: Instant): void {
+    this.#receiver.finishAll(now);
+    this.sender.finishAll(now);
+    this.emit({ kind: 'lost', leg: this, cause: 'bye', message: bye });
+    this.end(now);
+  }
+
+  /** The 2xx was acknowledged, or never will be: what waited for that goes on. */
+  afterAck(now: Instant): void {
+    if (this.#hangUpAfterAck !== undefined && this.confirmed !== undefined)
+      this.#sendBye(this.confirmed, this.#hangUpAfterAck, now);
+    else this.pump(now);
+  }
+
+  pump(now: Instant): void {
+    if (!this.isEnded) this.sender.pump(now);
+  }
+
+  end(now: Instant): void {
+    if (this.isEnded) return;
+    this.isEnded = true;
+    this.#receiver.finishAll(now);
+    this.sender.finishAll(now);
+    this.#isSilent = true;
+  }
+
+  emit(event: LegEvent): void {
+    if (event.kind === 'lost' && event.cause !== 'bye') this.isSuspect = true;
+    if (!this.#isSilent) this.#host.emit(event);
+  }
+
+  #sendBye(dialog: LegDialog, hangUp: HangUp, now: Instant): void {
+    if (this.#initialOutgoing !== undefined) this.sender.sendAck(this.#initialOutgoing, emptyContent, now);
+    this.sender.sendBye(dialog, hangUp.content, now);
+    this.end(now);
+  }
+}
+
+function finalAnswer(hangUp: HangUp): Answer {
+  return {
+    statusCode: hangUp.statusCode,
+    content: hangUp.content,
+    isReliable: false,
+    hasSessionDescription: false,
+  };
+}

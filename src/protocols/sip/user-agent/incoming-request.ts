@@ -1,0 +1,61 @@
+/** A request of the peer on a call leg, until it is answered (INVITE: acknowledged). Owners compare it by identity. */
+import type { TransportAddress } from '../../../base/network.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import type { ServerTransactionId, SipArrival } from '../transaction/sip-event.ts';
+import type { InviteResponder } from './invite-responder.ts';
+import type { LegDialog } from './leg-dialog.ts';
+import type { MessageContent } from './message-content.ts';
+import { isSessionDescription } from './message-content.ts';
+import type { OutgoingRequest } from './outgoing-request.ts';
+
+/** A response of ours as its author wants it; tags, Contact, RSeq and Require: 100rel are added by the leg. */
+export interface Answer {
+  readonly statusCode: number;
+  readonly reasonPhrase?: string | undefined;
+  readonly content: MessageContent;
+  /** 101–199: sent again until PRACK comes (RFC 3262). */
+  readonly isReliable: boolean;
+  readonly hasSessionDescription: boolean;
+  /** The response of the other leg that it repeats. */
+  readonly origin?: {
+    readonly request: OutgoingRequest;
+    readonly response: SipResponse;
+    readonly dialog: LegDialog;
+  };
+}
+
+export class IncomingRequest {
+  readonly transaction: ServerTransactionId;
+  readonly request: SipRequest;
+  readonly source: TransportAddress;
+  readonly local: TransportAddress;
+  /** Absent for an initial INVITE. */
+  readonly dialog: LegDialog | undefined;
+  /** PRACK: the response that it acknowledges. */
+  readonly acknowledges: Answer | undefined;
+  /** `accepted`: an INVITE whose 2xx is not acknowledged yet. */
+  state: 'open' | 'accepted' | 'finished' = 'open';
+  /** INVITE: by dialog. */
+  readonly responders: InviteResponder[] = [];
+
+  constructor(
+    event: { readonly transaction: ServerTransactionId; readonly request: SipRequest } & SipArrival,
+    dialog?: LegDialog,
+    acknowledges?: Answer,
+  ) {
+    this.transaction = event.transaction;
+    this.request = event.request;
+    this.source = event.source;
+    this.local = event.local;
+    this.dialog = dialog;
+    this.acknowledges = acknowledges;
+  }
+
+  get method(): string {
+    return this.request.method;
+  }
+
+  get hasSessionDescription(): boolean {
+    return isSessionDescription(this.request);
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * One dialog of a call leg with what the offer/answer model has to remember about it (RFC 3264; RFC 3262 §5; RFC 3311 §5): a leg has
+ * several while a forked INVITE is not answered yet, then one.
+ */
+import type { Instant } from '../../../base/instant.ts';
+import type { Dialog } from '../dialog/dialog.ts';
+import type { OutgoingRequest } from './outgoing-request.ts';
+
+export class LegDialog {
+  readonly dialog: Dialog;
+  /** 0, 1, … in the order in which the early dialogs of the leg came into being. */
+  readonly branch: number;
+  /** Whose offer has no reliable answer yet: only one may be open (RFC 3261 §13.2.1). */
+  openOffer: 'ours' | 'theirs' | undefined;
+  /** RSeq of the last reliable provisional response taken in order, and the INVITE that it belongs to. */
+  lastReliable: { readonly invite: OutgoingRequest; readonly rseq: number } | undefined;
+  /** The one request other than INVITE that awaits its answer: sent one by one, so that no number overtakes another on the way. */
+  inFlight: OutgoingRequest | undefined;
+  /** Another dialog of the same INVITE was confirmed first: acknowledged, and BYE sent. */
+  wasRefused = false;
+  /** Requests that wait for their turn. */
+  readonly queue: OutgoingRequest[] = [];
+
+  constructor(dialog: Dialog, branch: number) {
+    this.dialog = dialog;
+    this.branch = branch;
+  }
+
+  /** The next request that waits for nothing but its time after a 491. */
+  earliestRetry(): Instant | undefined {
+    const times = this.queue.flatMap((request) => (request.retryAt === undefined ? [] : [request.retryAt]));
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+}

@@ -1,0 +1,429 @@
+/**
+ * The UAC side of one call leg: initial and further INVITEs, PRACK, UPDATE and every other request of ours (RFC 3261 §13.2, §14.1;
+ * RFC 3262 §4; RFC 3311 §5.1, §5.3).
+ *
+ * One INVITE at a time in either direction, one open offer, one other request in flight per dialog; what may not go yet waits. 491,
+ * and 500 with Retry-After, are tried again after the time the RFC names. Each response comes up once; an ACK is repeated for every
+ * repeated 2xx; a 2xx that nobody waits for is acknowledged and, if it makes a call, ended.
+ */
+import type { Instant } from '../../../base/instant.ts';
+import { randomBelow, randomToken } from '../../../base/random-source.ts';
+import { Dialog, type RoutedRequest, routeRequest } from '../dialog/dialog.ts';
+import { createResponse } from '../message/create-response.ts';
+import { cseqOf, listIncludes, rseqOf, toTagOf } from '../message/header-fields.ts';
+import { SipRequest, type SipResponse } from '../message/sip-message.ts';
+import type { CallLeg } from './call-leg.ts';
+import { LegDialog } from './leg-dialog.ts';
+import type { LegHost, LegTimer, OfferRole } from './leg-host.ts';
+import { maxEarlyDialogs, maxQueuedRequests, maxRetries } from './limits.ts';
+import { emptyContent, isSessionDescription, type MessageContent, writeContent } from './message-content.ts';
+import { OutgoingRequest } from './outgoing-request.ts';
+import type { SignallingPath } from './signalling-path.ts';
+
+/** How an initial INVITE is addressed. From and To are name-addr without tag. */
+export interface InviteAddressing {
+  readonly requestUri: string;
+  readonly routes: readonly string[];
+  readonly from: string;
+  readonly to: string;
+}
+
+export class RequestSender implements LegTimer {
+  readonly #leg: CallLeg;
+  readonly #host: LegHost;
+  /** The last INVITE of ours. */
+  #invite: OutgoingRequest | undefined;
+
+  constructor(leg: CallLeg, host: LegHost) {
+    this.#leg = leg;
+    this.#host = host;
+  }
+
+  /** Whether an INVITE of ours is not answered, or its 2xx not acknowledged. */
+  get hasOpenInvite(): boolean {
+    return this.#invite?.isOpenInvite ?? false;
+  }
+
+  /** The path of an INVITE under way that moves the leg. */
+  get movingTo(): SignallingPath | undefined {
+    return this.hasOpenInvite ? this.#invite?.path : undefined;
+  }
+
+  sendInitialInvite(addressing: InviteAddressing, content: MessageContent, now: Instant): OutgoingRequest {
+    const invite = new OutgoingRequest('INVITE', content, undefined, { hasOffer: content.body !== '' });
+    const request = new SipRequest('INVITE', addressing.requestUri);
+    request.headers.append('Max-Forwards', '70');
+    request.headers.append('From', `${addressing.from};tag=${randomToken(this.#host.random, 12)}`);
+    request.headers.append('To', addressing.to);
+    request.headers.append('Call-ID', randomToken(this.#host.random, 24));
+    request.headers.append('CSeq', `${1 + randomBelow(this.#host.random, 0x10000)} INVITE`);
+    this.#invite = invite;
+    this.#transmit(invite, routeRequest(request, addressing.routes), now);
+    return invite;
+  }
+
+  /** Goes out as soon as the rules allow. A full queue answers 503 at once. */
+  send(outgoing: OutgoingRequest, now: Instant): void {
+    const { queue } = outgoing.dialog!;
+    if (this.#leg.isEnded || queue.length >= maxQueuedRequests) {
+      this.#fail(outgoing, this.#leg.isEnded ? 481 : 503, now);
+      return;
+    }
+    queue.push(outgoing);
+    this.pump(now);
+  }
+
+  sendPrack(
+    invite: OutgoingRequest,
+    response: SipResponse,
+    dialog: LegDialog,
+    content: MessageContent,
+    now: Instant,
+  ): OutgoingRequest {
+    const rack = `${rseqOf(response)} ${response.headers.get('CSeq')}`;
+    const isAnswer = dialog.openOffer === 'theirs' && !invite.hasOffer;
+    const prack = new OutgoingRequest('PRACK', content, dialog, {
+      rack,
+      hasOffer: !isAnswer && content.body !== '',
+    });
+    if (isAnswer) dialog.openOffer = undefined;
+    this.send(prack, now);
+    return prack;
+  }
+
+  /** Acknowledges the 2xx that came for this INVITE, now and whenever it is repeated. */
+  sendAck(invite: OutgoingRequest, content: MessageContent, now: Instant): void {
+    if (invite.winner === undefined || invite.ack !== undefined) return;
+    invite.ack = content;
+    invite.winner.openOffer = undefined;
+    this.#transmitAck(invite, invite.winner, now);
+    this.#leg.pump(now);
+  }
+
+  /** RFC 3261 §9.1; of a request that still waits nothing goes out at all. */
+  cancel(outgoing: OutgoingRequest, now: Instant): void {
+    if (outgoing.state === 'finished') return;
+    if (outgoing.state === 'waiting') this.#fail(outgoing, 487, now);
+    else if (outgoing.method === 'INVITE' && !outgoing.isCancelled) {
+      outgoing.isCancelled = true;
+      if (outgoing.transaction !== undefined) this.#host.cancel(outgoing.transaction, now);
+    }
+  }
+
+  /** Cancels the INVITE under way and no longer waits for what becomes of it (RFC 6141 §5.5: its answers may never reach us). */
+  abandonInvite(now: Instant): void {
+    const invite = this.#invite;
+    if (invite === undefined || invite.state !== 'sent') return;
+    this.cancel(invite, now);
+    invite.isAbandoned = true;
+    const response = createResponse(invite.request!, 500);
+    response.headers.append('Retry-After', '2');
+    this.#finish(invite, response, now);
+  }
+
+  sendBye(dialog: LegDialog, content: MessageContent, now: Instant): void {
+    const bye = new OutgoingRequest('BYE', content, dialog);
+    bye.isAbandoned = true;
+    this.#transmit(bye, dialog.dialog.buildRequest('BYE'), now);
+  }
+
+  handleResponse(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
+    const { statusCode } = response;
+    if (outgoing.method === 'INVITE' && statusCode < 200) this.#handleProvisional(outgoing, response, now);
+    else if (outgoing.method === 'INVITE' && statusCode < 300)
+      this.#handleInviteSuccess(outgoing, response, now);
+    else if (statusCode >= 200) this.#handleFinal(outgoing, response, now);
+  }
+
+  /** No answer (408) or no way to send (503): RFC 3261 §8.1.3.1. */
+  handleFailure(outgoing: OutgoingRequest, statusCode: 408 | 503, now: Instant): void {
+    if (outgoing.state === 'sent')
+      this.#handleFinal(outgoing, createResponse(outgoing.request!, statusCode), now);
+  }
+
+  /** The leg is over: whoever waits for a response is told 481. */
+  finishAll(now: Instant): void {
+    const open = this.#leg.dialogs.flatMap((dialog) => [
+      ...dialog.queue,
+      ...(dialog.inFlight ? [dialog.inFlight] : []),
+    ]);
+    if (this.#invite !== undefined) open.push(this.#invite);
+    for (const outgoing of open) {
+      if (outgoing.state === 'finished') continue;
+      if (outgoing.method === 'INVITE') this.cancel(outgoing, now);
+      this.#fail(outgoing, 481, now);
+      outgoing.isAbandoned = true;
+    }
+    this.#host.clearTimer(this);
+  }
+
+  handleTimeout(now: Instant): void {
+    this.pump(now);
+  }
+
+  /** Sends what may go by now. */
+  pump(now: Instant): void {
+    for (const dialog of this.#leg.dialogs) {
+      for (const outgoing of dialog.queue.filter((candidate) => !this.#mustWait(candidate, dialog, now))) {
+        if (this.#mustWait(outgoing, dialog, now)) continue;
+        dialog.queue.splice(dialog.queue.indexOf(outgoing), 1);
+        this.#sendInDialog(outgoing, dialog, now);
+      }
+    }
+    this.#scheduleRetry(now);
+  }
+
+  #mustWait(outgoing: OutgoingRequest, dialog: LegDialog, now: Instant): boolean {
+    if (dialog.inFlight !== undefined || (outgoing.retryAt !== undefined && now < outgoing.retryAt))
+      return true;
+    if (outgoing.hasOffer && dialog.openOffer !== undefined) return true;
+    if (outgoing.method === 'INVITE') return this.#leg.hasOpenInvite || dialog.openOffer !== undefined;
+    // A request with a higher number must not arrive before a re-INVITE that got lost on its first way.
+    return this.#invite?.state === 'sent' && this.#invite.dialog === dialog && !this.#invite.wasHeard;
+  }
+
+  #sendInDialog(outgoing: OutgoingRequest, dialog: LegDialog, now: Instant): void {
+    if (outgoing.hasOffer) dialog.openOffer = 'ours';
+    outgoing.retryAt = undefined;
+    outgoing.wasHeard = false;
+    if (outgoing.method === 'INVITE') this.#invite = outgoing;
+    else dialog.inFlight = outgoing;
+    this.#transmit(outgoing, dialog.dialog.buildRequest(outgoing.method), now);
+  }
+
+  #transmit(outgoing: OutgoingRequest, routed: RoutedRequest, now: Instant): void {
+    const path = this.#pathOf(outgoing);
+    const { request } = routed;
+    if (outgoing.method === 'INVITE' || outgoing.method === 'UPDATE')
+      request.headers.append('Contact', path.contact);
+    if (outgoing.rack !== undefined) request.headers.append('RAck', outgoing.rack);
+    writeContent(request, outgoing.content);
+    outgoing.request = request;
+    outgoing.attempts += 1;
+    outgoing.state = 'sent';
+    outgoing.transaction = this.#host.send(this.#leg, outgoing, routed, path, now);
+    if (outgoing.transaction === undefined) this.handleFailure(outgoing, 503, now);
+  }
+
+  /** What belongs to an INVITE that moves the leg goes the same new way. */
+  #pathOf(outgoing: OutgoingRequest): SignallingPath {
+    const moving = /^(?:PRACK|UPDATE)$/.test(outgoing.method) ? this.movingTo : undefined;
+    return outgoing.path ?? moving ?? this.#leg.path;
+  }
+
+  #handleProvisional(invite: OutgoingRequest, response: SipResponse, now: Instant): void {
+    if (invite.state !== 'sent' || response.statusCode === 100) return;
+    invite.wasHeard = true;
+    const dialog = this.#dialogOf(invite, response);
+    const isReliable =
+      dialog !== undefined && listIncludes(response, 'Require', '100rel') && rseqOf(response) !== undefined;
+    if (isReliable && !isNextReliable(invite, dialog, rseqOf(response)!)) return;
+    const role = roleOf(invite, response);
+    if (isReliable) {
+      invite.mayHaveMovedTarget = true;
+      dialog.dialog.refreshTarget(response);
+      if (role !== undefined) dialog.openOffer = role === 'offer' ? 'theirs' : undefined;
+    }
+    this.#leg.emit({
+      kind: 'response',
+      leg: this.#leg,
+      outgoing: invite,
+      response,
+      dialog,
+      role,
+      isReliable,
+    });
+    this.#leg.pump(now);
+  }
+
+  #handleInviteSuccess(invite: OutgoingRequest, response: SipResponse, now: Instant): void {
+    const dialog = this.#dialogOf(invite, response);
+    if (dialog === undefined) return;
+    if (invite.winner !== undefined) {
+      this.#handleFurtherSuccess(invite, dialog, response, now);
+      return;
+    }
+    const wasFinished = invite.state === 'finished';
+    invite.state = 'finished';
+    invite.winner = dialog;
+    dialog.dialog.confirm(response);
+    dialog.dialog.refreshTarget(response);
+    const role = roleOf(invite, response);
+    dialog.openOffer = role === 'offer' ? 'theirs' : undefined;
+    if (invite.isAbandoned || wasFinished) {
+      this.sendAck(invite, emptyContent, now);
+      if (invite.dialog === undefined) this.sendBye(dialog, emptyContent, now);
+      return;
+    }
+    if (invite.path !== undefined) this.#leg.path = invite.path;
+    this.#leg.confirm(dialog);
+    this.#leg.emit({
+      kind: 'response',
+      leg: this.#leg,
+      outgoing: invite,
+      response,
+      dialog,
+      role,
+      isReliable: false,
+    });
+    this.#leg.pump(now);
+  }
+
+  /** Repeated, or from another fork: the first dialog is kept, a second one is acknowledged and ended (RFC 3261 §13.2.2.4). */
+  #handleFurtherSuccess(
+    invite: OutgoingRequest,
+    dialog: LegDialog,
+    response: SipResponse,
+    now: Instant,
+  ): void {
+    if (dialog === invite.winner) {
+      if (invite.ack !== undefined) this.#transmitAck(invite, dialog, now);
+      return;
+    }
+    dialog.dialog.confirm(response);
+    this.#transmitAck(invite, dialog, now);
+    if (!dialog.wasRefused) this.sendBye(dialog, emptyContent, now);
+    dialog.wasRefused = true;
+  }
+
+  #handleFinal(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
+    if (outgoing.state !== 'sent') return;
+    const { dialog } = outgoing;
+    if (dialog !== undefined && dialog.inFlight === outgoing) dialog.inFlight = undefined;
+    if (dialog !== undefined && outgoing.hasOffer) dialog.openOffer = undefined;
+    if (dialog !== undefined && this.#triesAgain(outgoing, response)) {
+      this.#retry(outgoing, dialog, retryDelayMs(response, dialog.dialog.isCaller, this.#host), now);
+      return;
+    }
+    if (response.statusCode < 300) this.#succeed(outgoing, response);
+    this.#finish(outgoing, response, now);
+  }
+
+  #succeed(outgoing: OutgoingRequest, response: SipResponse): void {
+    if (outgoing.method !== 'UPDATE') return;
+    outgoing.dialog!.dialog.refreshTarget(response);
+    if (this.#invite?.state === 'sent') this.#invite.mayHaveMovedTarget = true;
+    else if (outgoing.path !== undefined) this.#leg.path = outgoing.path;
+  }
+
+  #finish(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
+    const wasAbandoned = outgoing.isAbandoned && outgoing.method !== 'INVITE';
+    outgoing.state = 'finished';
+    const { dialog } = outgoing;
+    if (wasAbandoned) return;
+    const role = roleOf(outgoing, response);
+    this.#leg.emit({ kind: 'response', leg: this.#leg, outgoing, response, dialog, role, isReliable: false });
+    if (response.statusCode >= 300) this.#afterFailure(outgoing, response, now);
+    this.#leg.pump(now);
+  }
+
+  #afterFailure(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
+    const { statusCode } = response;
+    if (outgoing.dialog === undefined) {
+      this.#leg.end(now);
+      return;
+    }
+    if (
+      outgoing.method === 'INVITE' &&
+      outgoing.path !== undefined &&
+      outgoing.mayHaveMovedTarget &&
+      statusCode !== 481
+    )
+      this.#moveTargetBack(outgoing.dialog, now);
+    // RFC 3261 §12.2.1.2. That a request by a new path found no answer says nothing about the old one.
+    const isTimeout = statusCode === 408 && outgoing.path === undefined;
+    if (statusCode !== 481 && !isTimeout) return;
+    const cause = statusCode === 481 ? 'does-not-exist' : 'timed-out';
+    this.#leg.emit({ kind: 'lost', leg: this.#leg, cause, message: response });
+  }
+
+  /** RFC 6141 §4.6: the Contact of a failed re-INVITE stays in force once it was reliably answered, so the old one is told again. */
+  #moveTargetBack(dialog: LegDialog, now: Instant): void {
+    const update = new OutgoingRequest('UPDATE', emptyContent, dialog, { path: this.#leg.path });
+    update.isAbandoned = true;
+    this.send(update, now);
+  }
+
+  #fail(outgoing: OutgoingRequest, statusCode: number, now: Instant): void {
+    const { dialog } = outgoing;
+    const at = dialog?.queue.indexOf(outgoing) ?? -1;
+    if (at >= 0) dialog!.queue.splice(at, 1);
+    if (dialog !== undefined && dialog.inFlight === outgoing) dialog.inFlight = undefined;
+    outgoing.state = 'finished';
+    if (outgoing.isAbandoned) return;
+    const request = outgoing.request ?? dialog!.dialog.buildRequest(outgoing.method).request;
+    const response = createResponse(request, statusCode);
+    this.#leg.emit({
+      kind: 'response',
+      leg: this.#leg,
+      outgoing,
+      response,
+      dialog,
+      role: undefined,
+      isReliable: false,
+    });
+    this.#leg.pump(now);
+  }
+
+  #triesAgain(outgoing: OutgoingRequest, response: SipResponse): boolean {
+    const isBusy =
+      response.statusCode === 491 || (response.statusCode === 500 && response.headers.has('Retry-After'));
+    const isWanted = !outgoing.isCancelled && !outgoing.isAbandoned && !this.#leg.isEnded;
+    return isBusy && isWanted && outgoing.attempts <= maxRetries && outgoing.method !== 'BYE';
+  }
+
+  #retry(outgoing: OutgoingRequest, dialog: LegDialog, delayMs: number, now: Instant): void {
+    outgoing.state = 'waiting';
+    outgoing.retryAt = now + delayMs;
+    dialog.queue.unshift(outgoing);
+    this.#leg.pump(now);
+  }
+
+  #scheduleRetry(now: Instant): void {
+    const times = this.#leg.dialogs
+      .flatMap((dialog) => dialog.earliestRetry() ?? [])
+      .filter((at) => at > now);
+    if (times.length === 0) this.#host.clearTimer(this);
+    else this.#host.setTimer(this, Math.min(...times), 'request tried again');
+  }
+
+  #transmitAck(invite: OutgoingRequest, dialog: LegDialog, now: Instant): void {
+    const routed = dialog.dialog.buildAck(cseqOf(invite.request!).number);
+    writeContent(routed.request, invite.ack ?? emptyContent);
+    this.#host.sendAck(routed, invite.path ?? this.#leg.path, now);
+  }
+
+  /** The dialog that a response to INVITE belongs to; made if it is new. `undefined`: no To tag, or more forks than anybody has. */
+  #dialogOf(invite: OutgoingRequest, response: SipResponse): LegDialog | undefined {
+    if (invite.dialog !== undefined) return invite.dialog;
+    const tag = toTagOf(response);
+    const known = this.#leg.allDialogs.find((candidate) => candidate.dialog.remoteTag === tag);
+    if (known !== undefined || tag === undefined) return known;
+    if (this.#leg.allDialogs.length >= maxEarlyDialogs) return undefined;
+    const dialog = new LegDialog(Dialog.asCaller(invite.request!, response), this.#leg.allDialogs.length);
+    if (invite.hasOffer) dialog.openOffer = 'ours';
+    this.#leg.addDialog(dialog);
+    return dialog;
+  }
+}
+
+/** RFC 3262 §4: in order and once; anything else is dropped, the peer sends it again. */
+function isNextReliable(invite: OutgoingRequest, dialog: LegDialog, rseq: number): boolean {
+  const last = dialog.lastReliable;
+  if (last?.invite === invite && rseq !== last.rseq + 1) return false;
+  dialog.lastReliable = { invite, rseq };
+  return true;
+}
+
+function roleOf(outgoing: OutgoingRequest, response: SipResponse): OfferRole | undefined {
+  if (!isSessionDescription(response) || response.statusCode >= 300) return undefined;
+  return outgoing.method === 'INVITE' && !outgoing.hasOffer ? 'offer' : 'answer';
+}
+
+/** RFC 3261 §14.1 and RFC 3311 §5.3 for 491 (steps of 10 ms); the Retry-After itself for 500. */
+function retryDelayMs(response: SipResponse, isCaller: boolean, host: LegHost): number {
+  if (response.statusCode === 491)
+    return isCaller ? 2_100 + 10 * randomBelow(host.random, 191) : 10 * randomBelow(host.random, 201);
+  const seconds = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
+  return Number.isNaN(seconds) ? 1_000 : Math.min(seconds, 10) * 1_000;
+}

@@ -1,0 +1,41 @@
+/** Where one call leg sends from and to. Leaves out DNS: hosts are IP literals or names of a table given in configuration. */
+import { ipFamilyOf } from '../../../base/ip-address.ts';
+import { isMalformed } from '../../../base/malformed.ts';
+import type { TransportAddress } from '../../../base/network.ts';
+import { parseUri } from '../message/sip-uri.ts';
+import type { SipTarget } from '../transaction/sip-event.ts';
+
+/** Where a leg's requests leave from and go to. */
+export interface SignallingPath {
+  /** Our Contact on this leg, a name-addr with any header parameters: `<sip:mn@192.0.2.1:5060>`. */
+  readonly contact: string;
+  /** The address of ours that requests leave from; absent: the endpoint's first listener of that transport and address family. */
+  readonly local?: TransportAddress;
+  /** Where requests go. Absent: wherever the first Route or, without one, the Request-URI says (IP literals or the table of hosts). */
+  readonly nextHop?: SipTarget;
+}
+
+export type HostTable = ReadonlyMap<string, TransportAddress>;
+
+/** `undefined` when the URI is no SIP URI or its host is in no table. */
+export function resolveTarget(
+  path: SignallingPath,
+  nextHop: string,
+  hosts: HostTable,
+): SipTarget | undefined {
+  const target = path.nextHop ?? targetOf(nextHop, hosts);
+  if (target === undefined || path.local === undefined || target.local !== undefined) return target;
+  return { ...target, local: path.local };
+}
+
+function targetOf(text: string, hosts: HostTable): SipTarget | undefined {
+  const uri = parseUri(text);
+  if (isMalformed(uri) || uri.kind !== 'sip') return undefined;
+  const host = (uri.parameters.get('maddr') ?? uri.host).toLowerCase();
+  const known = hosts.get(host);
+  if (known === undefined && ipFamilyOf(host) === undefined) return undefined;
+  const address = known?.address ?? host;
+  const port = uri.port ?? known?.port ?? 5060;
+  const isTcp = uri.parameters.get('transport')?.toLowerCase() === 'tcp';
+  return isTcp ? { transport: 'tcp', address, port } : { address, port };
+}

@@ -1,0 +1,317 @@
+/**
+ * The user agent core (RFC 3261 §6 "UA core", §8, §12): many call legs over one SipEndpoint. Finds the leg of every message, hands
+ * INVITEs that make new legs and requests outside of dialogs to its owner, and remembers ended legs for a while, so that a BYE that
+ * crossed ours is answered and Replaces still finds what the core network has ended already (RFC 3891 §3; ims-sip.md §5).
+ */
+import { DeadlineQueue } from '../../../base/deadline-queue.ts';
+import type { Instant } from '../../../base/instant.ts';
+import { earlierTimeout, type Machine, type Timeout } from '../../../base/machine.ts';
+import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
+import type { RandomSource } from '../../../base/random-source.ts';
+import type { RoutedRequest } from '../dialog/dialog.ts';
+import type { SipEndpoint } from '../endpoint.ts';
+import { createResponse } from '../message/create-response.ts';
+import { callIdOf, fromTagOf, toTagOf } from '../message/header-fields.ts';
+import type { Replaces } from '../message/replaces.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import type {
+  ClientTransactionId,
+  ServerTransactionId,
+  SipEvent,
+  SipTarget,
+} from '../transaction/sip-event.ts';
+import { defaultSipTimers, type SipTimers, transactionTimeoutMs } from '../transaction/timers.ts';
+import { CallLeg } from './call-leg.ts';
+import type { IncomingRequest } from './incoming-request.ts';
+import type { LegDialog } from './leg-dialog.ts';
+import type { LegEvent, LegHost, LegTimer } from './leg-host.ts';
+import type { OutgoingRequest } from './outgoing-request.ts';
+import { type HostTable, resolveTarget, type SignallingPath } from './signalling-path.ts';
+
+export interface UserAgentOptions {
+  readonly endpoint: SipEndpoint;
+  readonly random: RandomSource;
+  /** Addresses of hosts that appear in URIs by name; IP literals need no entry. */
+  readonly hosts?: HostTable;
+  readonly timers?: Partial<SipTimers>;
+}
+
+type RequestEvent = Extract<SipEvent, { kind: 'request' }>;
+
+export type UserAgentEvent =
+  | LegEvent
+  /** An INVITE without To tag; `leg` is made for it and has no path yet but the address it arrived at. */
+  | { readonly kind: 'invite'; readonly leg: CallLeg; readonly incoming: IncomingRequest }
+  | ({ readonly kind: 'outside-request' } & Pick<
+      RequestEvent,
+      'transaction' | 'request' | 'source' | 'local'
+    >)
+  | {
+      readonly kind: 'outside-response';
+      readonly transaction: ClientTransactionId;
+      readonly response: SipResponse | undefined;
+    };
+
+export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost {
+  readonly random: RandomSource;
+  readonly timers: SipTimers;
+  readonly #endpoint: SipEndpoint;
+  readonly #hosts: HostTable;
+  readonly #legs = new Map<string, CallLeg>();
+  readonly #outgoing = new Map<
+    ClientTransactionId,
+    { readonly leg: CallLeg; readonly outgoing: OutgoingRequest }
+  >();
+  readonly #invites = new Map<
+    ServerTransactionId,
+    { readonly leg: CallLeg; readonly incoming: IncomingRequest }
+  >();
+  readonly #outside = new Set<ClientTransactionId>();
+  readonly #timers = new DeadlineQueue<LegTimer>();
+  readonly #events: UserAgentEvent[] = [];
+
+  constructor(options: UserAgentOptions) {
+    this.#endpoint = options.endpoint;
+    this.random = options.random;
+    this.#hosts = options.hosts ?? new Map();
+    this.timers = { ...defaultSipTimers, ...options.timers };
+  }
+
+  start(now: Instant): void {
+    this.#endpoint.start(now);
+  }
+
+  handleInput(input: NetworkInput, now: Instant): void {
+    this.#endpoint.handleInput(input, now);
+    this.#drain(now);
+  }
+
+  handleTimeout(now: Instant): void {
+    for (let timer = this.#timers.takeDue(now); timer !== undefined; timer = this.#timers.takeDue(now))
+      timer.handleTimeout(now);
+    this.#endpoint.handleTimeout(now);
+    this.#drain(now);
+  }
+
+  pollTimeout(): Timeout | undefined {
+    return earlierTimeout(this.#timers.peek(), this.#endpoint.pollTimeout());
+  }
+
+  pollOutput(): NetworkOutput | undefined {
+    return this.#endpoint.pollOutput();
+  }
+
+  /** Drain after every call. */
+  pollEvent(now: Instant): UserAgentEvent | undefined {
+    this.#drain(now);
+    return this.#events.shift();
+  }
+
+  createLeg(path: SignallingPath): CallLeg {
+    return new CallLeg(path, this);
+  }
+
+  /** The leg that a Replaces names: its to-tag is our tag, its from-tag the peer's (RFC 3891 §3). Ended ones are found while remembered. */
+  findReplaced(replaces: Replaces): { readonly leg: CallLeg; readonly dialog: LegDialog } | undefined {
+    const leg = this.#legs.get(legKey(replaces.callId, replaces.toTag));
+    const dialog = leg?.allDialogs.find(
+      (candidate) =>
+        candidate.dialog.remoteTag === replaces.fromTag && candidate.dialog.localTag === replaces.toTag,
+    );
+    return leg === undefined || dialog === undefined ? undefined : { leg, dialog };
+  }
+
+  /** The leg serves no call any more: it is remembered for twice 64·T1, as long as its transactions and their repetitions may last. */
+  forget(leg: CallLeg, now: Instant): void {
+    const forgetting: LegTimer = { handleTimeout: () => this.#remove(leg) };
+    this.#timers.set(forgetting, now + 2 * transactionTimeoutMs(this.timers), 'ended leg forgotten');
+  }
+
+  sendOutside(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
+    const transaction = this.#endpoint.sendRequest(request, target, now);
+    this.#outside.add(transaction);
+    return transaction;
+  }
+
+  resolve(path: SignallingPath, nextHop: string): SipTarget | undefined {
+    return resolveTarget(path, nextHop, this.#hosts);
+  }
+
+  send(
+    leg: CallLeg,
+    outgoing: OutgoingRequest,
+    routed: RoutedRequest,
+    path: SignallingPath,
+    now: Instant,
+  ): ClientTransactionId | undefined {
+    const target = this.resolve(path, routed.nextHop);
+    if (target === undefined) return undefined;
+    const transaction = this.#endpoint.sendRequest(routed.request, target, now);
+    this.#outgoing.set(transaction, { leg, outgoing });
+    return transaction;
+  }
+
+  sendAck(routed: RoutedRequest, path: SignallingPath, now: Instant): void {
+    const target = this.resolve(path, routed.nextHop);
+    if (target !== undefined) this.#endpoint.sendWithoutTransaction(routed.request, target, now);
+  }
+
+  respond(transaction: ServerTransactionId, response: SipResponse, now: Instant): void {
+    this.#endpoint.respond(transaction, response, now);
+  }
+
+  cancel(transaction: ClientTransactionId, now: Instant): void {
+    this.#endpoint.cancel(transaction, now);
+  }
+
+  setTimer(timer: LegTimer, at: Instant, reason: string): void {
+    this.#timers.set(timer, at, reason);
+  }
+
+  clearTimer(timer: LegTimer): void {
+    this.#timers.delete(timer);
+  }
+
+  addDialog(leg: CallLeg, { dialog }: LegDialog): void {
+    this.#legs.set(legKey(dialog.callId, dialog.localTag), leg);
+  }
+
+  emit(event: LegEvent): void {
+    if (event.kind === 'request') this.#trackInvite(event.leg, event.incoming);
+    this.#events.push(event);
+  }
+
+  #drain(now: Instant): void {
+    for (let event = this.#endpoint.pollEvent(); event !== undefined; event = this.#endpoint.pollEvent())
+      this.#handleEvent(event, now);
+  }
+
+  #handleEvent(event: SipEvent, now: Instant): void {
+    switch (event.kind) {
+      case 'request':
+        this.#handleRequest(event, now);
+        break;
+      case 'ack':
+        this.#handleAck(event.request, now);
+        break;
+      case 'cancelled':
+        this.#handleCancelled(event.transaction);
+        break;
+      case 'response':
+        this.#handleResponse(event.transaction, event.response, now);
+        break;
+      case 'timed-out':
+        this.#handleFailure(event.transaction, 408, now);
+        break;
+      case 'transport-failed':
+        if (isClient(event.transaction)) this.#handleFailure(event.transaction, 503, now);
+        break;
+      case 'terminated':
+        this.#forgetTransaction(event.transaction);
+        break;
+      // The ACK to a failure is the transaction's business (RFC 3261 §17.2.1).
+      case 'acknowledged':
+      case 'ack-missing':
+        break;
+    }
+  }
+
+  #handleCancelled(transaction: ServerTransactionId): void {
+    const invite = this.#invites.get(transaction);
+    invite?.leg.handleCancelled(invite.incoming);
+  }
+
+  #handleRequest(event: RequestEvent, now: Instant): void {
+    const { request } = event;
+    const toTag = toTagOf(request);
+    // RFC 3891 §3.
+    if (request.method !== 'INVITE' && request.headers.has('Replaces')) {
+      this.#endpoint.respond(event.transaction, createResponse(request, 400), now);
+      return;
+    }
+    if (toTag === undefined) {
+      this.#handleInitial(event, now);
+      return;
+    }
+    const leg = this.#legs.get(legKey(callIdOf(request), toTag));
+    const dialog = leg?.findDialog(request);
+    if (leg === undefined || leg.isEnded || dialog === undefined) this.#refuseUnknown(event, leg, now);
+    else leg.handleRequest(event, dialog, now);
+  }
+
+  #handleInitial(event: RequestEvent, now: Instant): void {
+    if (event.request.method === 'INVITE') {
+      const leg = this.createLeg({ contact: '', local: event.local });
+      const incoming = leg.acceptInvite(event);
+      this.#trackInvite(leg, incoming);
+      this.#events.push({ kind: 'invite', leg, incoming });
+    } else if (/^(?:BYE|PRACK|UPDATE|INFO)$/.test(event.request.method)) {
+      this.#endpoint.respond(event.transaction, createResponse(event.request, 481), now);
+    } else {
+      const { transaction, request, source, local } = event;
+      this.#events.push({ kind: 'outside-request', transaction, request, source, local });
+    }
+  }
+
+  /** A BYE that crosses the end of its dialog did what it wanted; anything else is too late (RFC 3261 §12.2.2, §15.1.2). */
+  #refuseUnknown(event: RequestEvent, leg: CallLeg | undefined, now: Instant): void {
+    const { request } = event;
+    const knew = leg?.allDialogs.some((candidate) => candidate.dialog.matchesRequest(request)) ?? false;
+    const statusCode = knew && request.method === 'BYE' ? 200 : 481;
+    this.#endpoint.respond(event.transaction, createResponse(request, statusCode), now);
+  }
+
+  #handleAck(request: SipRequest, now: Instant): void {
+    const leg = this.#legs.get(legKey(callIdOf(request), toTagOf(request) ?? ''));
+    const dialog = leg?.allDialogs.find(
+      (candidate) => candidate.dialog.remoteTag === (fromTagOf(request) ?? ''),
+    );
+    if (leg !== undefined && dialog !== undefined) leg.handleAck(request, dialog, now);
+  }
+
+  #handleResponse(transaction: ClientTransactionId, response: SipResponse, now: Instant): void {
+    const sent = this.#outgoing.get(transaction);
+    if (sent !== undefined) {
+      if (sent.outgoing.transaction === transaction) sent.leg.handleResponse(sent.outgoing, response, now);
+    } else if (this.#outside.has(transaction) && response.statusCode > 100) {
+      this.#events.push({ kind: 'outside-response', transaction, response });
+    }
+  }
+
+  #handleFailure(transaction: ClientTransactionId, statusCode: 408 | 503, now: Instant): void {
+    const sent = this.#outgoing.get(transaction);
+    if (sent !== undefined) {
+      if (sent.outgoing.transaction === transaction)
+        sent.leg.sender.handleFailure(sent.outgoing, statusCode, now);
+    } else if (this.#outside.has(transaction)) {
+      this.#events.push({ kind: 'outside-response', transaction, response: undefined });
+    }
+  }
+
+  #trackInvite(leg: CallLeg, incoming: IncomingRequest): void {
+    if (incoming.method === 'INVITE') this.#invites.set(incoming.transaction, { leg, incoming });
+  }
+
+  #forgetTransaction(transaction: ClientTransactionId | ServerTransactionId): void {
+    if (!isClient(transaction)) {
+      this.#invites.delete(transaction);
+      return;
+    }
+    this.#outgoing.delete(transaction);
+    this.#outside.delete(transaction);
+  }
+
+  #remove(leg: CallLeg): void {
+    for (const { dialog } of leg.allDialogs) this.#legs.delete(legKey(dialog.callId, dialog.localTag));
+  }
+}
+
+function legKey(callId: string, localTag: string): string {
+  return `${callId} ${localTag}`;
+}
+
+function isClient(
+  transaction: ClientTransactionId | ServerTransactionId,
+): transaction is ClientTransactionId {
+  return transaction.startsWith('client');
+}
