@@ -1,14 +1,28 @@
 /**
  * The back-to-back user agent (RFC 3261 §6) of the TRIM application server (fig. 2) and of the mobile node's handover manager
- * (fig. 3(b)): own Call-ID, tags, CSeq, Contact and RSeq on each leg; what arrives on one leg is rebuilt on the other.
+ * (fig. 3(b)): own Call-ID, tags, CSeq, Contact and RSeq on each leg; what arrives on one leg is rebuilt on the other, session
+ * descriptions as the owner wants them. A leg can be answered and asked by the owner alone, moved, and replaced (RFC 3891).
+ * Leaves out the replacement of early dialogs, session timers of its own (RFC 4028 passes end to end) and proxy authentication.
  */
 import type { Instant } from '../../../base/instant.ts';
 import type { Machine, Timeout } from '../../../base/machine.ts';
-import type { NetworkInput, NetworkOutput, TransportAddress } from '../../../base/network.ts';
-import type { RandomSource } from '../../../base/random-source.ts';
+import { isMalformed } from '../../../base/malformed.ts';
+import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
+import { type RandomSource, randomToken } from '../../../base/random-source.ts';
+import { type RoutedRequest, routeRequest } from '../dialog/dialog.ts';
 import type { SipEndpoint, SipListener } from '../endpoint.ts';
-import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { createResponse } from '../message/create-response.ts';
+import { maxForwardsOf, replacesOf, toTagOf } from '../message/header-fields.ts';
+import type { Replaces } from '../message/replaces.ts';
+import { SipRequest, type SipResponse } from '../message/sip-message.ts';
 import type { ClientTransactionId, ServerTransactionId, SipTarget } from '../transaction/sip-event.ts';
+import type { CallLeg } from '../user-agent/call-leg.ts';
+import type { IncomingRequest } from '../user-agent/incoming-request.ts';
+import type { LegDialog } from '../user-agent/leg-dialog.ts';
+import { changeHeaders, endToEndContent, writeContent } from '../user-agent/message-content.ts';
+import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
+import { UserAgent, type UserAgentOptions } from '../user-agent/user-agent.ts';
+import { Call, type CallHost, type Held, withoutTag } from './call.ts';
 import type {
   CallEvent,
   CallHandle,
@@ -21,14 +35,11 @@ import type {
   SignallingPath,
   Token,
 } from './call-event.ts';
+import { maxCalls } from './limits.ts';
+import { plainAnswer } from './relay.ts';
 
-export interface BackToBackUserAgentOptions {
-  /** Built by the owner, who chooses its listeners; from then on driven from here alone. */
-  readonly endpoint: SipEndpoint;
-  readonly random: RandomSource;
-  /** Addresses of hosts that appear in URIs by name; IP literals need no entry. */
-  readonly hosts?: ReadonlyMap<string, TransportAddress>;
-}
+/** The endpoint is built by the owner, who chooses its listeners; from then on it is driven from here alone. */
+export type BackToBackUserAgentOptions = UserAgentOptions;
 
 /** What a leg looks like at this moment. */
 export interface LegView {
@@ -43,50 +54,65 @@ export interface LegView {
 
 export type BackToBackUserAgentOutput = NetworkOutput | { readonly kind: 'event'; readonly event: CallEvent };
 
-export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUserAgentOutput> {
+export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUserAgentOutput>, CallHost {
+  readonly userAgent: UserAgent;
   readonly #endpoint: SipEndpoint;
+  readonly #events: CallEvent[] = [];
+  readonly #calls = new Map<CallHandle, Call>();
+  readonly #callOfLeg = new Map<CallLeg, Call>();
+  readonly #held = new Map<Token, Held>();
+  readonly #requests = new Map<
+    LocalRequestHandle,
+    { readonly call: Call; readonly leg: CallLeg; readonly outgoing: OutgoingRequest }
+  >();
+  readonly #forwarded = new Map<
+    ClientTransactionId,
+    { readonly transaction: ServerTransactionId; readonly request: SipRequest }
+  >();
+  #lastNumber = 0;
 
   constructor(options: BackToBackUserAgentOptions) {
     this.#endpoint = options.endpoint;
+    this.userAgent = new UserAgent(options);
   }
 
   /** Asks the host for the endpoint's listening sockets. */
   start(now: Instant): void {
-    this.#endpoint.start(now);
+    this.userAgent.start(now);
   }
 
   handleInput(input: NetworkInput, now: Instant): void {
-    this.#endpoint.handleInput(input, now);
+    this.userAgent.handleInput(input, now);
+    this.#drain(now);
   }
 
   handleTimeout(now: Instant): void {
-    this.#endpoint.handleTimeout(now);
+    this.userAgent.handleTimeout(now);
+    this.#drain(now);
   }
 
   pollTimeout(): Timeout | undefined {
-    return this.#endpoint.pollTimeout();
+    return this.userAgent.pollTimeout();
   }
 
   pollOutput(): BackToBackUserAgentOutput | undefined {
-    return this.#endpoint.pollOutput();
+    const event = this.#events.shift();
+    return event === undefined ? this.userAgent.pollOutput() : { kind: 'event', event };
   }
 
   /** Decides on `call-arrived`; the INVITE's offer then comes as `body-arrived`. All decisions: false when the token is void by now. */
   routeCall(token: Token, incoming: SignallingPath, outgoing: OutgoingRoute, now: Instant): boolean {
-    void [token, incoming, outgoing, now];
-    return false;
+    return this.#decide(token, now, (held) => held.call.routeTo(held, incoming, outgoing, now));
   }
 
   /** Lets the message go on to the other leg with this body in place of its own. */
   continueWith(token: Token, body: string, now: Instant): boolean {
-    void [token, body, now];
-    return false;
+    return this.#decide(token, now, (held) => held.call.continueWith(held, body, now));
   }
 
   /** Answers a request in the owner's name; the other leg does not hear of it. */
   answerLocally(token: Token, answer: LocalAnswer, now: Instant): boolean {
-    void [token, answer, now];
-    return false;
+    return this.#decide(token, now, (held) => held.call.answer(held, answer, now));
   }
 
   /**
@@ -94,8 +120,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
    * attempt or the modification fails towards both sides.
    */
   refuse(token: Token, statusCode: number, reasonPhrase: string | undefined, now: Instant): boolean {
-    void [token, statusCode, reasonPhrase, now];
-    return false;
+    return this.#decide(token, now, (held) => held.call.refuse(held, statusCode, reasonPhrase, now));
   }
 
   /** A call whose other party is the owner himself: one leg, named 'callee'. */
@@ -103,40 +128,50 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     route: OutgoingRoute & { readonly from: string; readonly body?: string },
     now: Instant,
   ): { readonly call: CallHandle; readonly request: LocalRequestHandle } {
-    void [route, now];
-    return { call: 0, request: 0 };
+    const call = this.#createCall();
+    const request = call.place(route, now);
+    this.#drain(now);
+    return { call: call.handle, request };
   }
 
-  /** Waits by itself while the leg is busy (one INVITE, one offer at a time). `undefined`: no such leg, or it was lost. */
+  /** Waits by itself while the leg is busy (one INVITE, one offer at a time). `undefined`: no such leg, or the peer ended it. */
   sendLocally(
     call: CallHandle,
     leg: LegName,
     request: LocalRequest,
     now: Instant,
   ): LocalRequestHandle | undefined {
-    void [call, leg, request, now];
-    return undefined;
+    const handle = this.#calls.get(call)?.sendLocally(leg, request, now);
+    this.#drain(now);
+    return handle;
   }
 
-  /** Sends an INVITE with Replaces that names the leg's dialog, lost or not; with its 2xx the new dialog becomes the leg. */
+  /**
+   * Sends an INVITE with Replaces that names the leg's dialog, lost or not; with its 2xx the new dialog becomes the leg, and the peer
+   * sends BYE on the old one. `undefined`: no such leg, or one replacement is under way already.
+   */
   replaceLeg(
     call: CallHandle,
     leg: LegName,
     route: OutgoingRoute & { readonly body?: string },
     now: Instant,
   ): LocalRequestHandle | undefined {
-    void [call, leg, route, now];
-    return undefined;
+    const handle = this.#calls.get(call)?.replace(leg, route, now);
+    this.#drain(now);
+    return handle;
   }
 
   /** CANCELs an INVITE of the owner's, or takes a waiting request back; its end comes as `response-arrived`. */
   cancelLocally(request: LocalRequestHandle, now: Instant): void {
-    void [request, now];
+    const sent = this.#requests.get(request);
+    sent?.leg.sender.cancel(sent.outgoing, now);
+    this.#drain(now);
   }
 
   /** From now on requests and Contacts of this leg use this path. */
   moveLeg(call: CallHandle, leg: LegName, path: SignallingPath): void {
-    void [call, leg, path];
+    const moved = this.#calls.get(call)?.leg(leg);
+    if (moved !== undefined) moved.path = path;
   }
 
   /**
@@ -148,12 +183,17 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     now: Instant,
     options: { readonly statusCode?: number; readonly headers?: readonly HeaderChange[] } = {},
   ): void {
-    void [call, now, options];
+    this.#calls.get(call)?.end(now, options.statusCode ?? 480, options.headers ?? []);
+    this.#drain(now);
   }
 
-  legOf(call: CallHandle, leg: LegName): LegView | undefined {
-    void [call, leg];
-    return undefined;
+  legOf(call: CallHandle, name: LegName): LegView | undefined {
+    const leg = this.#calls.get(call)?.leg(name);
+    const dialog = (leg?.mainDialog ?? leg?.allDialogs[0])?.dialog;
+    if (leg === undefined || dialog === undefined) return undefined;
+    const { callId, localTag, remoteTag, remoteTarget } = dialog;
+    const state = leg.isEnded || leg.isSuspect ? 'lost' : dialog.state;
+    return { callId, localTag, remoteTag, remoteTarget, path: leg.path, state };
   }
 
   /** Answers a request outside calls. */
@@ -163,7 +203,30 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
 
   /** Sends a request outside calls; its end comes as `outside-response-arrived`. */
   sendRequest(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
-    return this.#endpoint.sendRequest(request, target, now);
+    return this.userAgent.sendOutside(request, target, now);
+  }
+
+  /** Rebuilds a request of `request-arrived` on the way out and brings its final response back; 503 when the next hop is unknown. */
+  forwardRequest(
+    transaction: ServerTransactionId,
+    request: SipRequest,
+    route: OutgoingRoute,
+    now: Instant,
+  ): void {
+    const { random } = this.userAgent;
+    const routed = rebuildOutsideRequest(request, route, random);
+    const target = routed === undefined ? undefined : this.userAgent.resolve(route, routed.nextHop);
+    if (routed === undefined || target === undefined) {
+      const statusCode = routed === undefined ? 483 : 503;
+      this.#endpoint.respond(
+        transaction,
+        createResponse(request, statusCode, { toTag: randomToken(random, 12) }),
+        now,
+      );
+      return;
+    }
+    this.#forwarded.set(this.userAgent.sendOutside(routed.request, target, now), { transaction, request });
+    this.#drain(now);
   }
 
   addListener(listener: SipListener, now: Instant): void {
@@ -172,5 +235,152 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
 
   removeListener(listener: SipListener, now: Instant): void {
     this.#endpoint.removeListener(listener, now);
+    this.#drain(now);
   }
+
+  emit(event: CallEvent): void {
+    this.#events.push(event);
+  }
+
+  hold(held: Omit<Held, 'token'>): Held {
+    const kept: Held = { ...held, token: ++this.#lastNumber };
+    this.#held.set(kept.token, kept);
+    return kept;
+  }
+
+  release(token: Token): void {
+    this.#held.delete(token);
+  }
+
+  nameRequest(call: Call, leg: CallLeg, outgoing: OutgoingRequest): LocalRequestHandle {
+    this.#requests.set(++this.#lastNumber, { call, leg, outgoing });
+    return this.#lastNumber;
+  }
+
+  forgetRequest(request: LocalRequestHandle): void {
+    this.#requests.delete(request);
+  }
+
+  addLeg(leg: CallLeg, call: Call): void {
+    this.#callOfLeg.set(leg, call);
+  }
+
+  remove(call: Call, now: Instant): void {
+    this.#calls.delete(call.handle);
+    for (const leg of call.allLegs) {
+      this.#callOfLeg.delete(leg);
+      this.userAgent.forget(leg, now);
+    }
+  }
+
+  #decide(token: Token, now: Instant, decision: (held: Held) => boolean): boolean {
+    const held = this.#held.get(token);
+    const isTaken = held !== undefined && decision(held);
+    this.#drain(now);
+    return isTaken;
+  }
+
+  #createCall(): Call {
+    const call = new Call(++this.#lastNumber, this);
+    this.#calls.set(call.handle, call);
+    return call;
+  }
+
+  #drain(now: Instant): void {
+    for (
+      let event = this.userAgent.pollEvent(now);
+      event !== undefined;
+      event = this.userAgent.pollEvent(now)
+    ) {
+      if (event.kind === 'invite') this.#handleInvite(event.leg, event.incoming, now);
+      else if (event.kind === 'outside-request') {
+        const { transaction, request, source, local } = event;
+        this.emit({ type: 'request-arrived', transaction, request, source, local });
+      } else if (event.kind === 'outside-response')
+        this.#handleOutsideResponse(event.transaction, event.response, now);
+      else this.#callOfLeg.get(event.leg)?.handleLegEvent(event, now);
+    }
+  }
+
+  #handleInvite(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
+    if (incoming.request.headers.has('Replaces')) this.#handleReplacement(leg, incoming, now);
+    else if (this.#calls.size >= maxCalls) leg.respond(incoming, plainAnswer(503), undefined, now);
+    else {
+      this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
+      this.#createCall().arrive(leg, incoming);
+    }
+  }
+
+  /** RFC 3891 §3. The owner decides whether the sender may. */
+  #handleReplacement(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
+    const replaces = replacesOf(incoming.request);
+    const isBroken = replaces === undefined || isMalformed(replaces);
+    if (isBroken || incoming.request.headers.getAll('Replaces').length !== 1) {
+      leg.respond(incoming, plainAnswer(400), undefined, now);
+      return;
+    }
+    const found = this.userAgent.findReplaced(replaces);
+    const call = found === undefined ? undefined : this.#callOfLeg.get(found.leg);
+    const statusCode = replacementRefusal(found, call, replaces);
+    if (statusCode !== undefined) leg.respond(incoming, plainAnswer(statusCode), undefined, now);
+    else {
+      this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
+      if (!call!.offerReplacement(found!.leg, leg, incoming))
+        leg.respond(incoming, plainAnswer(491), undefined, now);
+    }
+  }
+
+  #handleOutsideResponse(
+    transaction: ClientTransactionId,
+    response: SipResponse | undefined,
+    now: Instant,
+  ): void {
+    const forwarded = this.#forwarded.get(transaction);
+    if (forwarded === undefined) {
+      this.emit({ type: 'outside-response-arrived', transaction, response });
+      return;
+    }
+    // RFC 4320 §4: a non-INVITE request gets neither 1xx nor a late 408 from here.
+    if (response !== undefined && response.statusCode < 200) return;
+    this.#forwarded.delete(transaction);
+    if (response === undefined) return;
+    const { statusCode, reasonPhrase } = response;
+    const toTag = toTagOf(response) ?? randomToken(this.userAgent.random, 12);
+    const answer = createResponse(forwarded.request, statusCode, { reasonPhrase, toTag });
+    writeContent(answer, endToEndContent(response));
+    this.#endpoint.respond(forwarded.transaction, answer, now);
+  }
+}
+
+function replacementRefusal(
+  found: { readonly leg: CallLeg; readonly dialog: LegDialog } | undefined,
+  call: Call | undefined,
+  replaces: Replaces,
+): number | undefined {
+  if (found === undefined) return 481;
+  if (call === undefined) return 603;
+  // An early dialog cannot be replaced here (RFC 3891 §3 asks for 481 unless we called): the mover sends UPDATE in it instead.
+  if (found.leg.confirmed !== found.dialog) return 481;
+  return replaces.earlyOnly ? 486 : undefined;
+}
+
+/** `undefined` when Max-Forwards is used up. */
+function rebuildOutsideRequest(
+  request: SipRequest,
+  route: OutgoingRoute,
+  random: RandomSource,
+): RoutedRequest | undefined {
+  const hops = maxForwardsOf(request) ?? 70;
+  if (hops === 0) return undefined;
+  const rebuilt = new SipRequest(request.method, route.requestUri);
+  const from = withoutTag(route.from ?? request.headers.get('From')!);
+  rebuilt.headers.append('Max-Forwards', String(hops - 1));
+  rebuilt.headers.append('From', `${from};tag=${randomToken(random, 12)}`);
+  rebuilt.headers.append('To', withoutTag(route.to ?? request.headers.get('To')!));
+  rebuilt.headers.append('Call-ID', randomToken(random, 24));
+  rebuilt.headers.append('CSeq', `1 ${request.method}`);
+  const routed = routeRequest(rebuilt, route.routes);
+  if (route.contact !== '') rebuilt.headers.append('Contact', route.contact);
+  writeContent(rebuilt, changeHeaders(endToEndContent(request), route.headers ?? []));
+  return routed;
 }

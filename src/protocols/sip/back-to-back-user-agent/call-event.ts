@@ -7,7 +7,13 @@
  */
 import type { TransportAddress } from '../../../base/network.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { ClientTransactionId, ServerTransactionId, SipTarget } from '../transaction/sip-event.ts';
+import type { ClientTransactionId, ServerTransactionId } from '../transaction/sip-event.ts';
+import type { LegLossCause } from '../user-agent/leg-host.ts';
+import type { HeaderChange } from '../user-agent/message-content.ts';
+import type { SignallingPath } from '../user-agent/signalling-path.ts';
+
+export type { HeaderChange } from '../user-agent/message-content.ts';
+export type { SignallingPath } from '../user-agent/signalling-path.ts';
 
 /** Names a call until its `call-ended`; never used again. */
 export type CallHandle = number;
@@ -20,19 +26,6 @@ export type Token = number;
 
 /** Names a request that the owner originated on a leg. */
 export type LocalRequestHandle = number;
-
-/** Where a leg's requests leave from and go to. */
-export interface SignallingPath {
-  /** Our Contact on this leg, a name-addr with any header parameters: `<sip:mn@192.0.2.1:5060>`. */
-  readonly contact: string;
-  /** The address of ours that requests leave from; absent: the endpoint's first listener of that transport and address family. */
-  readonly local?: TransportAddress;
-  /** Where requests go. Absent: wherever the first Route or, without one, the Request-URI says (IP literals or the table of hosts). */
-  readonly nextHop?: SipTarget;
-}
-
-/** A header field to put in place of what was carried over from the other leg; `undefined` takes it out. */
-export type HeaderChange = readonly [name: string, value: string | undefined];
 
 /** How an initial INVITE leaves. */
 export interface OutgoingRoute extends SignallingPath {
@@ -48,7 +41,7 @@ export interface OutgoingRoute extends SignallingPath {
 /** A request that the owner originates inside a call; the other leg does not hear of it. */
 export interface LocalRequest {
   readonly method: 'INVITE' | 'UPDATE' | 'INFO' | 'OPTIONS' | 'MESSAGE';
-  /** An SDP offer (Content-Type application/sdp unless `headers` says another). */
+  /** An SDP offer (Content-Type application/sdp unless `headers` says another); an INVITE needs one. */
   readonly body?: string;
   readonly headers?: readonly HeaderChange[];
   /** The leg moves here with this request (handover): the request already goes this way; the leg stays there if it succeeds and returns if it fails. */
@@ -72,9 +65,6 @@ export interface LocalAnswer {
   /** For the first answer to `call-arrived` (needed) and `replacement-arrived` (default: that of the leg replaced): the new leg's path. */
   readonly path?: SignallingPath;
 }
-
-/** Why a leg is lost. `bye`: the peer sent BYE (already answered with 200). The others: no answer, or 481, to a request of ours; no ACK to our 2xx. */
-export type LegLossCause = 'bye' | 'timed-out' | 'does-not-exist' | 'ack-missing';
 
 export type CallEvent =
   /** An initial INVITE. Owner: `routeCall`, `answerLocally` (one-legged call: the owner is the callee), or `refuse`. 100 was sent. */

@@ -1,0 +1,600 @@
+/**
+ * One call of the back-to-back user agent: its legs, what the owner answers and originates on one of them alone, and the replacement
+ * of a leg by another dialog (RFC 3891). What passes between the legs is the relay's business.
+ *
+ * Open choices of the standards settled here: a leg that is lost does not end the other; a replaced leg gets BYE after the 200 and
+ * whatever comes of that is ignored; a BYE on a leg that is just being replaced by us counts only if the replacement fails.
+ */
+import type { Instant } from '../../../base/instant.ts';
+import { formatReplaces } from '../message/replaces.ts';
+import type { CallLeg } from '../user-agent/call-leg.ts';
+import type { Answer, IncomingRequest } from '../user-agent/incoming-request.ts';
+import type { LegEvent } from '../user-agent/leg-host.ts';
+import {
+  changeHeaders,
+  contentOf,
+  emptyContent,
+  endToEndContent,
+  type HeaderField,
+  isSessionDescription,
+  type MessageContent,
+} from '../user-agent/message-content.ts';
+import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
+import type { UserAgent } from '../user-agent/user-agent.ts';
+import type {
+  CallEvent,
+  CallHandle,
+  HeaderChange,
+  LegName,
+  LocalAnswer,
+  LocalRequest,
+  LocalRequestHandle,
+  OutgoingRoute,
+  SignallingPath,
+  Token,
+} from './call-event.ts';
+import type { Origin, Passage } from './passage.ts';
+import { otherOf, plainAnswer, Relay, type RelayOwner, wantsReliability } from './relay.ts';
+
+/** What a token stands for: a message that waits, or a request that the owner answers. */
+export interface Held {
+  readonly call: Call;
+  readonly token: Token;
+  readonly leg: CallLeg;
+  readonly name: LegName;
+  /** Absent for responses. */
+  readonly incoming: IncomingRequest | undefined;
+  readonly canContinue: boolean;
+  passage: Passage | undefined;
+}
+
+/** What a call needs from the back-to-back user agent. */
+export interface CallHost {
+  readonly userAgent: UserAgent;
+  emit(event: CallEvent): void;
+  hold(held: Omit<Held, 'token'>): Held;
+  release(token: Token): void;
+  nameRequest(call: Call, leg: CallLeg, outgoing: OutgoingRequest): LocalRequestHandle;
+  forgetRequest(request: LocalRequestHandle): void;
+  addLeg(leg: CallLeg, call: Call): void;
+  remove(call: Call, now: Instant): void;
+}
+
+interface Replacement {
+  readonly name: LegName;
+  readonly leg: CallLeg;
+  /** An INVITE of ours; absent when it arrived. */
+  readonly outgoing?: OutgoingRequest;
+  /** BYE came on the leg that is being replaced. */
+  loss?: Extract<LegEvent, { kind: 'lost' }>;
+}
+
+const localHeaders: readonly HeaderField[] = [
+  ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE'],
+  ['Supported', '100rel, replaces'],
+];
+
+export class Call implements RelayOwner {
+  readonly handle: CallHandle;
+  readonly #host: CallHost;
+  readonly #relay: Relay;
+  readonly #legs: Partial<Record<LegName, CallLeg>> = {};
+  /** Which leg a former one stood for. */
+  readonly #formerLegs = new Map<CallLeg, LegName>();
+  /** Tokens of requests that the owner holds or answers. */
+  readonly #held = new Map<IncomingRequest, Held>();
+  readonly #localRequests = new Map<OutgoingRequest, LocalRequestHandle>();
+  #invite: IncomingRequest | undefined;
+  #statusCode: number | undefined;
+  #route: OutgoingRoute | undefined;
+  #replacement: Replacement | undefined;
+  #lastBye: MessageContent = emptyContent;
+  #isOver = false;
+
+  constructor(handle: CallHandle, host: CallHost) {
+    this.handle = handle;
+    this.#host = host;
+    this.#relay = new Relay(this, host.userAgent.random);
+  }
+
+  get allLegs(): CallLeg[] {
+    const replacing = this.#replacement === undefined ? [] : [this.#replacement.leg];
+    return [...Object.values(this.#legs), ...this.#formerLegs.keys(), ...replacing];
+  }
+
+  leg(name: LegName): CallLeg | undefined {
+    return this.#legs[name];
+  }
+
+  /** An initial INVITE; the owner is asked what to do with it. */
+  arrive(leg: CallLeg, incoming: IncomingRequest): void {
+    this.#legs.caller = leg;
+    this.#invite = incoming;
+    this.#host.addLeg(leg, this);
+    const { token } = this.#hold({ leg, name: 'caller', incoming, canContinue: false, passage: undefined });
+    const { request, source, local } = incoming;
+    this.#host.emit({ type: 'call-arrived', call: this.handle, token, request, source, local });
+  }
+
+  routeTo(held: Held, incoming: SignallingPath, outgoing: OutgoingRoute, now: Instant): boolean {
+    const invite = held.incoming;
+    if (invite === undefined || invite.dialog !== undefined || held.leg !== this.#legs.caller) return false;
+    if (this.#legs.callee !== undefined || invite.state !== 'open') return false;
+    this.#drop(held);
+    held.leg.path = incoming;
+    this.#route = outgoing;
+    this.#legs.callee = this.#host.userAgent.createLeg(outgoing);
+    this.#host.addLeg(this.#legs.callee, this);
+    const role = invite.hasSessionDescription ? 'offer' : undefined;
+    this.#relay.push({ kind: 'request', from: 'caller', role, leg: held.leg, incoming: invite }, now);
+    return true;
+  }
+
+  place(
+    route: OutgoingRoute & { readonly from: string; readonly body?: string },
+    now: Instant,
+  ): LocalRequestHandle {
+    const leg = this.#host.userAgent.createLeg(route);
+    this.#legs.callee = leg;
+    this.#host.addLeg(leg, this);
+    const to = route.to ?? `<${route.requestUri}>`;
+    const content = contentOf(route.body, route.headers, localHeaders);
+    return this.#name(leg, leg.invite({ ...route, to }, content, now));
+  }
+
+  continueWith(held: Held, body: string, now: Instant): boolean {
+    const { passage } = held;
+    if (passage === undefined || !held.canContinue) return false;
+    this.#drop(held);
+    this.#relay.decide(passage, body, now);
+    return true;
+  }
+
+  answer(held: Held, answer: LocalAnswer, now: Instant): boolean {
+    const { incoming, leg } = held;
+    if (incoming === undefined || incoming.state !== 'open') return false;
+    const { passage } = held;
+    held.passage = undefined;
+    if (answer.path !== undefined && incoming.dialog === undefined) leg.path = answer.path;
+    leg.respond(incoming, toAnswer(answer, incoming), undefined, now);
+    if (answer.statusCode >= 200) this.#afterFinalAnswer(held, answer.statusCode, now);
+    if (passage !== undefined) this.#relay.remove(passage, now);
+    return true;
+  }
+
+  refuse(held: Held, statusCode: number, reasonPhrase: string | undefined, now: Instant): boolean {
+    const { passage } = held;
+    if (passage?.kind !== 'response')
+      return this.answer(held, { statusCode, ...(reasonPhrase === undefined ? {} : { reasonPhrase }) }, now);
+    this.#drop(held);
+    const { origin, outgoing } = passage;
+    this.#relay.giveUp(origin.incoming, now);
+    this.#abandonAfterRefusal(passage.leg, outgoing, now);
+    origin.leg.respond(origin.incoming, plainAnswer(statusCode, reasonPhrase), undefined, now);
+    this.#relay.remove(passage, now);
+    if (origin.incoming.dialog === undefined) this.refused(statusCode, now);
+    return true;
+  }
+
+  sendLocally(name: LegName, request: LocalRequest, now: Instant): LocalRequestHandle | undefined {
+    const within = request.within === undefined ? undefined : this.#replacementNamed(request.within);
+    const leg = request.within === undefined ? this.#legs[name] : within?.leg;
+    const dialog = leg?.mainDialog;
+    if (leg === undefined || dialog === undefined || leg.isEnded) return undefined;
+    if (request.abandonPending) leg.sender.abandonInvite(now);
+    const { body, path } = request;
+    const base = request.method === 'INVITE' || request.method === 'UPDATE' ? localHeaders : [];
+    const hasOffer = base.length > 0 && body !== undefined && body !== '';
+    const content = contentOf(body, request.headers, base);
+    return this.#name(leg, leg.request(request.method, content, dialog, { hasOffer, path }, now));
+  }
+
+  /** INVITE with Replaces from here: its 2xx makes the new dialog the leg. */
+  replace(
+    name: LegName,
+    route: OutgoingRoute & { readonly body?: string },
+    now: Instant,
+  ): LocalRequestHandle | undefined {
+    const old = this.#legs[name];
+    const dialog = old?.mainDialog?.dialog ?? old?.allDialogs[0]?.dialog;
+    if (dialog === undefined || this.#replacement !== undefined) return undefined;
+    const leg = this.#host.userAgent.createLeg(route);
+    this.#host.addLeg(leg, this);
+    const replaces = {
+      callId: dialog.callId,
+      toTag: dialog.remoteTag,
+      fromTag: dialog.localTag,
+      earlyOnly: false,
+    };
+    const headers: HeaderChange[] = [
+      ['Require', 'replaces'],
+      ['Replaces', formatReplaces(replaces)],
+    ];
+    const content = contentOf(route.body, [...headers, ...(route.headers ?? [])], localHeaders);
+    const from = withoutTag(route.from ?? dialog.localParty);
+    const to = withoutTag(route.to ?? dialog.remoteParty);
+    const outgoing = leg.invite({ ...route, from, to }, content, now);
+    this.#replacement = { name, leg, outgoing };
+    return this.#name(leg, outgoing);
+  }
+
+  /** An INVITE arrived whose Replaces names `replaced`, a present or former leg. False: another replacement is under way. */
+  offerReplacement(replaced: CallLeg, leg: CallLeg, incoming: IncomingRequest): boolean {
+    const name = this.#nameOf(replaced);
+    if (name === undefined || this.#replacement !== undefined) return false;
+    this.#replacement = { name, leg };
+    this.#host.addLeg(leg, this);
+    leg.path = this.#legs[name]?.path ?? replaced.path;
+    const { token } = this.#hold({ leg, name, incoming, canContinue: false, passage: undefined });
+    const { request, source } = incoming;
+    this.#host.emit({ type: 'replacement-arrived', call: this.handle, leg: name, token, request, source });
+    return true;
+  }
+
+  end(now: Instant, statusCode: number, changes: readonly HeaderChange[]): void {
+    const content = changeHeaders(this.#lastBye, changes);
+    this.#relay.clear();
+    for (const leg of this.allLegs) leg.hangUp({ statusCode, content }, now);
+    this.#finish(now);
+  }
+
+  cancelLocally(leg: CallLeg, outgoing: OutgoingRequest, now: Instant): void {
+    leg.sender.cancel(outgoing, now);
+  }
+
+  handleLegEvent(event: LegEvent, now: Instant): void {
+    if (this.#isOver) return;
+    const name =
+      this.#replacement?.leg === event.leg ? this.#replacement.name : this.#presentNameOf(event.leg);
+    switch (event.kind) {
+      case 'request':
+        if (name !== undefined) this.#handleRequest(event, name, now);
+        break;
+      case 'response':
+        this.#handleResponse(event, name ?? this.#formerLegs.get(event.leg) ?? 'callee', now);
+        break;
+      case 'acknowledged':
+        this.#handleAcknowledged(event, now);
+        break;
+      case 'cancelled':
+        this.#handleCancelled(event.leg, event.incoming, now);
+        break;
+      case 'given-up':
+        this.#handleGivenUp(event.leg, event.incoming, now);
+        break;
+      case 'lost':
+        this.#handleLost(event, now);
+        break;
+    }
+    this.#endIfDead(now);
+  }
+
+  ask(passage: Passage): void {
+    const message =
+      passage.kind === 'response'
+        ? passage.response
+        : passage.kind === 'ack'
+          ? passage.ack
+          : passage.incoming.request;
+    if (message === undefined || passage.role === undefined) return;
+    const { leg, from: name } = passage;
+    const incoming = passage.kind === 'request' ? passage.incoming : undefined;
+    const held = this.#hold({ leg, name, incoming, canContinue: true, passage });
+    passage.token = held.token;
+    const branch =
+      passage.kind === 'response' ? (passage.dialog?.branch ?? 0) : (passage.incoming.dialog?.branch ?? 0);
+    const { role } = passage;
+    const { body } = message;
+    this.#host.emit({
+      type: 'body-arrived',
+      call: this.handle,
+      leg: name,
+      branch,
+      role,
+      body,
+      token: held.token,
+      message,
+      canContinue: true,
+    });
+  }
+
+  withdraw(passage: Passage): void {
+    if (passage.token !== undefined) this.#void(passage.token, passage.from);
+    if (passage.kind === 'request') this.#held.delete(passage.incoming);
+  }
+
+  inviteCallee(content: MessageContent, now: Instant): OutgoingRequest {
+    const route = this.#route!;
+    const request = this.#invite?.request;
+    const from = route.from ?? request?.headers.get('From') ?? '';
+    const to = route.to ?? request?.headers.get('To') ?? '';
+    const addressing = {
+      requestUri: route.requestUri,
+      routes: route.routes,
+      from: withoutTag(from),
+      to: withoutTag(to),
+    };
+    return this.#legs.callee!.invite(addressing, changeHeaders(content, route.headers ?? []), now);
+  }
+
+  confirmed(branch: number): void {
+    this.#host.emit({ type: 'call-confirmed', call: this.handle, branch });
+  }
+
+  refused(statusCode: number, now: Instant): void {
+    this.#statusCode = statusCode;
+    this.#legs.callee?.hangUp({ statusCode, content: emptyContent }, now);
+  }
+
+  #handleRequest(event: Extract<LegEvent, { kind: 'request' }>, name: LegName, now: Instant): void {
+    const { leg, incoming, role } = event;
+    const answered = [...this.#held.values()].find((held) => isBeingAnswered(held, leg));
+    const isPartOfAnswered = answered !== undefined && /^(?:PRACK|UPDATE)$/.test(incoming.method);
+    const isAlone = this.#legs[otherOf(name)] === undefined || leg === this.#replacement?.leg;
+    if (!isAlone && !isPartOfAnswered) {
+      this.#relay.push({ kind: 'request', from: name, role, leg, incoming }, now);
+      return;
+    }
+    const isOfferWanted = incoming.method === 'INVITE' && role === undefined;
+    if (role !== undefined || isOfferWanted) this.#askAlone(event, name, role ?? 'offer', answered?.token);
+    else
+      leg.respond(
+        incoming,
+        { ...plainAnswer(200), content: { headers: localHeaders, body: '' } },
+        undefined,
+        now,
+      );
+  }
+
+  #askAlone(
+    event: Extract<LegEvent, { kind: 'request' }>,
+    name: LegName,
+    role: 'offer' | 'answer',
+    within: Token | undefined,
+  ): void {
+    const { leg, incoming } = event;
+    const { token } = this.#hold({ leg, name, incoming, canContinue: false, passage: undefined });
+    const { request: message, dialog } = incoming;
+    this.#host.emit({
+      type: 'body-arrived',
+      call: this.handle,
+      leg: name,
+      branch: dialog?.branch ?? 0,
+      role,
+      body: incoming.hasSessionDescription ? message.body : '',
+      token,
+      message,
+      canContinue: false,
+      ...(within === undefined ? {} : { within }),
+    });
+  }
+
+  #handleResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
+    const { outgoing, leg, response, dialog, role, isReliable } = event;
+    const origin: Origin | undefined = this.#relay.originOf(outgoing);
+    if (origin !== undefined)
+      this.#relay.push(
+        { kind: 'response', from: name, role, leg, outgoing, response, dialog, isReliable, origin },
+        now,
+      );
+    else if (this.#localRequests.has(outgoing)) this.#handleLocalResponse(event, name, now);
+  }
+
+  #handleLocalResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
+    const { outgoing, leg, response, dialog } = event;
+    const request = this.#localRequests.get(outgoing)!;
+    const isSuccess = response.statusCode >= 200 && response.statusCode < 300;
+    if (event.isReliable && dialog !== undefined)
+      leg.sender.sendPrack(outgoing, response, dialog, emptyContent, now);
+    if (isSuccess && outgoing.method === 'INVITE') leg.sender.sendAck(outgoing, emptyContent, now);
+    this.#host.emit({ type: 'response-arrived', call: this.handle, leg: name, request, response });
+    if (response.statusCode < 200) return;
+    this.#localRequests.delete(outgoing);
+    this.#host.forgetRequest(request);
+    if (this.#replacement?.outgoing === outgoing) {
+      if (isSuccess) this.#completeReplacement(now);
+      else this.#dropReplacement();
+    } else if (outgoing.dialog === undefined) {
+      if (isSuccess) this.confirmed(dialog?.branch ?? 0);
+      else this.#statusCode = response.statusCode;
+    }
+  }
+
+  #handleAcknowledged(event: Extract<LegEvent, { kind: 'acknowledged' }>, now: Instant): void {
+    const { leg, incoming, ack } = event;
+    const held = this.#held.get(incoming);
+    if (held === undefined) {
+      const role = ack !== undefined && isSessionDescription(ack) ? 'answer' : undefined;
+      this.#relay.push({ kind: 'ack', from: this.#nameOf(leg) ?? 'caller', role, leg, incoming, ack }, now);
+      return;
+    }
+    this.#drop(held);
+    const { name, token } = held;
+    this.#host.emit({ type: 'acknowledged', call: this.handle, leg: name, token, body: ack?.body ?? '' });
+  }
+
+  #handleCancelled(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
+    if (this.#relay.cancel(incoming, now)) return;
+    leg.respond(incoming, plainAnswer(487), undefined, now);
+    this.#forgetIncoming(leg, incoming, 487, now);
+  }
+
+  #handleGivenUp(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
+    this.#relay.giveUp(incoming, now);
+    this.#forgetIncoming(leg, incoming, 504, now);
+  }
+
+  /** The request was answered without the owner. */
+  #forgetIncoming(leg: CallLeg, incoming: IncomingRequest, statusCode: number, now: Instant): void {
+    const held = this.#held.get(incoming);
+    const waiting = this.#relay.waiting(incoming);
+    if (held !== undefined) {
+      this.#drop(held);
+      this.#void(held.token, held.name);
+    }
+    if (waiting !== undefined) this.#relay.remove(waiting, now);
+    if (leg === this.#replacement?.leg && incoming.dialog === undefined) this.#dropReplacement();
+    else if (incoming === this.#invite) {
+      this.#statusCode = statusCode;
+      this.#legs.callee?.hangUp({ statusCode, content: emptyContent }, now);
+    }
+  }
+
+  #handleLost(event: Extract<LegEvent, { kind: 'lost' }>, now: Instant): void {
+    const { leg, cause, message } = event;
+    const name = this.#presentNameOf(leg);
+    if (leg === this.#replacement?.leg) this.#dropReplacement();
+    if (name === undefined) return;
+    if (cause === 'bye' && message !== undefined) this.#lastBye = endToEndContent(message);
+    if (cause === 'ack-missing') this.#relay.acknowledgeForLost(leg, now);
+    if (cause === 'bye' && this.#replacement?.name === name && this.#replacement.outgoing !== undefined) {
+      this.#replacement.loss = event;
+      return;
+    }
+    this.#host.emit({
+      type: 'leg-lost',
+      call: this.handle,
+      leg: name,
+      cause,
+      ...(message === undefined ? {} : { message }),
+    });
+  }
+
+  #afterFinalAnswer(held: Held, statusCode: number, now: Instant): void {
+    const { incoming, leg } = held;
+    const isInviteSuccess = incoming?.method === 'INVITE' && statusCode < 300;
+    if (!isInviteSuccess) this.#drop(held);
+    if (leg === this.#replacement?.leg && incoming?.dialog === undefined) {
+      if (isInviteSuccess) this.#completeReplacement(now);
+      else this.#dropReplacement();
+    } else if (incoming === this.#invite) {
+      if (isInviteSuccess) this.confirmed(0);
+      else this.refused(statusCode, now);
+    }
+    this.#endIfDead(now);
+  }
+
+  #completeReplacement(now: Instant): void {
+    const { name, leg, outgoing } = this.#replacement!;
+    const old = this.#legs[name];
+    this.#replacement = undefined;
+    this.#legs[name] = leg;
+    this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: name });
+    if (old === undefined) return;
+    this.#formerLegs.set(old, name);
+    // RFC 3891 §3: who accepts the new INVITE sends the BYE. What the old leg still owed is settled through its events.
+    if (outgoing === undefined) old.hangUp({ statusCode: 487, content: emptyContent }, now, false);
+    else old.end(now);
+  }
+
+  #dropReplacement(): void {
+    const { name, leg, loss } = this.#replacement!;
+    this.#replacement = undefined;
+    this.#formerLegs.set(leg, name);
+    if (loss === undefined) return;
+    const { cause, message } = loss;
+    this.#host.emit({
+      type: 'leg-lost',
+      call: this.handle,
+      leg: name,
+      cause,
+      ...(message === undefined ? {} : { message }),
+    });
+  }
+
+  #abandonAfterRefusal(leg: CallLeg, outgoing: OutgoingRequest, now: Instant): void {
+    if (outgoing.method !== 'INVITE') return;
+    leg.sender.sendAck(outgoing, emptyContent, now);
+    if (outgoing.dialog === undefined) leg.hangUp({ statusCode: 480, content: emptyContent }, now);
+  }
+
+  #hold(held: Omit<Held, 'token' | 'call'>): Held {
+    const kept = this.#host.hold({ ...held, call: this });
+    if (held.incoming !== undefined) this.#held.set(held.incoming, kept);
+    return kept;
+  }
+
+  #drop(held: Held): void {
+    this.#host.release(held.token);
+    if (held.incoming !== undefined) this.#held.delete(held.incoming);
+    if (held.passage !== undefined) delete held.passage.token;
+  }
+
+  #void(token: Token, name: LegName): void {
+    this.#host.release(token);
+    this.#host.emit({ type: 'request-cancelled', call: this.handle, leg: name, token });
+  }
+
+  #name(leg: CallLeg, outgoing: OutgoingRequest): LocalRequestHandle {
+    const handle = this.#host.nameRequest(this, leg, outgoing);
+    this.#localRequests.set(outgoing, handle);
+    return handle;
+  }
+
+  #replacementNamed(request: LocalRequestHandle): Replacement | undefined {
+    const outgoing = this.#replacement?.outgoing;
+    return outgoing !== undefined && this.#localRequests.get(outgoing) === request
+      ? this.#replacement
+      : undefined;
+  }
+
+  #presentNameOf(leg: CallLeg): LegName | undefined {
+    return (['caller', 'callee'] as const).find((name) => this.#legs[name] === leg);
+  }
+
+  #nameOf(leg: CallLeg): LegName | undefined {
+    return this.#presentNameOf(leg) ?? this.#formerLegs.get(leg);
+  }
+
+  #endIfDead(now: Instant): void {
+    const isDead = Object.values(this.#legs).every((leg) => leg.isEnded);
+    if (isDead && this.#replacement === undefined) this.#finish(now);
+  }
+
+  #finish(now: Instant): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#relay.clear();
+    for (const held of [...this.#held.values()]) this.#drop(held);
+    const statusCode = this.#statusCode;
+    this.#host.emit({
+      type: 'call-ended',
+      call: this.handle,
+      ...(statusCode === undefined ? {} : { statusCode }),
+    });
+    for (const request of this.#localRequests.values()) this.#host.forgetRequest(request);
+    this.#host.remove(this, now);
+  }
+}
+
+/** An INVITE that the owner answers step by step. */
+function isBeingAnswered(held: Held, leg: CallLeg): boolean {
+  return (
+    held.leg === leg &&
+    held.passage === undefined &&
+    held.incoming?.method === 'INVITE' &&
+    held.incoming.state === 'open'
+  );
+}
+
+function toAnswer(answer: LocalAnswer, incoming: IncomingRequest): Answer {
+  const { statusCode, reasonPhrase, body, headers } = answer;
+  const isProvisional = statusCode < 200;
+  const base = statusCode >= 200 && statusCode < 300 ? localHeaders : [];
+  const hasSessionDescription = body !== undefined && body !== '';
+  const isReliable =
+    isProvisional && wantsReliability(incoming.request, answer.reliable ?? hasSessionDescription);
+  return {
+    statusCode,
+    reasonPhrase,
+    content: contentOf(body, headers, base),
+    isReliable,
+    hasSessionDescription,
+  };
+}
+
+/** From and To values without their tag: the other leg has its own. */
+export function withoutTag(value: string): string {
+  const end = value.lastIndexOf('>') + 1;
+  return value.slice(0, end) + value.slice(end).replace(/;[ \t]*tag[ \t]*=[^;]*/i, '');
+}

@@ -1,0 +1,326 @@
+/**
+ * What passes between the two legs of a call: each message is rebuilt on the other leg, requests with their responses and CANCEL,
+ * INVITE with its ACK, reliable provisional responses with their PRACK. Numbers, tags and reliability stay matters of one leg.
+ *
+ *   arrives → [waits behind others] → [owner decides on its session description] → rebuilt on the other leg
+ */
+import type { Instant } from '../../../base/instant.ts';
+import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
+import { listIncludes, maxForwardsOf } from '../message/header-fields.ts';
+import type { SipRequest } from '../message/sip-message.ts';
+import type { CallLeg } from '../user-agent/call-leg.ts';
+import type { Answer, IncomingRequest } from '../user-agent/incoming-request.ts';
+import type { LegDialog } from '../user-agent/leg-dialog.ts';
+import {
+  changeHeaders,
+  emptyContent,
+  isSessionDescription,
+  type MessageContent,
+} from '../user-agent/message-content.ts';
+import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
+import type { LegName } from './call-event.ts';
+import { maxWaitingMessages } from './limits.ts';
+import {
+  type AckPassage,
+  messageOf,
+  type Origin,
+  type Passage,
+  passedContent,
+  type RequestPassage,
+  type ResponsePassage,
+} from './passage.ts';
+
+/** What the relay asks of its call. */
+export interface RelayOwner {
+  leg(name: LegName): CallLeg | undefined;
+  /** Asks the owner of the call about the session description. */
+  ask(passage: Passage): void;
+  /** The message goes nowhere any more; a question about it is void. */
+  withdraw(passage: Passage): void;
+  inviteCallee(content: MessageContent, now: Instant): OutgoingRequest;
+  confirmed(branch: number): void;
+  refused(statusCode: number, now: Instant): void;
+}
+
+export class Relay {
+  readonly #owner: RelayOwner;
+  readonly #random: RandomSource;
+  readonly #queues: Readonly<Record<LegName, Passage[]>> = { caller: [], callee: [] };
+  /** A request that arrived and what became of it on the other leg. */
+  readonly #relayed = new Map<IncomingRequest, OutgoingRequest>();
+  readonly #origins = new Map<OutgoingRequest, Origin>();
+  /** Early dialogs of the two legs that stand for each other. */
+  readonly #pairs: { readonly caller: LegDialog; callee: LegDialog | undefined }[] = [];
+
+  constructor(owner: RelayOwner, random: RandomSource) {
+    this.#owner = owner;
+    this.#random = random;
+  }
+
+  originOf(outgoing: OutgoingRequest): Origin | undefined {
+    return this.#origins.get(outgoing);
+  }
+
+  relayedAs(incoming: IncomingRequest): OutgoingRequest | undefined {
+    return this.#relayed.get(incoming);
+  }
+
+  push(passage: Passage, now: Instant): void {
+    const queue = this.#queues[passage.from];
+    if (isFailureOfInvite(passage)) this.#withdrawResponses(passage.outgoing, passage.from);
+    if (queue.length >= maxWaitingMessages && passage.kind !== 'ack' && !isFinal(passage)) {
+      if (passage.kind === 'request') this.#respondBusy(passage.leg, passage.incoming, now);
+      return;
+    }
+    queue.push(passage);
+    this.#advance(passage.from, now);
+  }
+
+  /** The owner decided: the message goes on with this body. */
+  decide(passage: Passage, body: string, now: Instant): void {
+    passage.decidedBody = body;
+    this.#advance(passage.from, now);
+  }
+
+  /** Takes a message out, whoever deals with it from now on; those behind it go on. */
+  remove(passage: Passage, now: Instant): void {
+    const queue = this.#queues[passage.from];
+    const at = queue.indexOf(passage);
+    if (at >= 0) queue.splice(at, 1);
+    this.#advance(passage.from, now);
+  }
+
+  waiting(incoming: IncomingRequest): Passage | undefined {
+    const all = [...this.#queues.caller, ...this.#queues.callee];
+    return all.find((passage) => passage.kind === 'request' && passage.incoming === incoming);
+  }
+
+  /** CANCEL came for an INVITE that went on to the other leg: so does the CANCEL, and the answer there decides. */
+  cancel(incoming: IncomingRequest, now: Instant): boolean {
+    const outgoing = this.#relayed.get(incoming);
+    if (outgoing === undefined) return false;
+    this.#legOf(outgoing, incoming)?.sender.cancel(outgoing, now);
+    return true;
+  }
+
+  /** The arrived request was answered without waiting for the other leg, which is told if it can be. */
+  giveUp(incoming: IncomingRequest, now: Instant): void {
+    const outgoing = this.#relayed.get(incoming);
+    if (outgoing === undefined) return;
+    this.#withdrawResponses(outgoing, undefined);
+    this.#legOf(outgoing, incoming)?.sender.cancel(outgoing, now);
+    outgoing.isAbandoned = true;
+    this.#unlink(incoming);
+  }
+
+  /** No ACK comes for the 2xx passed on: the other leg is acknowledged all the same, so that it can go on. */
+  acknowledgeForLost(leg: CallLeg, now: Instant): void {
+    for (const [outgoing, origin] of this.#origins) {
+      if (origin.leg !== leg || outgoing.winner === undefined) continue;
+      this.#legOf(outgoing, origin.incoming)?.sender.sendAck(outgoing, emptyContent, now);
+    }
+  }
+
+  clear(): void {
+    for (const passage of [...this.#queues.caller, ...this.#queues.callee]) this.#owner.withdraw(passage);
+    this.#queues.caller.length = 0;
+    this.#queues.callee.length = 0;
+    this.#relayed.clear();
+    this.#origins.clear();
+  }
+
+  #advance(from: LegName, now: Instant): void {
+    const queue = this.#queues[from];
+    for (let head = queue[0]; head !== undefined; head = queue[0]) {
+      if (head.role !== undefined && head.decidedBody === undefined) {
+        if (head.token === undefined) this.#owner.ask(head);
+        return;
+      }
+      queue.shift();
+      if (head.kind === 'request') this.#passRequest(head, now);
+      else if (head.kind === 'response') this.#passResponse(head, now);
+      else this.#passAck(head, now);
+    }
+  }
+
+  #passRequest(passage: RequestPassage, now: Instant): void {
+    const { incoming, leg, from } = passage;
+    if (incoming.state !== 'open') return;
+    const hops = maxForwardsOf(incoming.request) ?? 70;
+    if (hops === 0) {
+      leg.respond(incoming, plainAnswer(483), undefined, now);
+      return;
+    }
+    const content = changeHeaders(passedContent(passage), [['Max-Forwards', String(hops - 1)]]);
+    if (incoming.dialog === undefined) {
+      this.#link(passage, this.#owner.inviteCallee(content, now));
+      return;
+    }
+    const other = this.#owner.leg(otherOf(from));
+    const dialog = this.#counterpart(incoming.dialog, from);
+    if (other === undefined || other.isEnded || dialog === undefined) this.#respondBusy(leg, incoming, now);
+    else if (incoming.method === 'PRACK') this.#passPrack(passage, other, content, now);
+    // Both peers changed the session at the same time; each would wait for the other's answer (RFC 3261 §14.2).
+    else if (incoming.method === 'INVITE' && this.#isRelayingInviteOf(other))
+      leg.respond(incoming, plainAnswer(491), undefined, now);
+    else
+      this.#link(
+        passage,
+        other.request(incoming.method, content, dialog, { hasOffer: passage.role === 'offer' }, now),
+      );
+  }
+
+  /** Where the other leg's response was not reliable, or is not from there, its PRACK ends here. */
+  #passPrack(passage: RequestPassage, other: CallLeg, content: MessageContent, now: Instant): void {
+    const origin = passage.incoming.acknowledges?.origin;
+    if (origin === undefined || !isReliableResponse(origin.response)) {
+      const statusCode = passage.role === 'offer' ? 488 : 200;
+      passage.leg.respond(passage.incoming, plainAnswer(statusCode), undefined, now);
+      return;
+    }
+    this.#link(passage, other.sender.sendPrack(origin.request, origin.response, origin.dialog, content, now));
+  }
+
+  #passResponse(passage: ResponsePassage, now: Instant): void {
+    const { outgoing, response, origin } = passage;
+    const { incoming } = origin;
+    if (incoming.state !== 'open') return;
+    const isInitial = incoming.dialog === undefined;
+    const { statusCode } = response;
+    if (incoming.method === 'INVITE' && statusCode < 300) {
+      this.#passInviteProgress(passage, now);
+      return;
+    }
+    if (incoming.method === 'INVITE' || statusCode >= 200) this.#unlink(incoming);
+    // 481 and 408 speak of the other leg; passed on they would end this one (RFC 5057 §5.1), 500 does not.
+    if (!isInitial && (statusCode === 481 || statusCode === 408))
+      this.#respondBusy(origin.leg, incoming, now);
+    else origin.leg.respond(incoming, this.#answerOf(passage, false), undefined, now);
+    if (isInitial && outgoing.method === 'INVITE') this.#owner.refused(statusCode, now);
+  }
+
+  #passInviteProgress(passage: ResponsePassage, now: Instant): void {
+    const { outgoing, response, origin, dialog } = passage;
+    const { incoming, leg } = origin;
+    const isSuccess = response.statusCode >= 200;
+    const isReliable = !isSuccess && wantsReliability(incoming.request, passage.isReliable);
+    if (passage.isReliable && !isReliable && dialog !== undefined)
+      passage.leg.sender.sendPrack(outgoing, response, dialog, emptyContent, now);
+    const isInitial = incoming.dialog === undefined;
+    const callerDialog = isInitial ? this.#callerDialogFor(dialog, origin) : undefined;
+    leg.respond(incoming, this.#answerOf(passage, isReliable), callerDialog, now);
+    if (isInitial && isSuccess) this.#owner.confirmed(dialog?.branch ?? 0);
+  }
+
+  #passAck(passage: AckPassage, now: Instant): void {
+    const outgoing = this.#relayed.get(passage.incoming);
+    if (outgoing === undefined) return;
+    const leg = this.#legOf(outgoing, passage.incoming);
+    this.#unlink(passage.incoming);
+    leg?.sender.sendAck(outgoing, passedContent(passage), now);
+  }
+
+  #answerOf(passage: ResponsePassage, isReliable: boolean): Answer {
+    const { response, outgoing, dialog } = passage;
+    const { statusCode, reasonPhrase } = response;
+    const content = passedContent(passage);
+    const hasSessionDescription = isSessionDescription(response);
+    const answer = { statusCode, reasonPhrase, content, isReliable, hasSessionDescription };
+    return dialog === undefined ? answer : { ...answer, origin: { request: outgoing, response, dialog } };
+  }
+
+  #link(passage: RequestPassage, outgoing: OutgoingRequest): void {
+    this.#relayed.set(passage.incoming, outgoing);
+    this.#origins.set(outgoing, { leg: passage.leg, name: passage.from, incoming: passage.incoming });
+  }
+
+  #unlink(incoming: IncomingRequest): void {
+    const outgoing = this.#relayed.get(incoming);
+    this.#relayed.delete(incoming);
+    if (outgoing !== undefined) this.#origins.delete(outgoing);
+  }
+
+  #legOf(outgoing: OutgoingRequest, incoming: IncomingRequest): CallLeg | undefined {
+    const origin = this.#origins.get(outgoing);
+    return origin?.incoming === incoming ? this.#owner.leg(otherOf(origin.name)) : undefined;
+  }
+
+  #isRelayingInviteOf(leg: CallLeg): boolean {
+    return [...this.#relayed.keys()].some(
+      (incoming) => incoming.method === 'INVITE' && this.#originLeg(incoming) === leg,
+    );
+  }
+
+  #originLeg(incoming: IncomingRequest): CallLeg | undefined {
+    const outgoing = this.#relayed.get(incoming);
+    return outgoing === undefined ? undefined : this.#origins.get(outgoing)?.leg;
+  }
+
+  /** The dialog on the other leg: its confirmed one, or the early one paired with this. */
+  #counterpart(dialog: LegDialog, from: LegName): LegDialog | undefined {
+    const other = this.#owner.leg(otherOf(from));
+    if (other?.confirmed !== undefined) return other.confirmed;
+    const pair = this.#pairs.find((candidate) => candidate[from] === dialog);
+    return pair?.[otherOf(from)];
+  }
+
+  /** One early dialog towards the caller for each that the forked callee makes. */
+  #callerDialogFor(callee: LegDialog | undefined, origin: Origin): LegDialog {
+    const known =
+      this.#pairs.find((pair) => pair.callee === callee || pair.callee === undefined) ??
+      (callee === undefined ? this.#pairs[0] : undefined);
+    if (known !== undefined) {
+      known.callee ??= callee;
+      return known.caller;
+    }
+    const caller = origin.leg.openDialog(origin.incoming);
+    this.#pairs.push({ caller, callee });
+    return caller;
+  }
+
+  #withdrawResponses(outgoing: OutgoingRequest, from: LegName | undefined): void {
+    for (const name of ['caller', 'callee'] as const) {
+      if (from !== undefined && from !== name) continue;
+      const queue = this.#queues[name];
+      for (const passage of queue.filter((one) => one.kind === 'response' && one.outgoing === outgoing)) {
+        queue.splice(queue.indexOf(passage), 1);
+        this.#owner.withdraw(passage);
+      }
+    }
+  }
+
+  #respondBusy(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
+    const retryAfter = String(1 + randomBelow(this.#random, 10));
+    const content = changeHeaders(emptyContent, [['Retry-After', retryAfter]]);
+    leg.respond(incoming, { ...plainAnswer(500), content }, undefined, now);
+  }
+}
+
+export function otherOf(name: LegName): LegName {
+  return name === 'caller' ? 'callee' : 'caller';
+}
+
+export function plainAnswer(statusCode: number, reasonPhrase?: string): Answer {
+  return { statusCode, reasonPhrase, content: emptyContent, isReliable: false, hasSessionDescription: false };
+}
+
+/** RFC 3262 §3: always when the peer requires it, never when he does not support it, else as the response asks for. */
+export function wantsReliability(invite: SipRequest, isWanted: boolean): boolean {
+  if (listIncludes(invite, 'Require', '100rel')) return true;
+  return isWanted && listIncludes(invite, 'Supported', '100rel');
+}
+
+function isReliableResponse(response: ResponsePassage['response']): boolean {
+  return listIncludes(response, 'Require', '100rel');
+}
+
+function isFailureOfInvite(passage: Passage): passage is ResponsePassage {
+  return (
+    passage.kind === 'response' && passage.outgoing.method === 'INVITE' && passage.response.statusCode >= 300
+  );
+}
+
+function isFinal(passage: Passage): boolean {
+  const message = messageOf(passage);
+  return message?.kind === 'response' && message.statusCode >= 200;
+}
