@@ -53,8 +53,8 @@ abstract class TestHost implements SipTestMachine {
     const random = new SeededRandomSource(seed);
     const listen = addresses.map((address) => ({ transport: 'udp' as const, address, port: 5060 }));
     this.agent = new BackToBackUserAgent({ endpoint: new SipEndpoint({ listen, random }), random });
-    this.agent.start(0);
-    network.add(this);
+    this.agent.start(network.now);
+    network.add(this, () => {});
   }
 
   abstract handleEvent(event: CallEvent, now: Instant): void;
