@@ -7,7 +7,12 @@
  */
 import { writeFileSync } from 'node:fs';
 import type { TransportAddress } from '../../src/base/network.ts';
+import { TrimaranError } from '../../src/base/trimaran-error.ts';
 import { NetworkNamespace } from '../../src/drivers/linux/network-namespace.ts';
+import {
+  NftablesTranslator,
+  type NftablesTranslatorOptions,
+} from '../../src/drivers/linux/nftables-translator.ts';
 import { Rtnetlink } from '../../src/drivers/linux/rtnetlink.ts';
 import { socketAddress } from '../../src/drivers/linux/socket-address.ts';
 import {
@@ -82,6 +87,20 @@ export function openTranslatorNetwork(): TranslatorNetwork {
   };
 }
 
+/** The home network's translator, to be closed inside `network.home`. */
+export function openHomeTranslator(
+  network: TranslatorNetwork,
+  options: Partial<NftablesTranslatorOptions> = {},
+): NftablesTranslator {
+  const owned = ([4, 6] as const).flatMap((family) => {
+    const { towardsCorrespondent, towardsMobileNode } = addresses[family];
+    return [towardsCorrespondent, towardsMobileNode];
+  });
+  return network.home.run(() =>
+    NftablesTranslator.open({ instance: 'home', placement: 'home', addresses: owned, ...options }),
+  );
+}
+
 /** One binding between the correspondent and the mobile node on its 3G link. */
 export function bindingOf(family: 4 | 6, change: Partial<Binding> = {}): Binding {
   const { correspondent, towardsCorrespondent, towardsMobileNode, threeG } = addresses[family];
@@ -104,6 +123,7 @@ export class UdpEnd {
   readonly #received: Uint8Array[] = [];
   readonly #stop: () => void;
   #onDatagram: (() => void) | undefined;
+  #error: string | undefined;
 
   constructor(
     namespace: NetworkNamespace,
@@ -121,6 +141,21 @@ export class UdpEnd {
 
   send(payload: Uint8Array | string): void {
     send(this.fd, typeof payload === 'string' ? new TextEncoder().encode(payload) : payload);
+  }
+
+  /** Sends although the socket has been told of an error about what it sent before. */
+  sendAgain(payload: Uint8Array): void {
+    try {
+      this.send(payload);
+    } catch {
+      this.send(payload);
+    }
+  }
+
+  /** The error that the socket was told of by ICMP, by its name. */
+  async error(): Promise<string | undefined> {
+    await this.receiveOctets();
+    return this.#error;
   }
 
   /** The next datagram as text; undefined when none comes within the time. */
@@ -148,9 +183,13 @@ export class UdpEnd {
   }
 
   #read(): void {
-    const length = receive(this.fd, this.#buffer);
-    if (length === undefined) return;
-    this.#received.push(this.#buffer.slice(0, length));
+    try {
+      const length = receive(this.fd, this.#buffer);
+      if (length === undefined) return;
+      this.#received.push(this.#buffer.slice(0, length));
+    } catch (error) {
+      this.#error = error instanceof TrimaranError ? error.code : String(error);
+    }
     this.#onDatagram?.();
   }
 }
@@ -173,18 +212,45 @@ function connect(
 ): void {
   const { network } = homeEnd;
   const prefix4 = network === 'c' ? '203.0.113' : `10.${network}.0`;
-  const host4 = network === 'c' ? 7 : 2;
+  const prefix6 = `2001:db8:${network}::`;
+  const host = network === 'c' ? 7 : 2;
+  const [homeMac, farMac] = [`02:00:00:00:0${network}:01`, `02:00:00:00:0${network}:02`];
   configure(home, (links) => {
-    links.createVethPair(homeEnd, { ...farEnd, namespaceFd: far.fd });
-    links.addAddress(homeEnd.name, `${prefix4}.1/24`);
-    links.addAddress(homeEnd.name, `2001:db8:${network}::1/64`);
-    links.changeLink(homeEnd.name, { up: true });
+    links.createVethPair(
+      { ...homeEnd, macAddress: homeMac },
+      { ...farEnd, macAddress: farMac, namespaceFd: far.fd },
+    );
+    attach(
+      links,
+      homeEnd.name,
+      [`${prefix4}.1`, `${prefix6}1`],
+      [`${prefix4}.${host}`, `${prefix6}${host}`],
+      farMac,
+    );
   });
   configure(far, (links) => {
-    links.addAddress(farEnd.name, `${prefix4}.${host4}/24`);
-    links.addAddress(farEnd.name, `2001:db8:${network}::${host4}/64`);
-    links.changeLink(farEnd.name, { up: true });
+    attach(
+      links,
+      farEnd.name,
+      [`${prefix4}.${host}`, `${prefix6}${host}`],
+      [`${prefix4}.1`, `${prefix6}1`],
+      homeMac,
+    );
   });
+}
+
+/** Neighbours are known beforehand: no packet waits for, or is seen beside, address resolution. */
+function attach(
+  links: Rtnetlink,
+  link: string,
+  own: readonly [v4: string, v6: string],
+  neighbours: readonly string[],
+  macAddress: string,
+): void {
+  links.addAddress(link, `${own[0]}/24`);
+  links.addAddress(link, `${own[1]}/64`);
+  links.changeLink(link, { up: true });
+  for (const address of neighbours) links.replaceNeighbour({ link, address, macAddress });
 }
 
 function addDefaultRoutes(links: Rtnetlink, gateway4: string, gateway6: string): void {

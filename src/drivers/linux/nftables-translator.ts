@@ -6,6 +6,7 @@
  * carry notes of which kernel parameters were changed from what, so that these are put back even then.
  */
 import { TrimaranError } from '../../base/trimaran-error.ts';
+import { PacketTranslator } from '../../translation/packet-translator.ts';
 import {
   type FlowKey,
   formatFlowKey,
@@ -16,6 +17,7 @@ import {
   type SelectedVersion,
   TranslationTable,
 } from '../../translation/translation-table.ts';
+import { IcmpErrorRelay } from './icmp-error-relay.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts';
 import { type IpFamily, NftablesBatch, nftablesMessage, type SetElement } from './nftables-batch.ts';
 import { type Counted, readElementCounter, readNamedCounter, readUserData } from './nftables-reader.ts';
@@ -48,6 +50,7 @@ export class NftablesTranslator {
   readonly #batch: NftablesBatch;
   readonly #tableName: string;
   readonly #table = new TranslationTable();
+  #errors: IcmpErrorRelay | undefined;
   /** What was counted for a flow under its former versions: an element counts from zero. */
   readonly #counted = new Map<string, Counted>();
 
@@ -110,6 +113,7 @@ export class NftablesTranslator {
     try {
       this.#takeAway();
     } finally {
+      this.#errors?.close();
       this.#socket.close();
     }
   }
@@ -123,6 +127,7 @@ export class NftablesTranslator {
     // The notes are in the kernel before the first parameter changes, so no crash can lose them.
     if (families[0]) addNotes(this.#batch, families[0], this.#tableName, notes);
     this.#batch.commit();
+    this.#errors = new IcmpErrorRelay(new PacketTranslator(this.#table), this.#options.logGroup);
     for (const sysctl of wanted) if (former.some(({ name }) => name === sysctl.name)) writeSysctl(sysctl);
   }
 
