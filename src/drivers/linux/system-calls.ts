@@ -35,6 +35,7 @@ const calls = {
   bind: declare('int bind(int fd, const void *address, uint32_t length)'),
   connect: declare('int connect(int fd, const void *address, uint32_t length)'),
   setsockopt: declare('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
+  getsockopt: declare('int getsockopt(int fd, int level, int name, void *value, void *length)'),
   sendto: declare(
     'long sendto(int fd, const void *data, size_t length, int flags, const void *to, uint32_t toLength)',
   ),
@@ -72,6 +73,14 @@ export function connectSocket(fd: number, address: Uint8Array): void {
 export function setSocketOption(fd: number, level: number, name: number, value: number | Uint8Array): void {
   const octets = typeof value === 'number' ? new Uint8Array(Int32Array.of(value).buffer) : value;
   checked('setsockopt', calls.setsockopt(fd, level, name, octets, octets.length));
+}
+
+/** At most `capacity` octets of the option's value, as many as the kernel has. */
+export function getSocketOption(fd: number, level: number, name: number, capacity: number): Uint8Array {
+  const value = new Uint8Array(capacity);
+  const length = new Uint32Array([capacity]);
+  checked('getsockopt', calls.getsockopt(fd, level, name, value, new Uint8Array(length.buffer)));
+  return value.subarray(0, length[0]);
 }
 
 /** Sends one message; to the connected peer when `to` is absent. */
