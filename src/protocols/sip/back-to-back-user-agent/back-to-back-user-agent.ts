@@ -9,7 +9,7 @@ import type { Machine, Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
-import { type RoutedRequest, routeRequest } from '../dialog/dialog.ts';
+import { type RoutedRequest, routeRequest, withoutTag } from '../dialog/dialog.ts';
 import type { SipEndpoint, SipListener } from '../endpoint.ts';
 import { createResponse } from '../message/create-response.ts';
 import { maxForwardsOf, replacesOf, toTagOf } from '../message/header-fields.ts';
@@ -22,7 +22,7 @@ import type { LegDialog } from '../user-agent/leg-dialog.ts';
 import { changeHeaders, endToEndContent, writeContent } from '../user-agent/message-content.ts';
 import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
 import { UserAgent, type UserAgentOptions } from '../user-agent/user-agent.ts';
-import { Call, type CallHost, type Held, withoutTag } from './call.ts';
+import { Call } from './call.ts';
 import type {
   CallEvent,
   CallHandle,
@@ -35,6 +35,7 @@ import type {
   SignallingPath,
   Token,
 } from './call-event.ts';
+import type { CallHost, Held } from './call-host.ts';
 import { maxCalls } from './limits.ts';
 import { plainAnswer } from './relay.ts';
 

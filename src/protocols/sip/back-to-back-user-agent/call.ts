@@ -6,23 +6,22 @@
  * whatever comes of that is ignored; a BYE on a leg that is just being replaced by us counts only if the replacement fails.
  */
 import type { Instant } from '../../../base/instant.ts';
+import { withoutTag } from '../dialog/dialog.ts';
 import { formatReplaces } from '../message/replaces.ts';
+import type { SipMessage } from '../message/sip-message.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
-import type { Answer, IncomingRequest } from '../user-agent/incoming-request.ts';
-import type { LegEvent } from '../user-agent/leg-host.ts';
+import type { IncomingRequest } from '../user-agent/incoming-request.ts';
+import type { LegEvent, OfferRole } from '../user-agent/leg-host.ts';
 import {
   changeHeaders,
   contentOf,
   emptyContent,
   endToEndContent,
-  type HeaderField,
   isSessionDescription,
   type MessageContent,
 } from '../user-agent/message-content.ts';
 import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
-import type { UserAgent } from '../user-agent/user-agent.ts';
 import type {
-  CallEvent,
   CallHandle,
   HeaderChange,
   LegName,
@@ -33,61 +32,23 @@ import type {
   SignallingPath,
   Token,
 } from './call-event.ts';
-import type { Origin, Passage } from './passage.ts';
-import { otherOf, plainAnswer, Relay, type RelayOwner, wantsReliability } from './relay.ts';
-
-/** What a token stands for: a message that waits, or a request that the owner answers. */
-export interface Held {
-  readonly call: Call;
-  readonly token: Token;
-  readonly leg: CallLeg;
-  readonly name: LegName;
-  /** Absent for responses. */
-  readonly incoming: IncomingRequest | undefined;
-  readonly canContinue: boolean;
-  passage: Passage | undefined;
-}
-
-/** What a call needs from the back-to-back user agent. */
-export interface CallHost {
-  readonly userAgent: UserAgent;
-  emit(event: CallEvent): void;
-  hold(held: Omit<Held, 'token'>): Held;
-  release(token: Token): void;
-  nameRequest(call: Call, leg: CallLeg, outgoing: OutgoingRequest): LocalRequestHandle;
-  forgetRequest(request: LocalRequestHandle): void;
-  addLeg(leg: CallLeg, call: Call): void;
-  remove(call: Call, now: Instant): void;
-}
-
-interface Replacement {
-  readonly name: LegName;
-  readonly leg: CallLeg;
-  /** An INVITE of ours; absent when it arrived. */
-  readonly outgoing?: OutgoingRequest;
-  /** BYE came on the leg that is being replaced. */
-  loss?: Extract<LegEvent, { kind: 'lost' }>;
-}
-
-const localHeaders: readonly HeaderField[] = [
-  ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE'],
-  ['Supported', '100rel, replaces'],
-];
+import type { CallHost, Held } from './call-host.ts';
+import { CallLegs, type Replacement } from './call-legs.ts';
+import { localHeaders, toAnswer } from './local-answer.ts';
+import { messageOf, type Origin, type Passage } from './passage.ts';
+import { otherOf, plainAnswer, Relay, type RelayOwner } from './relay.ts';
 
 export class Call implements RelayOwner {
   readonly handle: CallHandle;
   readonly #host: CallHost;
   readonly #relay: Relay;
-  readonly #legs: Partial<Record<LegName, CallLeg>> = {};
-  /** Which leg a former one stood for. */
-  readonly #formerLegs = new Map<CallLeg, LegName>();
+  readonly #legs = new CallLegs();
   /** Tokens of requests that the owner holds or answers. */
   readonly #held = new Map<IncomingRequest, Held>();
   readonly #localRequests = new Map<OutgoingRequest, LocalRequestHandle>();
   #invite: IncomingRequest | undefined;
   #statusCode: number | undefined;
   #route: OutgoingRoute | undefined;
-  #replacement: Replacement | undefined;
   #lastBye: MessageContent = emptyContent;
   #isOver = false;
 
@@ -98,17 +59,16 @@ export class Call implements RelayOwner {
   }
 
   get allLegs(): CallLeg[] {
-    const replacing = this.#replacement === undefined ? [] : [this.#replacement.leg];
-    return [...Object.values(this.#legs), ...this.#formerLegs.keys(), ...replacing];
+    return this.#legs.all;
   }
 
   leg(name: LegName): CallLeg | undefined {
-    return this.#legs[name];
+    return this.#legs.present[name];
   }
 
   /** An initial INVITE; the owner is asked what to do with it. */
   arrive(leg: CallLeg, incoming: IncomingRequest): void {
-    this.#legs.caller = leg;
+    this.#legs.present.caller = leg;
     this.#invite = incoming;
     this.#host.addLeg(leg, this);
     const { token } = this.#hold({ leg, name: 'caller', incoming, canContinue: false, passage: undefined });
@@ -118,13 +78,14 @@ export class Call implements RelayOwner {
 
   routeTo(held: Held, incoming: SignallingPath, outgoing: OutgoingRoute, now: Instant): boolean {
     const invite = held.incoming;
-    if (invite === undefined || invite.dialog !== undefined || held.leg !== this.#legs.caller) return false;
-    if (this.#legs.callee !== undefined || invite.state !== 'open') return false;
+    if (invite === undefined || invite.dialog !== undefined || held.leg !== this.#legs.present.caller)
+      return false;
+    if (this.#legs.present.callee !== undefined || invite.state !== 'open') return false;
     this.#drop(held);
     held.leg.path = incoming;
     this.#route = outgoing;
-    this.#legs.callee = this.#host.userAgent.createLeg(outgoing);
-    this.#host.addLeg(this.#legs.callee, this);
+    this.#legs.present.callee = this.#host.userAgent.createLeg(outgoing);
+    this.#host.addLeg(this.#legs.present.callee, this);
     const role = invite.hasSessionDescription ? 'offer' : undefined;
     this.#relay.push({ kind: 'request', from: 'caller', role, leg: held.leg, incoming: invite }, now);
     return true;
@@ -135,7 +96,7 @@ export class Call implements RelayOwner {
     now: Instant,
   ): LocalRequestHandle {
     const leg = this.#host.userAgent.createLeg(route);
-    this.#legs.callee = leg;
+    this.#legs.present.callee = leg;
     this.#host.addLeg(leg, this);
     const to = route.to ?? `<${route.requestUri}>`;
     const content = contentOf(route.body, route.headers, localHeaders);
@@ -167,18 +128,13 @@ export class Call implements RelayOwner {
     if (passage?.kind !== 'response')
       return this.answer(held, { statusCode, ...(reasonPhrase === undefined ? {} : { reasonPhrase }) }, now);
     this.#drop(held);
-    const { origin, outgoing } = passage;
-    this.#relay.giveUp(origin.incoming, now);
-    this.#abandonAfterRefusal(passage.leg, outgoing, now);
-    origin.leg.respond(origin.incoming, plainAnswer(statusCode, reasonPhrase), undefined, now);
-    this.#relay.remove(passage, now);
-    if (origin.incoming.dialog === undefined) this.refused(statusCode, now);
+    this.#relay.refuse(passage, plainAnswer(statusCode, reasonPhrase), now);
     return true;
   }
 
   sendLocally(name: LegName, request: LocalRequest, now: Instant): LocalRequestHandle | undefined {
     const within = request.within === undefined ? undefined : this.#replacementNamed(request.within);
-    const leg = request.within === undefined ? this.#legs[name] : within?.leg;
+    const leg = request.within === undefined ? this.#legs.present[name] : within?.leg;
     const dialog = leg?.mainDialog;
     if (leg === undefined || dialog === undefined || leg.isEnded) return undefined;
     if (request.abandonPending) leg.sender.abandonInvite(now);
@@ -195,9 +151,9 @@ export class Call implements RelayOwner {
     route: OutgoingRoute & { readonly body?: string },
     now: Instant,
   ): LocalRequestHandle | undefined {
-    const old = this.#legs[name];
+    const old = this.#legs.present[name];
     const dialog = old?.mainDialog?.dialog ?? old?.allDialogs[0]?.dialog;
-    if (dialog === undefined || this.#replacement !== undefined) return undefined;
+    if (dialog === undefined || this.#legs.replacement !== undefined) return undefined;
     const leg = this.#host.userAgent.createLeg(route);
     this.#host.addLeg(leg, this);
     const replaces = {
@@ -214,17 +170,17 @@ export class Call implements RelayOwner {
     const from = withoutTag(route.from ?? dialog.localParty);
     const to = withoutTag(route.to ?? dialog.remoteParty);
     const outgoing = leg.invite({ ...route, from, to }, content, now);
-    this.#replacement = { name, leg, outgoing };
+    this.#legs.replacement = { name, leg, outgoing };
     return this.#name(leg, outgoing);
   }
 
   /** An INVITE arrived whose Replaces names `replaced`, a present or former leg. False: another replacement is under way. */
   offerReplacement(replaced: CallLeg, leg: CallLeg, incoming: IncomingRequest): boolean {
-    const name = this.#nameOf(replaced);
-    if (name === undefined || this.#replacement !== undefined) return false;
-    this.#replacement = { name, leg };
+    const name = this.#legs.nameOf(replaced);
+    if (name === undefined || this.#legs.replacement !== undefined) return false;
+    this.#legs.replacement = { name, leg };
     this.#host.addLeg(leg, this);
-    leg.path = this.#legs[name]?.path ?? replaced.path;
+    leg.path = this.#legs.present[name]?.path ?? replaced.path;
     const { token } = this.#hold({ leg, name, incoming, canContinue: false, passage: undefined });
     const { request, source } = incoming;
     this.#host.emit({ type: 'replacement-arrived', call: this.handle, leg: name, token, request, source });
@@ -238,20 +194,17 @@ export class Call implements RelayOwner {
     this.#finish(now);
   }
 
-  cancelLocally(leg: CallLeg, outgoing: OutgoingRequest, now: Instant): void {
-    leg.sender.cancel(outgoing, now);
-  }
-
   handleLegEvent(event: LegEvent, now: Instant): void {
     if (this.#isOver) return;
-    const name =
-      this.#replacement?.leg === event.leg ? this.#replacement.name : this.#presentNameOf(event.leg);
+    const name = this.#legs.isReplacing(event.leg)
+      ? this.#legs.replacement?.name
+      : this.#legs.presentNameOf(event.leg);
     switch (event.kind) {
       case 'request':
         if (name !== undefined) this.#handleRequest(event, name, now);
         break;
       case 'response':
-        this.#handleResponse(event, name ?? this.#formerLegs.get(event.leg) ?? 'callee', now);
+        this.#handleResponse(event, name ?? this.#legs.nameOf(event.leg) ?? 'callee', now);
         break;
       case 'acknowledged':
         this.#handleAcknowledged(event, now);
@@ -270,32 +223,14 @@ export class Call implements RelayOwner {
   }
 
   ask(passage: Passage): void {
-    const message =
-      passage.kind === 'response'
-        ? passage.response
-        : passage.kind === 'ack'
-          ? passage.ack
-          : passage.incoming.request;
+    const message = messageOf(passage);
     if (message === undefined || passage.role === undefined) return;
-    const { leg, from: name } = passage;
+    const { leg, from: name, role } = passage;
     const incoming = passage.kind === 'request' ? passage.incoming : undefined;
+    const dialog = passage.kind === 'response' ? passage.dialog : passage.incoming.dialog;
     const held = this.#hold({ leg, name, incoming, canContinue: true, passage });
     passage.token = held.token;
-    const branch =
-      passage.kind === 'response' ? (passage.dialog?.branch ?? 0) : (passage.incoming.dialog?.branch ?? 0);
-    const { role } = passage;
-    const { body } = message;
-    this.#host.emit({
-      type: 'body-arrived',
-      call: this.handle,
-      leg: name,
-      branch,
-      role,
-      body,
-      token: held.token,
-      message,
-      canContinue: true,
-    });
+    this.#emitBody(held, message, role, dialog?.branch ?? 0, undefined);
   }
 
   withdraw(passage: Passage): void {
@@ -314,7 +249,7 @@ export class Call implements RelayOwner {
       from: withoutTag(from),
       to: withoutTag(to),
     };
-    return this.#legs.callee!.invite(addressing, changeHeaders(content, route.headers ?? []), now);
+    return this.#legs.present.callee!.invite(addressing, changeHeaders(content, route.headers ?? []), now);
   }
 
   confirmed(branch: number): void {
@@ -323,14 +258,14 @@ export class Call implements RelayOwner {
 
   refused(statusCode: number, now: Instant): void {
     this.#statusCode = statusCode;
-    this.#legs.callee?.hangUp({ statusCode, content: emptyContent }, now);
+    this.#legs.present.callee?.hangUp({ statusCode, content: emptyContent }, now);
   }
 
   #handleRequest(event: Extract<LegEvent, { kind: 'request' }>, name: LegName, now: Instant): void {
     const { leg, incoming, role } = event;
     const answered = [...this.#held.values()].find((held) => isBeingAnswered(held, leg));
     const isPartOfAnswered = answered !== undefined && /^(?:PRACK|UPDATE)$/.test(incoming.method);
-    const isAlone = this.#legs[otherOf(name)] === undefined || leg === this.#replacement?.leg;
+    const isAlone = this.#legs.present[otherOf(name)] === undefined || this.#legs.isReplacing(leg);
     if (!isAlone && !isPartOfAnswered) {
       this.#relay.push({ kind: 'request', from: name, role, leg, incoming }, now);
       return;
@@ -347,26 +282,36 @@ export class Call implements RelayOwner {
   }
 
   #askAlone(
-    event: Extract<LegEvent, { kind: 'request' }>,
+    { leg, incoming }: Extract<LegEvent, { kind: 'request' }>,
     name: LegName,
-    role: 'offer' | 'answer',
+    role: OfferRole,
     within: Token | undefined,
   ): void {
-    const { leg, incoming } = event;
-    const { token } = this.#hold({ leg, name, incoming, canContinue: false, passage: undefined });
-    const { request: message, dialog } = incoming;
-    this.#host.emit({
+    const held = this.#hold({ leg, name, incoming, canContinue: false, passage: undefined });
+    this.#emitBody(held, incoming.request, role, incoming.dialog?.branch ?? 0, within);
+  }
+
+  #emitBody(
+    held: Held,
+    message: SipMessage,
+    role: OfferRole,
+    branch: number,
+    within: Token | undefined,
+  ): void {
+    const { token, canContinue, name: leg } = held;
+    const body = isSessionDescription(message) ? message.body : '';
+    const event = {
       type: 'body-arrived',
       call: this.handle,
-      leg: name,
-      branch: dialog?.branch ?? 0,
+      leg,
+      branch,
       role,
-      body: incoming.hasSessionDescription ? message.body : '',
+      body,
       token,
       message,
-      canContinue: false,
-      ...(within === undefined ? {} : { within }),
-    });
+      canContinue,
+    } as const;
+    this.#host.emit(within === undefined ? event : { ...event, within });
   }
 
   #handleResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
@@ -391,7 +336,7 @@ export class Call implements RelayOwner {
     if (response.statusCode < 200) return;
     this.#localRequests.delete(outgoing);
     this.#host.forgetRequest(request);
-    if (this.#replacement?.outgoing === outgoing) {
+    if (this.#legs.replacement?.outgoing === outgoing) {
       if (isSuccess) this.#completeReplacement(now);
       else this.#dropReplacement();
     } else if (outgoing.dialog === undefined) {
@@ -405,7 +350,10 @@ export class Call implements RelayOwner {
     const held = this.#held.get(incoming);
     if (held === undefined) {
       const role = ack !== undefined && isSessionDescription(ack) ? 'answer' : undefined;
-      this.#relay.push({ kind: 'ack', from: this.#nameOf(leg) ?? 'caller', role, leg, incoming, ack }, now);
+      this.#relay.push(
+        { kind: 'ack', from: this.#legs.nameOf(leg) ?? 'caller', role, leg, incoming, ack },
+        now,
+      );
       return;
     }
     this.#drop(held);
@@ -433,38 +381,36 @@ export class Call implements RelayOwner {
       this.#void(held.token, held.name);
     }
     if (waiting !== undefined) this.#relay.remove(waiting, now);
-    if (leg === this.#replacement?.leg && incoming.dialog === undefined) this.#dropReplacement();
+    if (this.#legs.isReplacing(leg) && incoming.dialog === undefined) this.#dropReplacement();
     else if (incoming === this.#invite) {
       this.#statusCode = statusCode;
-      this.#legs.callee?.hangUp({ statusCode, content: emptyContent }, now);
+      this.#legs.present.callee?.hangUp({ statusCode, content: emptyContent }, now);
     }
   }
 
   #handleLost(event: Extract<LegEvent, { kind: 'lost' }>, now: Instant): void {
     const { leg, cause, message } = event;
-    const name = this.#presentNameOf(leg);
-    if (leg === this.#replacement?.leg) this.#dropReplacement();
+    const name = this.#legs.presentNameOf(leg);
+    if (this.#legs.isReplacing(leg)) this.#dropReplacement();
     if (name === undefined) return;
     if (cause === 'bye' && message !== undefined) this.#lastBye = endToEndContent(message);
     if (cause === 'ack-missing') this.#relay.acknowledgeForLost(leg, now);
-    if (cause === 'bye' && this.#replacement?.name === name && this.#replacement.outgoing !== undefined) {
-      this.#replacement.loss = event;
+    if (
+      cause === 'bye' &&
+      this.#legs.replacement?.name === name &&
+      this.#legs.replacement.outgoing !== undefined
+    ) {
+      this.#legs.replacement.loss = event;
       return;
     }
-    this.#host.emit({
-      type: 'leg-lost',
-      call: this.handle,
-      leg: name,
-      cause,
-      ...(message === undefined ? {} : { message }),
-    });
+    this.#emitLost(name, event);
   }
 
   #afterFinalAnswer(held: Held, statusCode: number, now: Instant): void {
     const { incoming, leg } = held;
     const isInviteSuccess = incoming?.method === 'INVITE' && statusCode < 300;
     if (!isInviteSuccess) this.#drop(held);
-    if (leg === this.#replacement?.leg && incoming?.dialog === undefined) {
+    if (this.#legs.isReplacing(leg) && incoming?.dialog === undefined) {
       if (isInviteSuccess) this.#completeReplacement(now);
       else this.#dropReplacement();
     } else if (incoming === this.#invite) {
@@ -475,37 +421,18 @@ export class Call implements RelayOwner {
   }
 
   #completeReplacement(now: Instant): void {
-    const { name, leg, outgoing } = this.#replacement!;
-    const old = this.#legs[name];
-    this.#replacement = undefined;
-    this.#legs[name] = leg;
+    const name = this.#legs.completeReplacement(now);
     this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: name });
-    if (old === undefined) return;
-    this.#formerLegs.set(old, name);
-    // RFC 3891 §3: who accepts the new INVITE sends the BYE. What the old leg still owed is settled through its events.
-    if (outgoing === undefined) old.hangUp({ statusCode: 487, content: emptyContent }, now, false);
-    else old.end(now);
   }
 
   #dropReplacement(): void {
-    const { name, leg, loss } = this.#replacement!;
-    this.#replacement = undefined;
-    this.#formerLegs.set(leg, name);
-    if (loss === undefined) return;
-    const { cause, message } = loss;
-    this.#host.emit({
-      type: 'leg-lost',
-      call: this.handle,
-      leg: name,
-      cause,
-      ...(message === undefined ? {} : { message }),
-    });
+    const { name, loss } = this.#legs.dropReplacement();
+    if (loss !== undefined) this.#emitLost(name, loss);
   }
 
-  #abandonAfterRefusal(leg: CallLeg, outgoing: OutgoingRequest, now: Instant): void {
-    if (outgoing.method !== 'INVITE') return;
-    leg.sender.sendAck(outgoing, emptyContent, now);
-    if (outgoing.dialog === undefined) leg.hangUp({ statusCode: 480, content: emptyContent }, now);
+  #emitLost(name: LegName, { cause, message }: Extract<LegEvent, { kind: 'lost' }>): void {
+    const event = { type: 'leg-lost', call: this.handle, leg: name, cause } as const;
+    this.#host.emit(message === undefined ? event : { ...event, message });
   }
 
   #hold(held: Omit<Held, 'token' | 'call'>): Held {
@@ -532,23 +459,14 @@ export class Call implements RelayOwner {
   }
 
   #replacementNamed(request: LocalRequestHandle): Replacement | undefined {
-    const outgoing = this.#replacement?.outgoing;
+    const outgoing = this.#legs.replacement?.outgoing;
     return outgoing !== undefined && this.#localRequests.get(outgoing) === request
-      ? this.#replacement
+      ? this.#legs.replacement
       : undefined;
   }
 
-  #presentNameOf(leg: CallLeg): LegName | undefined {
-    return (['caller', 'callee'] as const).find((name) => this.#legs[name] === leg);
-  }
-
-  #nameOf(leg: CallLeg): LegName | undefined {
-    return this.#presentNameOf(leg) ?? this.#formerLegs.get(leg);
-  }
-
   #endIfDead(now: Instant): void {
-    const isDead = Object.values(this.#legs).every((leg) => leg.isEnded);
-    if (isDead && this.#replacement === undefined) this.#finish(now);
+    if (this.#legs.areDead) this.#finish(now);
   }
 
   #finish(now: Instant): void {
@@ -575,26 +493,4 @@ function isBeingAnswered(held: Held, leg: CallLeg): boolean {
     held.incoming?.method === 'INVITE' &&
     held.incoming.state === 'open'
   );
-}
-
-function toAnswer(answer: LocalAnswer, incoming: IncomingRequest): Answer {
-  const { statusCode, reasonPhrase, body, headers } = answer;
-  const isProvisional = statusCode < 200;
-  const base = statusCode >= 200 && statusCode < 300 ? localHeaders : [];
-  const hasSessionDescription = body !== undefined && body !== '';
-  const isReliable =
-    isProvisional && wantsReliability(incoming.request, answer.reliable ?? hasSessionDescription);
-  return {
-    statusCode,
-    reasonPhrase,
-    content: contentOf(body, headers, base),
-    isReliable,
-    hasSessionDescription,
-  };
-}
-
-/** From and To values without their tag: the other leg has its own. */
-export function withoutTag(value: string): string {
-  const end = value.lastIndexOf('>') + 1;
-  return value.slice(0, end) + value.slice(end).replace(/;[ \t]*tag[ \t]*=[^;]*/i, '');
 }

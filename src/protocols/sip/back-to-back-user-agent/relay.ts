@@ -90,6 +90,17 @@ export class Relay {
     this.#advance(passage.from, now);
   }
 
+  /** The owner does not let this response pass: the request fails towards both sides. */
+  refuse(passage: ResponsePassage, answer: Answer, now: Instant): void {
+    const { leg, outgoing, origin } = passage;
+    const { incoming } = origin;
+    this.giveUp(incoming, now);
+    if (outgoing.method === 'INVITE') leg.sender.sendAck(outgoing, emptyContent, now);
+    origin.leg.respond(incoming, answer, undefined, now);
+    this.remove(passage, now);
+    if (incoming.dialog === undefined) this.#owner.refused(answer.statusCode, now);
+  }
+
   waiting(incoming: IncomingRequest): Passage | undefined {
     const all = [...this.#queues.caller, ...this.#queues.callee];
     return all.find((passage) => passage.kind === 'request' && passage.incoming === incoming);

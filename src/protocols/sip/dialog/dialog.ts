@@ -175,3 +175,9 @@ function contactUriOf(message: SipMessage): string | undefined {
   const contact = contactsOf(message)[0];
   return contact === undefined ? undefined : formatUri(contact.uri);
 }
+
+/** From and To values without their tag, for a dialog of its own. */
+export function withoutTag(value: string): string {
+  const end = value.lastIndexOf('>') + 1;
+  return value.slice(0, end) + value.slice(end).replace(/;[ \t]*tag[ \t]*=[^;]*/i, '');
+}

@@ -1,0 +1,70 @@
+/**
+ * The legs of one call: the present two (or one), a dialog that is about to take the place of one of them (RFC 3891), and those that
+ * were replaced, which Replaces may still name: the caller who moves may not have seen that his last move succeeded.
+ */
+import type { Instant } from '../../../base/instant.ts';
+import type { CallLeg } from '../user-agent/call-leg.ts';
+import type { LegEvent } from '../user-agent/leg-host.ts';
+import { emptyContent } from '../user-agent/message-content.ts';
+import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
+import type { LegName } from './call-event.ts';
+
+export interface Replacement {
+  readonly name: LegName;
+  readonly leg: CallLeg;
+  /** An INVITE of ours; absent when it arrived. */
+  readonly outgoing?: OutgoingRequest;
+  /** BYE came on the leg that is being replaced. */
+  loss?: Extract<LegEvent, { kind: 'lost' }>;
+}
+
+export class CallLegs {
+  readonly present: Partial<Record<LegName, CallLeg>> = {};
+  replacement: Replacement | undefined;
+  /** Which leg a former one stood for. */
+  readonly #former = new Map<CallLeg, LegName>();
+
+  get all(): CallLeg[] {
+    const replacing = this.replacement === undefined ? [] : [this.replacement.leg];
+    return [...Object.values(this.present), ...this.#former.keys(), ...replacing];
+  }
+
+  /** Nothing is left that could go on. */
+  get areDead(): boolean {
+    return this.replacement === undefined && Object.values(this.present).every((leg) => leg.isEnded);
+  }
+
+  presentNameOf(leg: CallLeg): LegName | undefined {
+    return (['caller', 'callee'] as const).find((name) => this.present[name] === leg);
+  }
+
+  nameOf(leg: CallLeg): LegName | undefined {
+    return this.presentNameOf(leg) ?? this.#former.get(leg);
+  }
+
+  isReplacing(leg: CallLeg): boolean {
+    return this.replacement?.leg === leg;
+  }
+
+  /** The new dialog becomes the leg. */
+  completeReplacement(now: Instant): LegName {
+    const { name, leg, outgoing } = this.replacement!;
+    const old = this.present[name];
+    this.replacement = undefined;
+    this.present[name] = leg;
+    if (old === undefined) return name;
+    this.#former.set(old, name);
+    // RFC 3891 §3: who accepts the new INVITE sends the BYE. What the old leg still owed is settled through its events.
+    if (outgoing === undefined) old.hangUp({ statusCode: 487, content: emptyContent }, now, false);
+    else old.end(now);
+    return name;
+  }
+
+  /** The replacement failed; the leg is what it was. */
+  dropReplacement(): Replacement {
+    const dropped = this.replacement!;
+    this.replacement = undefined;
+    this.#former.set(dropped.leg, dropped.name);
+    return dropped;
+  }
+}
