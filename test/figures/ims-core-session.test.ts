@@ -266,3 +266,36 @@ test('IMS core: of two flows of one terminal only the newest rings, and the othe
   core.run(40_000);
   assert.equal(mn.requests.at(-1)?.method, 'MESSAGE');
 });
+
+test('IMS core: a new contact without reg-id leaves the calls of the old one alone, or ends them, as the S-CSCF is told', () => {
+  for (const contactWithoutRegId of ['add', 'replace'] as const) {
+    const { core, mn, cn } = lab('', { serving: { registration: { contactWithoutRegId } } });
+    mn.register(core.now, `${mn.contact};expires=3600;+sip.instance=${instance}`);
+    core.run(1_000);
+    mn.call(core.now, 'sip:cn@home1.net');
+    core.run(1_000);
+    core.takeLadder();
+    const moved = core.user({
+      identity: 'sip:mn@home1.net',
+      password: 'secret',
+      address: '10.0.2.10',
+      seed: 11,
+    });
+    moved.register(core.now, `${moved.contact};expires=3600;+sip.instance=${instance}`);
+    core.run(1_000);
+    const byes = core.takeLadder().filter((line) => line.endsWith('BYE'));
+    const contacts = moved.responses.at(-1)!.headers.getAll('Contact').length;
+    if (contactWithoutRegId === 'add') {
+      assert.deepEqual([byes, contacts], [[], 2]);
+    } else {
+      assert.deepEqual(byes, ['S → S BYE', 'S → P BYE', 'S → P BYE', 'P → MN BYE', 'P → CN BYE']);
+      assert.equal(contacts, 1);
+      for (const user of [mn, cn]) {
+        const bye = user.requests.at(-1)!;
+        assert.equal(bye.method, 'BYE');
+        assert.ok(user.dialog!.matchesRequest(bye), 'it fits the dialog');
+        assert.ok(user.dialog!.acceptSequence(bye), 'it is in order');
+      }
+    }
+  }
+});

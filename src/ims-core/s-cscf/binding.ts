@@ -16,7 +16,7 @@ import {
 import { formatNameAddress, type NameAddress } from '../../protocols/sip/message/name-address.ts';
 import { withoutParameter, withParameter } from '../../protocols/sip/message/parameters.ts';
 import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
-import { formatUri, type Uri } from '../../protocols/sip/message/sip-uri.ts';
+import { sipUrisEqual } from '../../protocols/sip/message/sip-uri-equality.ts';
 import { maximumContacts } from './limits.ts';
 
 export interface Binding {
@@ -174,11 +174,11 @@ function createBinding(draft: Draft, contact: NameAddress, expiresAt: Instant): 
 /** RFC 5626 §6: instance and flow decide where both sides have them, RFC 3261 §19.1.4 everywhere else. */
 function isSameBinding(a: Binding, b: Binding): boolean {
   if (a.regId !== undefined && b.regId !== undefined) return a.instance === b.instance && a.regId === b.regId;
-  return urisEqual(a.contact.uri, b.contact.uri);
+  return sipUrisEqual(a.contact.uri, b.contact.uri);
 }
 
 function hasSameFlow(a: Binding, b: Binding): boolean {
-  return urisEqual(a.contact.uri, b.contact.uri) && a.path.join() === b.path.join();
+  return sipUrisEqual(a.contact.uri, b.contact.uri) && a.path.join() === b.path.join();
 }
 
 function isOutOfOrder(binding: Binding, request: SipRequest): boolean {
@@ -196,8 +196,4 @@ function requestedSeconds(contact: NameAddress, request: SipRequest, policy: Reg
 function pathHasOutbound(request: SipRequest): boolean {
   const uri = addressesOf(request, 'Path').at(-1)?.uri;
   return uri?.kind === 'sip' && uri.parameters.has('ob');
-}
-
-function urisEqual(a: Uri, b: Uri): boolean {
-  return formatUri(a) === formatUri(b);
 }

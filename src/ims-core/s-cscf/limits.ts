@@ -25,3 +25,6 @@ export const maximumUsers = 100_000;
 export const maximumSecrets = 10_000;
 /** A nonce lives as long as a registration usually does (RFC 3261 §10.2.1: an hour), so that a handover needs no second round trip. */
 export const nonceLifetimeMs = 3_600_000;
+
+/** Dialogs that can be ended from here; one that nobody ended with BYE stays until it is the oldest. */
+export const maximumDialogs = 100_000;

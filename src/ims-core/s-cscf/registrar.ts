@@ -37,6 +37,10 @@ export class Registrar {
     return owner === undefined ? undefined : this.#users.get(owner);
   }
 
+  findPrivate(privateIdentity: string): ServedUser | undefined {
+    return this.#users.get(privateIdentity);
+  }
+
   /** Puts the user in the place of the one with the same private identity; without bindings the user is forgotten. */
   store(user: ServedUser): void {
     this.#forget(user.privateIdentity);

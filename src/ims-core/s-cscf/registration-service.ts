@@ -114,6 +114,7 @@ export class RegistrationService {
   /** The network ends a registration: the HSS wants it, or an application server that must not be missed does not answer. */
   deregister(user: ServedUser, cause: 'home-subscriber-server' | 'application-server', now: Instant): void {
     this.#context.registrar.store({ ...user, bindings: [] });
+    this.#context.dialogs.end(contactUrisOf(user.bindings), now);
     this.#sayFarewell(user, serverAssignmentType.administrativeDeregistration, cause, now);
   }
 
@@ -283,14 +284,15 @@ export class RegistrationService {
       this.#refuseUpdate(registration, update, now);
       return;
     }
-    const { bindings, usesOutbound } = update;
+    const { bindings, replaced, usesOutbound } = update;
     const user = profile === undefined ? undefined : { privateIdentity, profile, bindings };
     if (user !== undefined)
       registrar.store(before === undefined ? user : { ...before, profile: user.profile, bindings });
     const response = this.#success(registration, user, usesOutbound, now);
     proxy.respond(transaction, response, now);
     if (user === undefined || !request.headers.has('Contact')) return;
-    const contacts = bindings.map(({ contact }) => formatUri(contact.uri));
+    this.#context.dialogs.end(contactUrisOf(replaced), now);
+    const contacts = contactUrisOf(bindings);
     events.push(
       contacts.length > 0
         ? { kind: 'user-registered', identity: publicIdentity, contacts }
@@ -371,6 +373,10 @@ export class RegistrationService {
     const oldest = this.#secrets.keys().next().value;
     if (this.#secrets.size > maximumSecrets && oldest !== undefined) this.#secrets.delete(oldest);
   }
+}
+
+function contactUrisOf(bindings: readonly Binding[]): string[] {
+  return bindings.map(({ contact }) => formatUri(contact.uri));
 }
 
 function assignmentTypeOf(before: ServedUser | undefined, bindings: readonly Binding[]): number {

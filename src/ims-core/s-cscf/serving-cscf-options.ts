@@ -10,6 +10,7 @@ import type { RegistrationPolicy } from './binding.ts';
 import type { AuthenticationScheme } from './cx-requests.ts';
 import type { Registrar } from './registrar.ts';
 import type { RegistrationSubject } from './registration-service.ts';
+import type { ServedDialogs } from './served-dialogs.ts';
 import type { ServingCscfEvent } from './serving-cscf-event.ts';
 import type { SessionSubject } from './session-service.ts';
 
@@ -39,5 +40,6 @@ export interface ServingCscfContext {
   readonly proxy: SipProxy;
   readonly cx: CxClient<RegistrationSubject | SessionSubject>;
   readonly registrar: Registrar;
+  readonly dialogs: ServedDialogs;
   readonly events: ServingCscfEvent[];
 }

@@ -8,8 +8,9 @@ import { earlierTimeout, type Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { EventOutput, NetworkFunction } from '../../base/network-function.ts';
-import { avpValues } from '../../protocols/diameter/avp.ts';
+import { avpValue, avpValues } from '../../protocols/diameter/avp.ts';
 import { type CxAnswer, CxClient } from '../../protocols/diameter/cx-client.ts';
+import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { cxAvps, cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
 import { resultCode } from '../../protocols/diameter/result-code.ts';
 import { SipEndpoint } from '../../protocols/sip/endpoint.ts';
@@ -19,6 +20,7 @@ import { SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
 import type { ClientTransactionId, ServerTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
 import { canonicalIdentity, Registrar } from './registrar.ts';
 import { RegistrationService, type RegistrationSubject } from './registration-service.ts';
+import { ServedDialogs } from './served-dialogs.ts';
 import type { ServingCscfEvent } from './serving-cscf-event.ts';
 import type { ServingCscfContext, ServingCscfOptions } from './serving-cscf-options.ts';
 import { SessionService, type SessionSubject } from './session-service.ts';
@@ -35,11 +37,13 @@ export class ServingCscf implements NetworkFunction<never, ServingCscfEvent, nev
     const ownName = parseSipUri(name);
     const names = isMalformed(ownName) ? [] : [ownName.host];
     const ownNames = [formatHostPort(address.address, address.port), ...names];
+    const proxy = new SipProxy({ endpoint, ownNames, hosts, ...timers });
     this.#context = {
       options,
-      proxy: new SipProxy({ endpoint, ownNames, hosts, ...timers }),
+      proxy,
       cx: new CxClient<RegistrationSubject | SessionSubject>(diameter, random),
       registrar: new Registrar(),
+      dialogs: new ServedDialogs(proxy, hosts),
       events: [],
     };
     this.#registrations = new RegistrationService(this.#context);
@@ -142,8 +146,13 @@ export class ServingCscf implements NetworkFunction<never, ServingCscfEvent, nev
       cx.answer(request, resultCode.unableToComply);
       return;
     }
-    for (const identity of avpValues(request.avps, cxAvps.publicIdentity)) {
-      const user = registrar.find(canonicalIdentity(identity));
+    const identities = avpValues(request.avps, cxAvps.publicIdentity);
+    // Without any, all that the private identity has registered (TS 29.228 §6.1.3.1).
+    const users =
+      identities.length > 0
+        ? identities.map((identity) => registrar.find(canonicalIdentity(identity)))
+        : [registrar.findPrivate(avpValue(request.avps, baseAvps.userName) ?? '')];
+    for (const user of new Set(users)) {
       if (user !== undefined) this.#registrations.deregister(user, 'home-subscriber-server', now);
     }
     cx.answer(request, resultCode.success);

@@ -16,10 +16,11 @@ import type { CxAnswer } from '../../protocols/diameter/cx-client.ts';
 import { cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
 import { cxResultCode } from '../../protocols/diameter/result-code.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
-import { addressesOf, fromOf, toTagOf } from '../../protocols/sip/message/header-fields.ts';
+import { addressesOf, contactsOf, fromOf, toTagOf } from '../../protocols/sip/message/header-fields.ts';
 import { withParameter } from '../../protocols/sip/message/parameters.ts';
-import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
+import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatHostPort, formatUri, parseSipUri } from '../../protocols/sip/message/sip-uri.ts';
+import { sipUrisEqual } from '../../protocols/sip/message/sip-uri-equality.ts';
 import type { ForwardTarget, ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
 import type { ServerTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
@@ -57,7 +58,7 @@ export interface SessionSubject {
   readonly servedUser: string;
 }
 
-/** What is to be done if a forwarded request fails. */
+/** Where a request was sent, and what is to be done if that fails. */
 type Attempt =
   | {
       readonly kind: 'application-server';
@@ -66,7 +67,12 @@ type Attempt =
       hasProgressed: boolean;
     }
   /** Flows of the same instances that have not been tried. */
-  | { readonly kind: 'contacts'; readonly remaining: readonly (readonly ForwardTarget[])[] };
+  | {
+      readonly kind: 'contacts';
+      readonly session: Session;
+      readonly remaining: readonly (readonly ForwardTarget[])[];
+    }
+  | { readonly kind: 'onward'; readonly session: Session };
 
 type Arrived = Extract<ProxyEvent, { kind: 'request' }>;
 type Chosen = Extract<ProxyEvent, { kind: 'response-chosen' }>;
@@ -82,6 +88,7 @@ export class SessionService {
   handleRequest(event: Arrived, now: Instant): void {
     const { transaction, request, ownRoute } = event;
     if (toTagOf(request) !== undefined) {
+      this.#context.dialogs.passed(request);
       this.#context.proxy.forward(transaction, [{}], now);
       return;
     }
@@ -105,12 +112,25 @@ export class SessionService {
     } else if (attempt?.kind === 'contacts' && [408, 430, 504].includes(statusCode)) {
       const [next, ...remaining] = attempt.remaining;
       if (next !== undefined) {
-        this.#attempts.set(transaction, { kind: 'contacts', remaining });
+        this.#attempts.set(transaction, { ...attempt, remaining });
         this.#context.proxy.forward(transaction, next, now);
         return;
       }
     }
+    if (attempt !== undefined && request.method === 'INVITE' && statusCode >= 200 && statusCode < 300) {
+      this.#noteDialog(attempt.session, request, response);
+    }
     this.#context.proxy.respond(transaction, response, now);
+  }
+
+  /** The served user's own leg only: on the far side of an application server that is a user agent, nobody here is his contact. */
+  #noteDialog({ servedUser, sessionCase }: Session, request: SipRequest, response: SipResponse): void {
+    const bindings = this.#context.registrar.find(servedUser)?.bindings ?? [];
+    const isCaller = sessionCase.startsWith('originating');
+    const contact = contactsOf(isCaller ? request : response)[0];
+    if (contact === undefined || !bindings.some((binding) => sipUrisEqual(binding.contact.uri, contact.uri)))
+      return;
+    this.#context.dialogs.confirmed(request, response, this.#recordRoute(sessionCase), isCaller);
   }
 
   handleAnswer({ subject, result, avps }: CxAnswer<SessionSubject>, now: Instant): void {
@@ -194,7 +214,7 @@ export class SessionService {
     else if (sessionCase === 'terminating-registered') this.#toContacts(session, now);
     else if (sessionCase === 'terminating-unregistered') this.#refuse(transaction, request, 480, now);
     else {
-      this.#attempts.delete(transaction);
+      this.#attempts.set(transaction, { kind: 'onward', session });
       this.#context.proxy.forward(transaction, [{ recordRoute: this.#recordRoute(sessionCase) }], now);
     }
   }
@@ -242,7 +262,8 @@ export class SessionService {
     return true;
   }
 
-  #toContacts({ transaction, request, servedUser, sessionCase }: Session, now: Instant): void {
+  #toContacts(session: Session, now: Instant): void {
+    const { transaction, request, servedUser, sessionCase } = session;
     const bindings = this.#context.registrar.find(servedUser)?.bindings ?? [];
     const recordRoute = this.#recordRoute(sessionCase);
     const [first, ...remaining] = ranksOf(bindings).map((rank) =>
@@ -257,7 +278,7 @@ export class SessionService {
       return;
     }
     request.headers.set('P-Called-Party-ID', `<${servedUser}>`);
-    this.#attempts.set(transaction, { kind: 'contacts', remaining });
+    this.#attempts.set(transaction, { kind: 'contacts', session, remaining });
     this.#context.proxy.forward(transaction, first, now);
   }
 

@@ -1,0 +1,135 @@
+/**
+ * S-CSCF (TRIM Fig. 1): the dialogs of its users, as far as it must know them to end them itself: when a new contact without reg-id
+ * pushes the old one out (TS 24.237 §10.2.0), or the network takes the registration away (TS 24.229 §5.4.5.1).
+ *
+ * All requests of a dialog pass here because of Record-Route, so the last CSeq of each side is known and a BYE can be sent to both in
+ * the name of the other (RFC 3261 §12.2.1). Left out: early dialogs, and dialogs made by SUBSCRIBE or REFER.
+ */
+import type { Instant } from '../../base/instant.ts';
+import { isMalformed } from '../../base/malformed.ts';
+import { routeRequest } from '../../protocols/sip/dialog/dialog.ts';
+import {
+  callIdOf,
+  contactsOf,
+  cseqOf,
+  fromTagOf,
+  toTagOf,
+} from '../../protocols/sip/message/header-fields.ts';
+import { SipRequest, type SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import { formatUri, parseUri } from '../../protocols/sip/message/sip-uri.ts';
+import { nextHopOf } from '../../protocols/sip/proxy/next-hop.ts';
+import type { HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
+import { maximumDialogs } from './limits.ts';
+
+/** One of the two ends of a dialog. */
+interface Party {
+  /** Value of From or To with the tag. */
+  readonly name: string;
+  readonly tag: string;
+  /** Routes from here to this party. */
+  readonly routes: readonly string[];
+  target: string;
+  cseq: number;
+}
+
+interface ServedDialog {
+  readonly callId: string;
+  /** The served user, then whom he talks to. */
+  readonly parties: readonly [Party, Party];
+}
+
+export class ServedDialogs {
+  readonly #proxy: SipProxy;
+  readonly #hosts: ReadonlyMap<string, HostAddress>;
+  /** By role of the served user and dialog, the oldest first: when both ends are served here, each has its own entry. */
+  readonly #dialogs = new Map<string, ServedDialog>();
+
+  constructor(proxy: SipProxy, hosts: ReadonlyMap<string, HostAddress>) {
+    this.#proxy = proxy;
+    this.#hosts = hosts;
+  }
+
+  get size(): number {
+    return this.#dialogs.size;
+  }
+
+  /** A 2xx has made a dialog. `recordRoute` is what the S-CSCF put into the INVITE; the user is one of the two who made it. */
+  confirmed(request: SipRequest, response: SipResponse, recordRoute: string, isCaller: boolean): void {
+    const [callerTag, calleeTag] = [fromTagOf(response), toTagOf(response)];
+    const [callerContact, calleeContact] = [contactsOf(request)[0], contactsOf(response)[0]];
+    const routes = response.headers.getAll('Record-Route');
+    const own = routes.indexOf(recordRoute);
+    if (callerTag === undefined || calleeTag === undefined || own < 0) return;
+    if (callerContact === undefined || calleeContact === undefined) return;
+    const caller: Party = {
+      name: response.headers.get('From')!,
+      tag: callerTag,
+      routes: routes.slice(own + 1),
+      target: formatUri(callerContact.uri),
+      cseq: cseqOf(request).number,
+    };
+    const callee: Party = {
+      name: response.headers.get('To')!,
+      tag: calleeTag,
+      routes: routes.slice(0, own).reverse(),
+      target: formatUri(calleeContact.uri),
+      cseq: 0,
+    };
+    const callId = callIdOf(response);
+    this.#dialogs.set(`${isCaller ? 'caller' : 'callee'} ${keyOf(callId, callerTag, calleeTag)}`, {
+      callId,
+      parties: isCaller ? [caller, callee] : [callee, caller],
+    });
+    const oldest = this.#dialogs.keys().next().value;
+    if (this.#dialogs.size > maximumDialogs && oldest !== undefined) this.#dialogs.delete(oldest);
+  }
+
+  /** A request within a dialog passes: its sender's number, and with INVITE and UPDATE his address (RFC 3261 §12.2). */
+  passed(request: SipRequest): void {
+    const key = keyOf(callIdOf(request), fromTagOf(request) ?? '', toTagOf(request) ?? '');
+    for (const role of ['caller', 'callee']) this.#follow(`${role} ${key}`, request);
+  }
+
+  #follow(key: string, request: SipRequest): void {
+    const dialog = this.#dialogs.get(key);
+    if (dialog === undefined) return;
+    if (request.method === 'BYE') {
+      this.#dialogs.delete(key);
+      return;
+    }
+    const sender = dialog.parties.find(({ tag }) => tag === fromTagOf(request))!;
+    sender.cseq = Math.max(sender.cseq, cseqOf(request).number);
+    const contact = contactsOf(request)[0];
+    if (contact !== undefined) sender.target = formatUri(contact.uri);
+  }
+
+  /** Ends every dialog of a user who was reached at one of these contacts; nobody waits for the answers. */
+  end(contacts: readonly string[], now: Instant): void {
+    for (const [key, { callId, parties }] of this.#dialogs) {
+      const [user, peer] = parties;
+      if (!contacts.includes(user.target)) continue;
+      this.#dialogs.delete(key);
+      this.#sendBye(callId, user, peer, now);
+      this.#sendBye(callId, peer, user, now);
+    }
+  }
+
+  #sendBye(callId: string, from: Party, to: Party, now: Instant): void {
+    const bye = new SipRequest('BYE', to.target);
+    bye.headers.append('From', from.name);
+    bye.headers.append('To', to.name);
+    bye.headers.append('Call-ID', callId);
+    bye.headers.append('CSeq', `${from.cseq + 1} BYE`);
+    // RFC 3326: why, for those who would rather call again than give up.
+    bye.headers.append('Reason', 'SIP;cause=480;text="Registration ended"');
+    const { request, nextHop } = routeRequest(bye, to.routes);
+    const uri = parseUri(nextHop);
+    const target = isMalformed(uri) ? undefined : nextHopOf(uri, this.#hosts);
+    if (target !== undefined) this.#proxy.endpoint.sendRequest(request, target, now);
+  }
+}
+
+/** The same from both sides. */
+function keyOf(callId: string, oneTag: string, otherTag: string): string {
+  return `${callId} ${[oneTag, otherTag].sort().join(' ')}`;
+}
