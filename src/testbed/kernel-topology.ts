@@ -5,9 +5,9 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
 import { NetworkNamespace } from '../drivers/linux/network-namespace.ts';
 import { Rtnetlink } from '../drivers/linux/rtnetlink.ts';
+import { hasIpFamily, writeSysctl } from '../drivers/linux/sysctl.ts';
 import { AccessLink, accessLinkEnds } from './access-link.ts';
 import type { LinkDescription, LinkEnd, NodeDescription, TopologyDescription } from './topology.ts';
 
@@ -37,6 +37,11 @@ export class KernelTopology {
 
   namespaceOf(node: string): NetworkNamespace {
     return this.#place(node).namespace;
+  }
+
+  /** Changes a node's links, addresses, routes or rules while the lab runs. */
+  configure(node: string, change: (rtnetlink: Rtnetlink) => void): void {
+    change(this.#place(node).rtnetlink);
   }
 
   /** The shaped link of that name. */
@@ -69,8 +74,10 @@ export class KernelTopology {
   #createPlace({ isRouter }: Pick<NodeDescription, 'isRouter'>): Place {
     const namespace = NetworkNamespace.create();
     const rtnetlink = namespace.run(() => {
-      for (const [name, value] of Object.entries(quietSettings)) setKernelParameter(name, value);
-      setKernelParameter('net/ipv4/ip_forward', isRouter ? 1 : 0);
+      // To switch forwarding resets others, so it comes first.
+      writeSysctl({ name: 'ipv4/ip_forward', value: isRouter ? '1' : '0' });
+      for (const name of switchedOff) writeSysctl({ name, value: '0' });
+      if (hasIpFamily(6)) for (const name of ipv6Switches) writeSysctl({ name, value: '1' });
       return new Rtnetlink();
     });
     rtnetlink.changeLink('lo', { up: true });
@@ -134,21 +141,9 @@ export class KernelTopology {
   }
 }
 
-/** Sets /proc/sys/`name` in the calling thread's network namespace. */
-function setKernelParameter(name: string, value: number): void {
-  const path = `/proc/sys/${name}`;
-  // A kernel without IPv6 has nothing to be quiet about.
-  if (existsSync(path)) writeFileSync(path, String(value));
-}
-
-/** No router advertisements, duplicate detection or redirects that nobody asked for; answers take whichever way the routes say. */
-const quietSettings: Readonly<Record<string, number>> = {
-  'net/ipv6/conf/all/disable_ipv6': 1,
-  'net/ipv6/conf/default/disable_ipv6': 1,
-  'net/ipv4/conf/all/rp_filter': 0,
-  'net/ipv4/conf/default/rp_filter': 0,
-  'net/ipv4/conf/all/send_redirects': 0,
-  'net/ipv4/conf/default/send_redirects': 0,
-  'net/ipv4/conf/all/accept_redirects': 0,
-  'net/ipv4/conf/default/accept_redirects': 0,
-};
+/** Redirects that nobody asked for, and the rule that answers take the way the packet came. */
+const switchedOff: readonly string[] = ['all', 'default'].flatMap((link) =>
+  ['rp_filter', 'send_redirects', 'accept_redirects'].map((name) => `ipv4/conf/${link}/${name}`),
+);
+/** The lab speaks IPv4: no router solicitations or duplicate detection among the packets that are counted. */
+const ipv6Switches: readonly string[] = ['all', 'default'].map((link) => `ipv6/conf/${link}/disable_ipv6`);
