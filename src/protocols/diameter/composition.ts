@@ -52,16 +52,18 @@ export function composeRequest(
   };
 }
 
-/** Session-Id and Proxy-Info come back as they came (RFC 6733 §6.2). */
+/** Session-Id and Proxy-Info come back as they came (RFC 6733 §6.2); the answers of a vendor's application name it too (TS 29.229 §6.1). */
 export function composeAnswer(
   node: DiameterNode,
   request: DiameterMessage,
   avps: readonly Avp[],
 ): DiameterMessage {
+  const application = node.applications.find(({ id }) => id === request.applicationId);
   return {
     ...answerHeader(request, avpValue(avps, baseAvps.resultCode)),
     avps: [
       ...optionalAvp(baseAvps.sessionId, avpValue(request.avps, baseAvps.sessionId)),
+      ...(application?.vendor === undefined ? [] : [advertisement(application)]),
       ...originAvps(node),
       ...avps,
       ...avpValues(request.avps, baseAvps.proxyInfo).map((info) => avp(baseAvps.proxyInfo, info)),
