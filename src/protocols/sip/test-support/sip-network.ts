@@ -82,6 +82,11 @@ export class SipTestNetwork {
     this.#drain(machine);
   }
 
+  /** Does something when that much time has passed. */
+  after(delayMs: number, happen: () => void): void {
+    this.#arrivals.set(happen, this.now + delayMs, 'wanted by the test');
+  }
+
   /** Every open connection is gone, and both ends are told. */
   breakConnections(): void {
     for (const [machine, peers] of this.#peers) {
@@ -141,7 +146,7 @@ export class SipTestNetwork {
     const line = startLineOf(payload);
     this.#note('udp', local, remote, line);
     for (const delay of this.fate(line, this.#count++)) {
-      this.#later(delay, () => {
+      this.after(delay, () => {
         const receiver = this.#listeners.get(listenerKey('udp', remote));
         if (receiver !== undefined)
           this.inject(receiver, { kind: 'datagram-received', local: remote, remote: local, payload });
@@ -157,7 +162,7 @@ export class SipTestNetwork {
   ): void {
     const from = { address, port: 40_000 + this.connections++ };
     if (this.swallowsConnections) return;
-    this.#later(this.delayMs, () => {
+    this.after(this.delayMs, () => {
       const receiver = this.#listeners.get(listenerKey('tcp', remote));
       if (receiver === undefined) {
         this.inject(machine, { kind: 'connection-closed', connection, reason: 'refused' });
@@ -183,7 +188,7 @@ export class SipTestNetwork {
     if (peer === undefined) return;
     const local = this.#remotes.get(peer.machine)!.get(peer.connection)!;
     this.#note('tcp', local, this.#remotes.get(machine)!.get(connection)!, startLineOf(payload));
-    this.#later(this.delayMs, () =>
+    this.after(this.delayMs, () =>
       this.inject(peer.machine, { kind: 'stream-received', connection: peer.connection, payload }),
     );
   }
@@ -193,14 +198,10 @@ export class SipTestNetwork {
     const peer = this.#peers.get(machine)?.get(connection);
     this.#peers.get(machine)?.delete(connection);
     if (peer === undefined) return;
-    this.#later(this.delayMs, () => {
+    this.after(this.delayMs, () => {
       this.#peers.get(peer.machine)?.delete(peer.connection);
       this.inject(peer.machine, { kind: 'connection-closed', connection: peer.connection, reason: 'closed' });
     });
-  }
-
-  #later(delayMs: number, happen: () => void): void {
-    this.#arrivals.set(happen, this.now + delayMs, 'arrival');
   }
 
   #note(transport: string, local: TransportAddress, remote: TransportAddress, line: string): void {
