@@ -1,7 +1,8 @@
 /** Limits of the SIP transaction tables. */
 
 /**
- * Server transactions at one time; beyond it new requests are answered 503 without state. An absorbed one costs about 5 kB, so these
- * are 1 GB; at 32 s each (timer J) they carry 6,000 requests a second.
+ * Server transactions at one time; beyond it new requests are answered 503 without state. One that absorbs repetitions of a
+ * 700-octet request holds 3.6 kB (measured with 100,000 of them), so these are 0.7 GB; at 32 s each (timer J) they carry 6,000
+ * requests a second.
  */
 export const maximumServerTransactions = 200_000;
