@@ -75,21 +75,21 @@ test('SipEndpoint: CANCEL waits for a provisional response, is answered by itsel
   ]);
 });
 
-test('SipEndpoint: CANCEL repeats the To of the INVITE and is answered with the To tag of its responses', () => {
+test('SipEndpoint: CANCEL goes out once, repeats what names the INVITE, and is answered with the To tag of its responses', () => {
   const { network, a, b } = pair();
-  const answers: string[] = [];
-  const transaction = a.endpoint.sendRequest(testRequest('INVITE'), bob, 0);
+  const transaction = a.endpoint.sendRequest(testRequest('INVITE', { cseq: 7 }), bob, 0);
   b.answerWith(180);
-  network.fate = (line) => {
-    answers.push(line);
-    return [5];
-  };
   network.run(100);
   a.endpoint.cancel(transaction, network.now);
   a.endpoint.cancel(transaction, network.now);
   network.run(200);
-  assert.equal(answers.filter((line) => line.startsWith('CANCEL')).length, 1);
   assert.deepEqual(b.summary, ['request INVITE', 'cancelled']);
+  const [invite, , cancel, answer] = network.messages;
+  assert.equal(network.messages.length, 4);
+  for (const name of ['Via', 'From', 'To', 'Call-ID'])
+    assert.equal(lineOf(cancel!, name), lineOf(invite!, name));
+  assert.equal(lineOf(cancel!, 'CSeq'), 'CSeq: 7 CANCEL');
+  assert.match(lineOf(answer!, 'To')!, /;tag=10\.0\.0\.2$/);
 });
 
 test('SipEndpoint: a CANCEL after the final response changes nothing', () => {
@@ -192,6 +192,28 @@ test('SipEndpoint: a mobile node sends from the address it chooses, and loses wh
   assert.deepEqual(a.summary.slice(3), ['transport-failed', 'terminated']);
 });
 
+test('SipEndpoint: an answer from an address that has gone is not sent, and its user is told', () => {
+  const { network, a, b } = pair();
+  a.endpoint.sendRequest(testRequest('INVITE'), bob, 0);
+  network.run(20);
+  b.endpoint.removeListener({ transport: 'udp', ...bob }, network.now);
+  b.respond(b.lastRequest, 200);
+  network.flush();
+  assert.deepEqual(b.summary, ['request INVITE', 'transport-failed']);
+  assert.equal(network.ladder.length, 1);
+});
+
+test('SipEndpoint: a peer that refuses many times what was sent to it once is told of once', () => {
+  const { network, a, b } = pair();
+  b.answerWith(200);
+  a.endpoint.sendRequest(testRequest('OPTIONS'), bob, 0);
+  network.run(20);
+  const remote = { address: '10.0.0.1', port: 5060 };
+  for (let count = 0; count < 3; count++)
+    network.inject(b.endpoint, { kind: 'datagram-refused', local: bob, remote });
+  assert.deepEqual(b.summary, ['request OPTIONS', 'transport-failed']);
+});
+
 interface Pair {
   readonly network: SipTestNetwork;
   readonly a: TestUser;
@@ -216,4 +238,8 @@ function linesOf(network: SipTestNetwork): string[] {
       .replace('  ', ' ')
       .trim(),
   );
+}
+
+function lineOf(message: string, name: string): string | undefined {
+  return message.split('\r\n').find((line) => line.startsWith(`${name}: `));
 }

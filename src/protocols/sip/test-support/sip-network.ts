@@ -28,6 +28,8 @@ export class SipTestNetwork {
   now: Instant = 0;
   /** "0.005 10.0.0.1:5060 → 10.0.0.2:5060 udp INVITE sip:b@test SIP/2.0": seconds, way, start line. */
   readonly ladder: string[] = [];
+  /** The whole text of each message on the ladder. */
+  readonly messages: string[] = [];
   readonly delayMs = 5;
   fate: Fate = () => [this.delayMs];
   /** How many connections were asked for. */
@@ -143,8 +145,7 @@ export class SipTestNetwork {
   }
 
   #sendDatagram(local: TransportAddress, remote: TransportAddress, payload: Uint8Array): void {
-    const line = startLineOf(payload);
-    this.#note('udp', local, remote, line);
+    const line = this.#note('udp', local, remote, payload);
     for (const delay of this.fate(line, this.#count++)) {
       this.after(delay, () => {
         const receiver = this.#listeners.get(listenerKey('udp', remote));
@@ -187,7 +188,7 @@ export class SipTestNetwork {
     const peer = this.#peers.get(machine)?.get(connection);
     if (peer === undefined) return;
     const local = this.#remotes.get(peer.machine)!.get(peer.connection)!;
-    this.#note('tcp', local, this.#remotes.get(machine)!.get(connection)!, startLineOf(payload));
+    this.#note('tcp', local, this.#remotes.get(machine)!.get(connection)!, payload);
     this.after(this.delayMs, () =>
       this.inject(peer.machine, { kind: 'stream-received', connection: peer.connection, payload }),
     );
@@ -204,16 +205,17 @@ export class SipTestNetwork {
     });
   }
 
-  #note(transport: string, local: TransportAddress, remote: TransportAddress, line: string): void {
+  /** Returns the start line. */
+  #note(transport: string, local: TransportAddress, remote: TransportAddress, payload: Uint8Array): string {
+    const text = Buffer.from(payload).toString('latin1');
+    const startLine = text.split('\r\n', 1)[0]!;
     const way = `${formatTransportAddress(local)} → ${formatTransportAddress(remote)}`;
-    this.ladder.push(`${(this.now / 1000).toFixed(3)} ${way} ${transport} ${line}`);
+    this.messages.push(text);
+    this.ladder.push(`${(this.now / 1000).toFixed(3)} ${way} ${transport} ${startLine}`);
+    return startLine;
   }
 }
 
 function listenerKey(transport: string, local: TransportAddress): string {
   return `${transport} ${formatTransportAddress(local)}`;
-}
-
-function startLineOf(payload: Uint8Array): string {
-  return Buffer.from(payload).toString('latin1').split('\r\n', 1)[0]!;
 }

@@ -86,8 +86,12 @@ export class ServerTransactions {
     this.#drive(entry, { kind: 'respond', response }, now);
   }
 
+  /** Each message that failed is told once, however many failures a peer has made look like it. */
   handleFlowFailure(flow: SipFlow, now: Instant): void {
-    for (const entry of this.#flows.entriesOf(flow)) this.#drive(entry, { kind: 'transport-failed' }, now);
+    for (const entry of this.#flows.entriesOf(flow)) {
+      this.#flows.remove(entry);
+      this.#drive(entry, { kind: 'transport-failed' }, now);
+    }
   }
 
   handleTimeout(now: Instant): void {

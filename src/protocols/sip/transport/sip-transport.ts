@@ -152,8 +152,12 @@ export class SipTransport {
       this.#drainConnections(now);
       return flow;
     }
-    this.#outputs.push({ kind: 'transmit', transport, local, remote, payload: octets });
-    return udpFlow(local, remote);
+    const flow = udpFlow(local, remote);
+    if (this.#isListening('udp', local))
+      this.#outputs.push({ kind: 'transmit', transport, local, remote, payload: octets });
+    // The address went away after the request had come in over it.
+    else this.#events.push({ kind: 'flow-failed', flow, wasRefused: false });
+    return flow;
   }
 
   #receive(
