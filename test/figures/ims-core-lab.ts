@@ -15,7 +15,7 @@ import type { ServingCscfEvent } from '../../src/ims-core/s-cscf/serving-cscf-ev
 import type { ServingCscfOptions } from '../../src/ims-core/s-cscf/serving-cscf-options.ts';
 import { type Avp, avp, avpValue } from '../../src/protocols/diameter/avp.ts';
 import { baseAvps } from '../../src/protocols/diameter/dictionary/base.ts';
-import { cxApplication, cxAvps } from '../../src/protocols/diameter/dictionary/cx.ts';
+import { cxApplication, cxAvps, cxCommands } from '../../src/protocols/diameter/dictionary/cx.ts';
 import { DiameterEndpoint } from '../../src/protocols/diameter/endpoint.ts';
 import { cxResultCode, resultCode } from '../../src/protocols/diameter/result-code.ts';
 import { DigestClient } from '../../src/protocols/sip/authentication/digest-client.ts';
@@ -29,7 +29,7 @@ import { parseUri } from '../../src/protocols/sip/message/sip-uri.ts';
 import { nextHopOf } from '../../src/protocols/sip/proxy/next-hop.ts';
 import { SipProxy } from '../../src/protocols/sip/proxy/sip-proxy.ts';
 import { SipTestNetwork } from '../../src/protocols/sip/test-support/sip-network.ts';
-import type { SipEvent } from '../../src/protocols/sip/transaction/sip-event.ts';
+import type { ClientTransactionId, SipEvent } from '../../src/protocols/sip/transaction/sip-event.ts';
 
 export const names: ReadonlyMap<string, string> = new Map([
   ['10.0.0.10', 'MN'],
@@ -98,6 +98,16 @@ export class TestHomeSubscriberServer implements Machine<NetworkInput, NetworkOu
     this.#endpoint.start(now);
   }
 
+  /** RTR (TS 29.228 §6.1.3). */
+  terminate(privateIdentity: string, now: Instant): void {
+    const avps = [
+      avp(baseAvps.authSessionState, 1),
+      avp(baseAvps.userName, privateIdentity),
+      avp(cxAvps.deregistrationReason, [avp(cxAvps.reasonCode, 0)]),
+    ];
+    this.#endpoint.request('scscf.home1.net', { command: cxCommands.registrationTermination, avps }, now);
+  }
+
   handleInput(input: NetworkInput, now: Instant): void {
     this.#endpoint.handleInput(input, now);
     this.#answer();
@@ -118,6 +128,8 @@ export class TestHomeSubscriberServer implements Machine<NetworkInput, NetworkOu
 
   #answer(): void {
     for (let event = this.#endpoint.pollEvent(); event !== undefined; event = this.#endpoint.pollEvent()) {
+      if (event.kind === 'answer-received')
+        this.log.push(`answer ${avpValue(event.avps, baseAvps.resultCode)}`);
       if (event.kind !== 'request-received') continue;
       const type = avpValue(event.avps, cxAvps.serverAssignmentType);
       this.log.push(type === undefined ? event.command.name : `${event.command.name} ${type}`);
@@ -257,7 +269,11 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
   readonly #endpoint: SipEndpoint;
   readonly #digest: DigestClient;
   readonly #random: SeededRandomSource;
+  /** Rings and does not answer. */
+  isHesitant = false;
   #register: SipRequest | undefined;
+  #lastCall: ClientTransactionId | undefined;
+  #ringing: Extract<SipEvent, { kind: 'request' }> | undefined;
   #cseq = 0;
 
   constructor(options: TestUserOptions) {
@@ -313,10 +329,16 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
   }
 
   /** An initial request along the Service-Route. */
-  call(now: Instant, target: string, name = 'INVITE'): void {
+  call(now: Instant, target: string, name = 'INVITE', body = ''): void {
     const request = this.#request(name, target, target);
     request.headers.append('Contact', this.contact);
-    this.#send(routeRequest(request, ['<sip:10.0.1.1;lr>', ...this.serviceRoute]), now);
+    request.body = body;
+    this.#lastCall = this.#send(routeRequest(request, ['<sip:10.0.1.1;lr>', ...this.serviceRoute]), now);
+  }
+
+  cancel(now: Instant): void {
+    assert.ok(this.#lastCall !== undefined);
+    this.#endpoint.cancel(this.#lastCall, now);
   }
 
   /** A request within the dialog. */
@@ -338,18 +360,22 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
     return request;
   }
 
-  #send({ request, nextHop }: RoutedRequest, now: Instant): void {
+  #send({ request, nextHop }: RoutedRequest, now: Instant): ClientTransactionId | undefined {
     const uri = parseUri(nextHop);
     const target = isMalformed(uri) ? undefined : nextHopOf(uri, hosts);
     assert.ok(target !== undefined);
-    if (request.method === 'ACK') this.#endpoint.sendWithoutTransaction(request, target, now);
-    else this.#endpoint.sendRequest(request, target, now);
+    if (request.method !== 'ACK') return this.#endpoint.sendRequest(request, target, now);
+    this.#endpoint.sendWithoutTransaction(request, target, now);
+    return undefined;
   }
 
   #handleEvents(now: Instant): void {
     for (let event = this.#endpoint.pollEvent(); event !== undefined; event = this.#endpoint.pollEvent()) {
       if (event.kind === 'response') this.#handleResponse(event.response, now);
       else if (event.kind === 'request') this.#handleRequest(event, now);
+      else if (event.kind === 'cancelled' && this.#ringing !== undefined) {
+        this.#endpoint.respond(event.transaction, createResponse(this.#ringing.request, 487), now);
+      }
     }
   }
 
@@ -373,7 +399,8 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
     }
   }
 
-  #handleRequest({ request, transaction }: Extract<SipEvent, { kind: 'request' }>, now: Instant): void {
+  #handleRequest(event: Extract<SipEvent, { kind: 'request' }>, now: Instant): void {
+    const { request, transaction } = event;
     this.requests.push(request);
     const answer = (statusCode: number): void => {
       const response = createResponse(request, statusCode, { toTag: `callee-${this.#options.seed}` });
@@ -384,6 +411,8 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
       if (this.dialog === undefined) answer(180);
       this.dialog ??= Dialog.asCallee(request, `callee-${this.#options.seed}`, this.#random);
       this.dialog.refreshTarget(request);
+      this.#ringing = event;
+      if (this.isHesitant) return;
     }
     answer(200);
   }

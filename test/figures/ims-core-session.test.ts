@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { randomFraction, SeededRandomSource } from '../../src/base/random-source.ts';
 import { criterion, ImsCoreLab, type LabOptions, method, type TestUser } from './ims-core-lab.ts';
 
 const instance = '"<urn:uuid:00000000-0000-1000-8000-000000000001>"';
@@ -298,4 +299,65 @@ test('IMS core: a new contact without reg-id leaves the calls of the old one alo
       }
     }
   }
+});
+
+test('IMS core: a call that its caller gives up is cancelled on every hop', () => {
+  const { core, mn, cn } = lab(criterion(0, method('INVITE', 0)));
+  cn.isHesitant = true;
+  mn.call(core.now, 'sip:cn@home1.net');
+  core.run(1_000);
+  core.takeLadder();
+  mn.cancel(core.now);
+  core.run(1_000);
+  const ladder = core.takeLadder();
+  assert.deepEqual(
+    ladder.filter((line) => line.endsWith('CANCEL')),
+    originatingLadder.map((line) => line.replace('INVITE', 'CANCEL')),
+  );
+  assert.equal(ladder.filter((line) => line.endsWith('487')).length, originatingLadder.length);
+  assert.equal(lastStatus(mn), 487);
+});
+
+test("IMS core: an INVITE too long for a datagram goes over TCP and is still its sender's", () => {
+  const { core, mn, cn } = lab(criterion(0, method('INVITE', 0)));
+  const body = 'a=x\r\n'.repeat(300);
+  mn.call(core.now, 'sip:cn@home1.net', 'INVITE', body);
+  core.run(1_000);
+  assert.equal(lastStatus(mn), 200);
+  assert.equal(cn.requests[0]!.body, body);
+  assert.equal(cn.requests[0]!.headers.get('P-Asserted-Identity'), '<sip:mn@home1.net>');
+});
+
+test('IMS core: a call through the AS comes about although datagrams are lost or everything comes twice', () => {
+  for (const seed of [1, 2, 3, 4, 5]) {
+    const { core, mn, cn } = lab(criterion(0, method('INVITE', 0)));
+    const random = new SeededRandomSource(seed);
+    // The 200 is repeated end to end by the callee (RFC 3261 §13.3.1.4), which the scripted one does not do.
+    core.network.fate = (line) => {
+      if (seed === 5) return [5, 6];
+      return randomFraction(random) < 0.2 && !line.startsWith('SIP/2.0 200') ? [] : [5];
+    };
+    mn.call(core.now, 'sip:cn@home1.net');
+    core.run(60_000);
+    assert.equal(lastStatus(mn), 200, `seed ${seed}`);
+    assert.equal(cn.requests.length, 1, `seed ${seed}`);
+    assert.deepEqual(core.events, [], 'the AS counts as alive');
+  }
+});
+
+test('IMS core: the HSS takes a registration away, and with it the calls of its user', () => {
+  const { core, mn, cn } = lab(criterion(0, method('REGISTER')));
+  mn.call(core.now, 'sip:cn@home1.net');
+  core.run(1_000);
+  core.hss.terminate('mn@home1.net', core.now);
+  core.run(1_000);
+  assert.equal(core.hss.log.at(-1), 'answer 2001');
+  assert.deepEqual(core.events, [
+    { kind: 'user-deregistered', identity: 'sip:mn@home1.net', cause: 'home-subscriber-server' },
+  ]);
+  assert.equal(core.applicationServer.registers.at(-1)!.headers.get('Expires'), '0');
+  assert.deepEqual([mn.requests.at(-1)!.method, cn.requests.at(-1)!.method], ['BYE', 'BYE']);
+  cn.call(core.now, 'sip:mn@home1.net', 'MESSAGE');
+  core.run(1_000);
+  assert.equal(lastStatus(cn), 480);
 });

@@ -324,6 +324,46 @@ test('SipProxy: keeps nothing of a request that has ended', () => {
   assert.deepEqual([clientTransactions, serverTransactions, proxy.pollTimeout()], [0, 0, undefined]);
 });
 
+test('SipProxy: a branch with a limit on its first response is given up for another target, and cancelled when it speaks at last', () => {
+  const { network, alice, bob, carol, owner } = setUp();
+  owner.decide = () => [{ ...toBob, firstResponseMs: 5_000 }];
+  owner.decideOnResponse = ({ transaction, response }) => {
+    if (response.statusCode !== 408) return false;
+    owner.proxy.forward(transaction, [toCarol], network.now);
+    return true;
+  };
+  carol.answerWith(180, 200);
+  bob.reaction = (event) => {
+    if (event.kind === 'cancelled') bob.respond(bob.lastRequest, 487);
+  };
+  network.fate = (line, count) => (count > 0 && line.startsWith('INVITE') && network.now < 5_000 ? [] : [5]);
+  alice.endpoint.sendRequest(testRequest('INVITE'), proxyTarget, 0);
+  network.run(4_990);
+  assert.deepEqual(alice.summary.includes('response 180'), false);
+  network.run(5_100);
+  assert.deepEqual(carol.summary[0], 'request INVITE');
+  assert.ok(alice.summary.includes('response 200'));
+  // Timer A brings the INVITE to Bob after all; his first word makes the CANCEL go out, and his 487 is nobody's best response.
+  network.run(60_000);
+  assert.ok(bob.summary.includes('request INVITE') && bob.summary.includes('cancelled'));
+  assert.equal(
+    responsesOf(alice).some(({ statusCode }) => statusCode >= 300),
+    false,
+  );
+});
+
+test('SipProxy: a first response in time lifts the limit, even if it is only 100', () => {
+  const { network, alice, bob, owner } = setUp();
+  owner.decide = () => [{ ...toBob, firstResponseMs: 5_000 }];
+  bob.answerWith(100);
+  alice.endpoint.sendRequest(testRequest('INVITE'), proxyTarget, 0);
+  network.run(20_000);
+  assert.equal(
+    responsesOf(alice).some(({ statusCode }) => statusCode >= 200),
+    false,
+  );
+});
+
 /** A CSCF reduced to its decisions. */
 class Owner {
   readonly proxy: SipProxy;
