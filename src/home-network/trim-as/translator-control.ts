@@ -1,0 +1,195 @@
+/**
+ * The TRIM AS's hold on its address translators (TRIM fig. 2, footnote 4): Diameter NAT control (RFC 6736) towards those in the configuration.
+ * It chooses one for a new session, tries the next when that is full or dead, and makes changes of a session's bindings true.
+ */
+import type { Instant } from '../../base/instant.ts';
+import type { Timeout } from '../../base/machine.ts';
+import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
+import type { RandomSource } from '../../base/random-source.ts';
+import { resultAvps } from '../../protocols/diameter/capabilities.ts';
+import type { DiameterEvent } from '../../protocols/diameter/diameter-event.ts';
+import { natControlApplication } from '../../protocols/diameter/dictionary/nat-control.ts';
+import { DiameterEndpoint, type DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
+import type { NatComponent } from '../../protocols/diameter/nat-control.ts';
+import {
+  NatControlClient,
+  type NatControlEvent,
+  type NatRequestId,
+} from '../../protocols/diameter/nat-control-client.ts';
+import { resultCode } from '../../protocols/diameter/result-code.ts';
+import type { AnchoredSession } from './anchored-session.ts';
+import type { BindingChange, Components } from './session-bindings.ts';
+import { type TranslatorOptions, TranslatorSelection } from './translator-selection.ts';
+import type { TrimEvent } from './trim-event.ts';
+
+/** `reason` is undefined when the change is in force. */
+export type Done = (reason: string | undefined, now: Instant) => void;
+
+export interface TranslatorControlOptions {
+  readonly diameter: Omit<DiameterEndpointOptions, 'applications' | 'random'>;
+  readonly translators: readonly TranslatorOptions[];
+  readonly random: RandomSource;
+}
+
+export class TranslatorControl {
+  readonly #endpoint: DiameterEndpoint;
+  readonly #client: NatControlClient;
+  readonly #selection: TranslatorSelection;
+  readonly #awaited = new Map<NatRequestId, (outcome: NatControlEvent, now: Instant) => void>();
+  readonly #events: TrimEvent[] = [];
+
+  constructor({ diameter, translators, random }: TranslatorControlOptions) {
+    this.#endpoint = new DiameterEndpoint({ ...diameter, applications: [natControlApplication], random });
+    this.#client = new NatControlClient(this.#endpoint);
+    this.#selection = new TranslatorSelection(translators);
+  }
+
+  start(now: Instant): void {
+    this.#endpoint.start(now);
+  }
+
+  stop(now: Instant): void {
+    this.#endpoint.stop(now);
+  }
+
+  handleInput(input: NetworkInput, now: Instant): void {
+    this.#endpoint.handleInput(input, now);
+    this.#settle(now);
+  }
+
+  handleTimeout(now: Instant): void {
+    this.#endpoint.handleTimeout(now);
+    this.#settle(now);
+  }
+
+  pollTimeout(): Timeout | undefined {
+    return this.#endpoint.pollTimeout();
+  }
+
+  pollOutput(
+    now: Instant,
+  ): NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent } | undefined {
+    this.#settle(now);
+    const event = this.#events.shift();
+    return event === undefined ? this.#endpoint.pollOutput() : { kind: 'event', event };
+  }
+
+  /** Makes the change true; then, or when that is impossible, calls `done`. The session's components change only with success. */
+  bind(session: AnchoredSession, change: BindingChange, now: Instant, done: Done): void {
+    if (change.install.length === 0) {
+      this.#removeUnused(session, change, now);
+      done(undefined, now);
+    } else if (session.nat === undefined) this.#open(session, change, now, done);
+    else this.#update(session, change, now, done);
+  }
+
+  /** All bindings of the session go. */
+  release(session: AnchoredSession, now: Instant): void {
+    const { nat } = session;
+    if (nat === undefined) return;
+    session.nat = undefined;
+    this.#selection.count(nat.translator, -1);
+    this.#client.close(nat, now);
+  }
+
+  #open(session: AnchoredSession, change: BindingChange, now: Instant, done: Done): void {
+    const host = this.#selection.select(session.refusedTranslators, now);
+    if (host === undefined) {
+      done('no address translator is available', now);
+      return;
+    }
+    const nat = this.#client.createSession(host);
+    const request = this.#client.open(nat, componentsToInstall(change), now);
+    this.#awaited.set(request, (outcome, at) => {
+      if (outcome.kind === 'request-completed') {
+        session.nat = nat;
+        this.#selection.count(host, 1);
+        session.components = withAddresses(change, outcome.components);
+        done(undefined, at);
+        return;
+      }
+      session.refusedTranslators.add(host);
+      // A translator that did not answer may have carried it out all the same.
+      if (outcome.kind === 'request-lost') this.#client.close(nat, at);
+      else if (outcome.resultCode === resultCode.resourceFailure) this.#selection.rest(host, at);
+      this.#open(session, change, at, done);
+    });
+  }
+
+  #update(session: AnchoredSession, change: BindingChange, now: Instant, done: Done): void {
+    const { nat } = session;
+    if (nat === undefined) return;
+    const request = this.#client.update(nat, componentsToInstall(change), now);
+    this.#awaited.set(request, (outcome, at) => {
+      if (outcome.kind === 'request-completed') {
+        session.components = withAddresses(change, outcome.components);
+        this.#removeUnused(session, change, at);
+        done(undefined, at);
+        return;
+      }
+      if (outcome.kind === 'request-lost') this.#restore(session, change, at);
+      done(
+        outcome.kind === 'request-lost' ? outcome.reason : `translator answered ${outcome.resultCode}`,
+        at,
+      );
+    });
+  }
+
+  /** Takes a change that is in force back, because whom it was made for has gone. `before` are the components that it replaced. */
+  undo(session: AnchoredSession, before: Components, change: BindingChange, now: Instant): void {
+    const components = new Map(session.components);
+    for (const key of change.install) {
+      const former = before.get(key);
+      if (former !== undefined) components.set(key, former);
+    }
+    session.components = components;
+    this.#restore(session, change, now);
+  }
+
+  /** Tells the translator again what the session has, for components that a change touched or may have touched. */
+  #restore(session: AnchoredSession, change: BindingChange, now: Instant): void {
+    const known = change.install.flatMap((key) => session.components.get(key) ?? []);
+    if (session.nat !== undefined && known.length > 0) this.#client.update(session.nat, known, now);
+  }
+
+  #removeUnused({ nat }: AnchoredSession, { remove }: BindingChange, now: Instant): void {
+    if (nat !== undefined && remove.length > 0) this.#client.remove(nat, remove, now);
+  }
+
+  #settle(now: Instant): void {
+    for (let event = this.#endpoint.pollEvent(); event !== undefined; event = this.#endpoint.pollEvent()) {
+      this.#notePeer(event);
+      if (!this.#client.handleEvent(event, now) && event.kind === 'request-received')
+        this.#endpoint.answer(event.request, resultAvps(resultCode.commandUnsupported));
+    }
+    for (let outcome = this.#client.pollEvent(); outcome !== undefined; outcome = this.#client.pollEvent()) {
+      const whenDone = this.#awaited.get(outcome.request);
+      this.#awaited.delete(outcome.request);
+      whenDone?.(outcome, now);
+    }
+  }
+
+  #notePeer(event: DiameterEvent): void {
+    if (event.kind !== 'peer-available' && event.kind !== 'peer-unavailable') return;
+    const isUp = event.kind === 'peer-available';
+    this.#selection.setUp(event.peer, isUp);
+    this.#events.push(
+      isUp
+        ? { type: 'translator-available', translator: event.peer }
+        : { type: 'translator-lost', translator: event.peer, reason: event.reason },
+    );
+  }
+}
+
+function componentsToInstall({ next, install }: BindingChange): NatComponent[] {
+  return install.map((key) => next.get(key)!);
+}
+
+/** The answer names the components of the request, in its order, with the translator's addresses. */
+function withAddresses({ next, install }: BindingChange, bound: readonly NatComponent[]): Components {
+  const components = new Map(next);
+  install.forEach((key, index) => {
+    components.set(key, { ...next.get(key)!, ...bound[index] });
+  });
+  return components;
+}

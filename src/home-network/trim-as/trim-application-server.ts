@@ -1,0 +1,429 @@
+/**
+ * The TRIM application server (TRIM fig. 2, §3.2, §3.3): a back-to-back user agent on ISC that puts an address translator into the media of every
+ * session of its users, and takes a mobile node's handover on itself, so that the correspondent never hears of it.
+ *
+ *   offer / answer from one leg ──NCR──▶ translator ──▶ x:a or y:b in its place ──▶ other leg
+ *   handover (re-INVITE, UPDATE or INVITE with Replaces that changes addresses only):
+ *     without reservation   INVITE ──NCR UPDATE──▶ in force ──▶ 200
+ *     with reservation      INVITE ──▶ 183 ─PRACK─ UPDATE ──NCR UPDATE──▶ in force ──▶ 200 (UPDATE), 200 (INVITE)
+ *
+ * Whatever fails on the way leaves session and bindings as they were. A BYE that carries a failure as its Reason comes from the core, which
+ * released the old contact's dialogs (TS 24.229 §5.4.5.1.2); then, or when the mobile leg stops answering, the session waits for a grace time
+ * for an INVITE with Replaces. Any other BYE is the user's and ends the session.
+ */
+import type { DurationMs, Instant } from '../../base/instant.ts';
+import { earlierTimeout, type Timeout } from '../../base/machine.ts';
+import { isMalformed } from '../../base/malformed.ts';
+import type { NetworkInput, NetworkOutput, TransportAddress } from '../../base/network.ts';
+import { formatTransportAddress } from '../../base/network.ts';
+import type { NetworkFunction } from '../../base/network-function.ts';
+import type { RandomSource } from '../../base/random-source.ts';
+import type { DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
+import { arePreconditionsMet, preconditionsOf } from '../../protocols/sdp/preconditions.ts';
+import { isPureHandover } from '../../protocols/sdp/pure-handover.ts';
+import { parseSessionDescription, type SessionDescription } from '../../protocols/sdp/session-description.ts';
+import { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
+import type {
+  CallEvent,
+  CallHandle,
+  OutgoingRoute,
+  SignallingPath,
+  Token,
+} from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
+import { SipEndpoint } from '../../protocols/sip/endpoint.ts';
+import { createResponse } from '../../protocols/sip/message/create-response.ts';
+import type { SipMessage, SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import { AnchoredSession } from './anchored-session.ts';
+import { RegisteredUsers } from './registered-users.ts';
+import { identityOfCaller, servedUserOf } from './served-user.ts';
+import { answered, moved, offered, translated } from './session-bindings.ts';
+import { TranslatorControl } from './translator-control.ts';
+import type { TranslatorOptions } from './translator-selection.ts';
+import type { TrimEvent } from './trim-event.ts';
+
+type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
+
+export interface TrimApplicationServerOptions {
+  /** Where the AS listens for SIP, UDP and TCP; the address of its Contact. */
+  readonly sip: TransportAddress;
+  readonly hosts?: ReadonlyMap<string, TransportAddress>;
+  readonly diameter: Omit<DiameterEndpointOptions, 'applications' | 'random'>;
+  readonly translators: readonly TranslatorOptions[];
+  /** How long a session outlives the loss of its mobile leg; at least 32 s, the time that an INVITE may take (64·T1). */
+  readonly graceMs: DurationMs;
+  /** Sessions at once; a further one is answered 503, and the S-CSCF's default handling decides. */
+  readonly maximumSessions: number;
+  readonly random: RandomSource;
+}
+
+export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, never> {
+  readonly #options: TrimApplicationServerOptions;
+  readonly #agent: BackToBackUserAgent;
+  readonly #control: TranslatorControl;
+  readonly #users = new RegisteredUsers();
+  readonly #sessions = new Map<CallHandle, AnchoredSession>();
+  /** Sessions whose mobile leg is lost. */
+  readonly #lost = new Set<AnchoredSession>();
+  readonly #outputs: (NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent })[] = [];
+
+  constructor(options: TrimApplicationServerOptions) {
+    const { sip, hosts, random } = options;
+    this.#options = options;
+    const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip }));
+    this.#agent = new BackToBackUserAgent({
+      endpoint: new SipEndpoint({ listen, random }),
+      random,
+      ...(hosts && { hosts }),
+    });
+    this.#control = new TranslatorControl(options);
+  }
+
+  start(now: Instant): void {
+    this.#agent.start(now);
+    this.#control.start(now);
+    this.#drain(now);
+  }
+
+  /** Ends all sessions towards both ends, and takes leave of the translators. */
+  stop(now: Instant): void {
+    for (const { call } of this.#sessions.values()) this.#agent.endCall(call, now);
+    this.#drain(now);
+    this.#control.stop(now);
+    this.#drain(now);
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  handleInput(input: NetworkInput, now: Instant): void {
+    this.#agent.handleInput(input, now);
+    this.#control.handleInput(input, now);
+    this.#drain(now);
+  }
+
+  handleTimeout(now: Instant): void {
+    this.#agent.handleTimeout(now);
+    this.#control.handleTimeout(now);
+    for (const { call, lostUntil } of this.#lost) {
+      if (lostUntil !== undefined && lostUntil <= now) this.#agent.endCall(call, now);
+    }
+    this.#drain(now);
+  }
+
+  pollOutput(): NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent } | undefined {
+    return this.#outputs.shift();
+  }
+
+  pollTimeout(): Timeout | undefined {
+    const network = earlierTimeout(this.#agent.pollTimeout(), this.#control.pollTimeout());
+    let earliest = network;
+    for (const { lostUntil } of this.#lost)
+      if (lostUntil !== undefined)
+        earliest = earlierTimeout(earliest, { at: lostUntil, reason: 'grace time' });
+    return earliest;
+  }
+
+  #drain(now: Instant): void {
+    for (let isBusy = true; isBusy; ) {
+      const output = this.#agent.pollOutput() ?? this.#control.pollOutput(now);
+      isBusy = output !== undefined;
+      if (output === undefined) continue;
+      if (output.kind !== 'event') this.#outputs.push(output);
+      else if (isCallEvent(output.event)) this.#handleCallEvent(output.event, now);
+      else this.#tell(output.event);
+    }
+  }
+
+  #handleCallEvent(event: CallEvent, now: Instant): void {
+    if (event.type === 'call-arrived') this.#anchor(event, now);
+    else if (event.type === 'body-arrived') this.#bodyArrived(event, now);
+    else if (event.type === 'replacement-arrived') this.#replacementArrived(event, now);
+    else if (event.type === 'request-cancelled') this.#requestCancelled(event);
+    else if (event.type === 'call-confirmed') this.#confirmed(event.call);
+    else if (event.type === 'leg-lost') this.#legLost(event, now);
+    else if (event.type === 'call-ended') this.#ended(event.call, now);
+    else if (event.type === 'request-arrived')
+      this.#agent.respond(event.transaction, this.#answerOutsideCalls(event.request, now), now);
+  }
+
+  #anchor({ call, token, request }: Event<'call-arrived'>, now: Instant): void {
+    const { sip, maximumSessions, random } = this.#options;
+    const served = servedUserOf(request, (identity) => this.#users.isKnown(identity, now));
+    if (this.#sessions.size >= maximumSessions) {
+      this.#refuseSession(token, served.identity, 'too many sessions', now);
+      return;
+    }
+    const session = new AnchoredSession(call, served.leg, served.identity, sip.address, random.nextUint32());
+    this.#sessions.set(call, session);
+    const originatedBy = served.leg === 'caller' ? 'mobile node' : 'correspondent';
+    this.#tell({ type: 'session-anchored', session: call, identity: served.identity, originatedBy });
+    const path = this.#path();
+    this.#agent.routeCall(token, path, { ...path, ...onwardRoute(request) }, now);
+  }
+
+  #bodyArrived(event: Event<'body-arrived'>, now: Instant): void {
+    const session = this.#sessions.get(event.call);
+    const description = parseSessionDescription(event.body);
+    if (session === undefined || isMalformed(description)) {
+      this.#agent.refuse(event.token, 488, 'Session description not understood', now);
+      return;
+    }
+    this.#enqueue(session, now, (at) => {
+      if (event.within !== undefined)
+        this.#handoverGoesOn(session, event.token, event.within, description, at);
+      else if (isHandover(session, event, description))
+        this.#beginHandover(session, event.token, false, description, at);
+      else this.#passOn(session, event, description, at);
+    });
+  }
+
+  /** What one end says of its media is bound, and the other end is told of the translator instead. */
+  #passOn(
+    session: AnchoredSession,
+    event: Event<'body-arrived'>,
+    description: SessionDescription,
+    now: Instant,
+  ): void {
+    const end = session.endOf(event.leg);
+    const offer = session.openOffer(end);
+    if (event.role === 'offer') session.hearOffer(end, description);
+    else session.hearAnswer(end, description);
+    const change =
+      event.role === 'offer' || offer === undefined
+        ? offered(session.components, end, description)
+        : answered(session.components, end, offer, description);
+    this.#control.bind(session, change, now, (reason, at) => {
+      const other = end === 'mobileNode' ? 'correspondent' : 'mobileNode';
+      if (reason === undefined) {
+        const text = session.tell(other, translated(session.components, end, description));
+        this.#agent.continueWith(event.token, text, at);
+      } else if (session.nat === undefined) this.#refuseSession(event.token, session.identity, reason, at);
+      else this.#agent.refuse(event.token, 503, undefined, at);
+      this.#finishJob(session, at);
+    });
+  }
+
+  #replacementArrived({ call, leg, token, request }: Event<'replacement-arrived'>, now: Instant): void {
+    const session = this.#sessions.get(call);
+    const offer = parseSessionDescription(request.body);
+    // RFC 3891 §3: only who could have ended the dialog may replace it; inside IMS that is the same asserted identity.
+    if (session === undefined || leg !== session.mobileLeg || identityOfCaller(request) !== session.identity)
+      this.#agent.refuse(token, 403, undefined, now);
+    else if (isMalformed(offer)) this.#agent.refuse(token, 488, 'An offer is needed', now);
+    else this.#enqueue(session, now, (at) => this.#beginHandover(session, token, true, offer, at));
+  }
+
+  #beginHandover(
+    session: AnchoredSession,
+    token: Token,
+    isReplacement: boolean,
+    offer: SessionDescription,
+    now: Instant,
+  ): void {
+    if (session.agreed('mobileNode') === undefined || session.handover !== undefined) {
+      this.#agent.answerLocally(token, { statusCode: 500, headers: [['Retry-After', '2']] }, now);
+      this.#finishJob(session, now);
+      return;
+    }
+    session.handover = { token, isReplacement, startedAt: now };
+    if (areResourcesReady(offer)) {
+      this.#commitHandover(session, offer, [token], now);
+      return;
+    }
+    const answer = {
+      statusCode: 183,
+      reliable: true,
+      body: session.handoverAnswer(offer),
+      ...(isReplacement && { path: this.#path() }),
+    };
+    this.#agent.answerLocally(token, answer, now);
+    this.#finishJob(session, now);
+  }
+
+  /** An UPDATE (or PRACK) inside the handover's INVITE: the resources are there, or not yet. */
+  #handoverGoesOn(
+    session: AnchoredSession,
+    token: Token,
+    within: Token,
+    offer: SessionDescription,
+    now: Instant,
+  ): void {
+    if (session.handover?.token !== within) this.#agent.refuse(token, 481, undefined, now);
+    else if (areResourcesReady(offer)) {
+      this.#commitHandover(session, offer, [token, within], now);
+      return;
+    } else this.#agent.answerLocally(token, { statusCode: 200, body: session.handoverAnswer(offer) }, now);
+    this.#finishJob(session, now);
+  }
+
+  /** First the translator, then the 200: when the mobile node hears of it, the new place is in force. */
+  #commitHandover(
+    session: AnchoredSession,
+    offer: SessionDescription,
+    tokens: readonly Token[],
+    now: Instant,
+  ): void {
+    const { handover, components: before } = session;
+    const change = moved(session.components, offer);
+    this.#control.bind(session, change, now, (reason, at) => {
+      if (session.handover === handover) session.handover = undefined;
+      if (reason === undefined && this.#answerHandover(session, handover, offer, tokens, at)) {
+        session.hearMove(offer);
+      } else if (reason === undefined) {
+        this.#control.undo(session, before, change, at);
+      } else {
+        for (const token of tokens) this.#agent.refuse(token, 503, undefined, at);
+        this.#tell({ type: 'handover-failed', session: session.call, reason });
+      }
+      this.#finishJob(session, at);
+    });
+  }
+
+  /** False when the mobile node has given up meanwhile. */
+  #answerHandover(
+    session: AnchoredSession,
+    handover: AnchoredSession['handover'],
+    offer: SessionDescription,
+    tokens: readonly Token[],
+    now: Instant,
+  ): boolean {
+    const isReplacement = handover?.isReplacement ?? false;
+    const body = session.handoverAnswer(offer);
+    const answers = tokens.map((token, index) => {
+      // With an UPDATE, the INVITE's own offer was answered in the 183.
+      const content = index === 0 ? { body } : {};
+      const path = isReplacement && token === handover?.token ? { path: this.#path() } : {};
+      return this.#agent.answerLocally(token, { statusCode: 200, ...content, ...path }, now);
+    });
+    if (answers.includes(false)) return false;
+    session.lostUntil = undefined;
+    this.#lost.delete(session);
+    const method = isReplacement ? 'INVITE with Replaces' : 're-INVITE';
+    const durationMs = now - (handover?.startedAt ?? now);
+    this.#tell({ type: 'handover-committed', session: session.call, method, durationMs });
+    return true;
+  }
+
+  #requestCancelled({ call, token }: Event<'request-cancelled'>): void {
+    const session = this.#sessions.get(call);
+    if (session?.handover?.token !== token) return;
+    session.handover = undefined;
+    this.#tell({ type: 'handover-failed', session: call, reason: 'cancelled' });
+  }
+
+  #confirmed(call: CallHandle): void {
+    const session = this.#sessions.get(call);
+    if (session !== undefined)
+      this.#tell({ type: 'session-established', session: call, translator: session.nat?.translator });
+  }
+
+  #legLost({ call, leg, cause, message }: Event<'leg-lost'>, now: Instant): void {
+    const session = this.#sessions.get(call);
+    if (session === undefined) return;
+    const isUsersBye = cause === 'bye' && message !== undefined && !isReleasedByNetwork(message);
+    if (leg !== session.mobileLeg || isUsersBye) {
+      this.#agent.endCall(call, now);
+      return;
+    }
+    const { graceMs } = this.#options;
+    session.lostUntil = now + graceMs;
+    this.#lost.add(session);
+    this.#tell({ type: 'mobile-leg-lost', session: call, cause, graceMs });
+  }
+
+  #ended(call: CallHandle, now: Instant): void {
+    const session = this.#sessions.get(call);
+    if (session === undefined) return;
+    this.#sessions.delete(call);
+    this.#lost.delete(session);
+    // Behind whatever is still asked of the translator, so that nothing is installed after the end.
+    this.#enqueue(session, now, (at) => {
+      this.#control.release(session, at);
+      this.#finishJob(session, at);
+    });
+    this.#tell({ type: 'session-ended', session: call });
+  }
+
+  #answerOutsideCalls(request: SipRequest, now: Instant): SipResponse {
+    if (request.method === 'REGISTER') {
+      const { identity, isRegistered } = this.#users.handleRegister(request, now);
+      this.#tell({ type: isRegistered ? 'user-registered' : 'user-deregistered', identity });
+      return createResponse(request, 200);
+    }
+    const response = createResponse(request, request.method === 'OPTIONS' ? 200 : 405);
+    response.headers.set(
+      'Allow',
+      'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, REGISTER',
+    );
+    return response;
+  }
+
+  #refuseSession(token: Token, identity: string, reason: string, now: Instant): void {
+    this.#agent.answerLocally(
+      token,
+      { statusCode: 503, headers: [['Retry-After', '5']], path: this.#path() },
+      now,
+    );
+    this.#tell({ type: 'session-refused', identity, reason });
+  }
+
+  #enqueue(session: AnchoredSession, now: Instant, job: (now: Instant) => void): void {
+    session.jobs.push(job);
+    if (!session.isBusy) this.#startJob(session, now);
+  }
+
+  #startJob(session: AnchoredSession, now: Instant): void {
+    const job = session.jobs.shift();
+    session.isBusy = job !== undefined;
+    job?.(now);
+  }
+
+  #finishJob(session: AnchoredSession, now: Instant): void {
+    this.#startJob(session, now);
+  }
+
+  #path(): SignallingPath {
+    return { contact: `<sip:${formatTransportAddress(this.#options.sip)}>` };
+  }
+
+  #tell(event: TrimEvent): void {
+    this.#outputs.push({ kind: 'event', event });
+  }
+}
+
+/** A request on ISC goes back to the S-CSCF with what is left of its Route, untouched: the mark there is the original dialog identifier. */
+function onwardRoute(request: SipRequest): Pick<OutgoingRoute, 'requestUri' | 'routes' | 'headers'> {
+  const [, ...routes] = request.headers.getAll('Route');
+  return { requestUri: request.requestUri, routes, headers: [['P-Served-User', undefined]] };
+}
+
+function isHandover(
+  session: AnchoredSession,
+  event: Event<'body-arrived'>,
+  description: SessionDescription,
+): boolean {
+  const previous = session.agreed('mobileNode');
+  const isRequest =
+    event.role === 'offer' && event.leg === session.mobileLeg && event.message.kind === 'request';
+  return isRequest && previous !== undefined && isPureHandover(previous, description);
+}
+
+function areResourcesReady(offer: SessionDescription): boolean {
+  return offer.media.every((media) => {
+    const preconditions = preconditionsOf(media);
+    return media.port === 0 || preconditions === undefined || arePreconditionsMet(preconditions);
+  });
+}
+
+/** RFC 3326: the core gives a failure as the reason when it releases a dialog in the user's name; a user who hangs up gives none, or 200. */
+function isReleasedByNetwork(message: SipMessage): boolean {
+  const causes = message.headers
+    .getAll('Reason')
+    .map((value) => /^SIP\s*;.*\bcause\s*=\s*(\d+)/i.exec(value)?.[1]);
+  return causes.some((cause) => cause !== undefined && cause !== '200');
+}
+
+function isCallEvent(event: CallEvent | TrimEvent): event is CallEvent {
+  return 'call' in event || event.type === 'request-arrived' || event.type === 'outside-response-arrived';
+}

@@ -1,0 +1,36 @@
+/** What the TRIM application server tells about sessions and translators. */
+import type { DurationMs } from '../../base/instant.ts';
+
+export type TrimEvent =
+  | {
+      readonly type: 'session-anchored';
+      readonly session: number;
+      readonly identity: string;
+      readonly originatedBy: 'mobile node' | 'correspondent';
+    }
+  | {
+      readonly type: 'session-established';
+      readonly session: number;
+      readonly translator: string | undefined;
+    }
+  /** In force at the translator and answered with 200. `durationMs`: from the arrival of the INVITE. */
+  | {
+      readonly type: 'handover-committed';
+      readonly session: number;
+      readonly method: 're-INVITE' | 'INVITE with Replaces';
+      readonly durationMs: DurationMs;
+    }
+  /** The session and its bindings are as before. */
+  | { readonly type: 'handover-failed'; readonly session: number; readonly reason: string }
+  | {
+      readonly type: 'mobile-leg-lost';
+      readonly session: number;
+      readonly cause: string;
+      readonly graceMs: DurationMs;
+    }
+  | { readonly type: 'session-ended'; readonly session: number }
+  | { readonly type: 'session-refused'; readonly identity: string; readonly reason: string }
+  | { readonly type: 'translator-available'; readonly translator: string }
+  | { readonly type: 'translator-lost'; readonly translator: string; readonly reason: string }
+  /** Told by the S-CSCF (third-party REGISTER, TS 24.229 §5.4.1.7). */
+  | { readonly type: 'user-registered' | 'user-deregistered'; readonly identity: string };
