@@ -8,7 +8,7 @@
  */
 import type { NetworkOutput, TransportAddress } from '../base/network.ts';
 import { formatTransportAddress } from '../base/network.ts';
-import type { TranslationOperation } from '../translation/translation-operation.ts';
+import type { FlowKey, TranslationOperation } from '../translation/translation-operation.ts';
 import type { TcpStatistics } from './tcp-connection.ts';
 import { type LinkOptions, VirtualLink } from './virtual-link.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
@@ -71,6 +71,11 @@ export class VirtualHost {
   /** One transaction of the effect 'translate'; throws TRANSLATION_REFUSED when it contradicts the state. */
   translate(operations: readonly TranslationOperation[]): void {
     this.#translator.apply(operations);
+  }
+
+  /** Calls `onUsed` once, when the first packet of one of the flows has been translated here. Replaces an earlier watch. */
+  watchFlows(flows: readonly FlowKey[], onUsed: () => void): void {
+    this.#translator.watch(flows, onUsed);
   }
 
   /** Retransmissions and timeouts of all TCP connections of this host so far. */

@@ -195,9 +195,14 @@ test('VirtualNetwork shows its signalling as a ladder', () => {
 
 test('VirtualTranslator flips a media stream to another access with one element, unseen by either end', () => {
   const lab = translatedStream();
+  const used: Instant[] = [];
   lab.network.simulation.runUntil(500);
+  lab.mobile.host.watchFlows([key('203.0.113.2', '10.2.0.2', 4000)], () =>
+    used.push(lab.network.simulation.now),
+  );
   lab.handover();
   lab.network.simulation.runUntil(1000);
+  assert.deepEqual(used, [575], 'the first packet over the new access is told once');
   const seen = lab.correspondent.machine.inputs.map((input) =>
     input.kind === 'datagram-received' ? `${input.remote.address}:${input.remote.port}` : input.kind,
   );
@@ -309,7 +314,7 @@ function translatedStream() {
   mobileHost.addAddress('10.64.0.1');
   mobileHost.addAddress('10.1.0.2', mobileHost.attach('3g', { uplink: slow, downlink: slow }));
   mobileHost.addAddress('10.2.0.2', mobileHost.attach('wlan', { uplink: fast, downlink: fast }));
-  const mobile = run(mobileHost, '10.64.0.1', 4000);
+  const mobile = { host: mobileHost, ...run(mobileHost, '10.64.0.1', 4000) };
   const translator = network.addHost('translator');
   const wire = translator.attach('eth0', { uplink: perfectLink, downlink: perfectLink });
   translator.addTranslatedAddress('203.0.113.1', wire);

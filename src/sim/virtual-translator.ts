@@ -2,15 +2,28 @@
  * The kernel's packet translator in virtual time (TRIM fig. 2 and 3(b)): the same operations, the same state
  * (translation/translation-table.ts), applied to packets as values. ICMP errors are not translated.
  */
-import type { TranslationOperation, TransportProtocol } from '../translation/translation-operation.ts';
+import {
+  type FlowKey,
+  formatFlowKey,
+  type TranslationOperation,
+  type TransportProtocol,
+} from '../translation/translation-operation.ts';
 import { TranslationTable } from '../translation/translation-table.ts';
 import type { VirtualPacket } from './virtual-packet.ts';
 
 export class VirtualTranslator {
   readonly #table = new TranslationTable();
+  #watched: ReadonlySet<string> = new Set();
+  #onUsed: () => void = () => {};
 
   apply(operations: readonly TranslationOperation[]): void {
     this.#table.apply(operations);
+  }
+
+  /** Calls `onUsed` once, when the first packet of one of the flows has been translated. Replaces an earlier watch. */
+  watch(flows: readonly FlowKey[], onUsed: () => void): void {
+    this.#watched = new Set(flows.map(formatFlowKey));
+    this.#onUsed = onUsed;
   }
 
   /** The packet with the fields of its flow's version; undefined when it belongs to no flow. */
@@ -25,6 +38,12 @@ export class VirtualTranslator {
     const { source, destination } = packet;
     const port = portOf === 'source' ? packet.sourcePort : packet.destinationPort;
     const family = source.includes(':') ? 6 : 4;
-    return this.#table.find({ family, protocol, source, destination, port, portOf });
+    const key: FlowKey = { family, protocol, source, destination, port, portOf };
+    const version = this.#table.find(key);
+    if (version !== undefined && this.#watched.has(formatFlowKey(key))) {
+      this.#watched = new Set();
+      this.#onUsed();
+    }
+    return version;
   }
 }

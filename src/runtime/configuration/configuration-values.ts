@@ -1,0 +1,51 @@
+/** The kinds of values that configuration files of all roles share: addresses, durations, names, secrets. */
+import { z } from 'zod';
+import type { DurationMs } from '../../base/instant.ts';
+import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
+import type { TransportAddress } from '../../base/network.ts';
+import { Secret, type SecretSource } from './secret.ts';
+
+/** An IP address in its canonical text. */
+export const ipAddress: z.ZodType<string, string> = z.string().transform((text, context) => {
+  const octets = parseIpAddress(text);
+  if (octets !== undefined) return formatIpAddress(octets);
+  context.addIssue(`"${text}" is not an IP address, such as 192.0.2.1 or 2001:db8::1`);
+  return z.NEVER;
+});
+
+/** "192.0.2.1:5060" or "[2001:db8::1]:5060". */
+export const transportAddress: z.ZodType<TransportAddress, string> = z.string().transform((text, context) => {
+  const [, bracketed, plain, digits] = /^(?:\[(.+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const octets = parseIpAddress(bracketed ?? plain ?? '');
+  const port = Number(digits);
+  if (octets !== undefined && port >= 1 && port <= 65_535) return { address: formatIpAddress(octets), port };
+  context.addIssue(`"${text}" is not an address with a port, such as 192.0.2.1:5060 or [2001:db8::1]:5060`);
+  return z.NEVER;
+});
+
+const unitsMs: Readonly<Record<string, DurationMs>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
+
+/** "250ms", "5s", "2min", "1h", in milliseconds. The unit is never left out. */
+export const duration: z.ZodType<DurationMs, string> = z
+  .string({ error: 'a duration is written with its unit, such as 5s, 250ms, 2min or 1h' })
+  .transform((text, context) => {
+    const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|min|h)$/.exec(text) ?? [];
+    const unitMs = unitsMs[unit ?? ''];
+    if (unitMs !== undefined) return Number(number) * unitMs;
+    context.addIssue(`"${text}" is not a duration, such as 5s, 250ms, 2min or 1h`);
+    return z.NEVER;
+  });
+
+/** Host names to transport addresses: what stands in place of the DNS. Names are compared in lower case. */
+export const nameTable: z.ZodType<ReadonlyMap<string, TransportAddress>, Record<string, string>> = z
+  .record(z.string(), transportAddress)
+  .transform(
+    (table) => new Map(Object.entries(table).map(([name, address]) => [name.toLowerCase(), address])),
+  );
+
+/** Inline text, or `{ file: PATH }`. */
+export const secret: z.ZodType<Secret, SecretSource> = z
+  .union([z.string().min(1), z.strictObject({ file: z.string().min(1) })], {
+    error: 'a secret is text, or { file: PATH }',
+  })
+  .transform((source) => new Secret(source));

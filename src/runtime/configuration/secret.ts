@@ -1,0 +1,37 @@
+/**
+ * A password or key from a configuration file. It cannot be printed by accident: text and JSON show "(secret)", inspection shows
+ * nothing (the field is private); only `reveal` gives it. Written inline, or better as `{ file: PATH }`, relative to the configuration file.
+ */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+export type SecretSource = string | { readonly file: string };
+
+export class Secret {
+  #value: string | undefined;
+  readonly #file: string | undefined;
+
+  constructor(source: SecretSource) {
+    if (typeof source === 'string') this.#value = source;
+    else this.#file = source.file;
+  }
+
+  /** Reads the file that the secret refers to; a newline at its end does not count. Throws as `readFileSync` does. */
+  read(folder: string): void {
+    if (this.#file !== undefined)
+      this.#value = readFileSync(resolve(folder, this.#file), 'utf8').replace(/\r?\n$/, '');
+  }
+
+  reveal(): string {
+    if (this.#value === undefined) throw new Error('the secret was not read yet');
+    return this.#value;
+  }
+
+  toString(): string {
+    return '(secret)';
+  }
+
+  toJSON(): string {
+    return '(secret)';
+  }
+}
