@@ -5,6 +5,7 @@
 import { isMalformed, type Malformed } from '../../../base/malformed.ts';
 import { createResponse } from '../message/create-response.ts';
 import { toTagOf } from '../message/header-fields.ts';
+import { parseNameAddress } from '../message/name-address.ts';
 import { parseSipMessage } from '../message/parse-sip-message.ts';
 import { requestRejection } from '../message/request-rejection.ts';
 import type { SipHeaders } from '../message/sip-headers.ts';
@@ -54,8 +55,10 @@ export function acknowledgesStatelessResponse(ack: SipRequest): boolean {
 /** No ACK is ever answered, and without a Via nobody knows whom to answer. */
 function refuse(request: SipRequest, statusCode: number, reasonPhrase: string): ScreenedMessage {
   if (request.method === 'ACK' || !request.headers.has('Via')) return dropped;
-  const hasTo = request.headers.has('To');
-  const response = hasTo
+  const to = request.headers.get('To');
+  // A To that cannot be read goes back as it came: a tag behind it would mean nothing.
+  const takesTag = to !== undefined && !isMalformed(parseNameAddress(to));
+  const response = takesTag
     ? statelessResponse(request, statusCode, reasonPhrase)
     : createResponse(request, statusCode, { reasonPhrase });
   return { kind: 'refused', request, response };
