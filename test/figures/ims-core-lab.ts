@@ -7,6 +7,7 @@ import type { Instant } from '../../src/base/instant.ts';
 import type { Machine, Timeout } from '../../src/base/machine.ts';
 import { isMalformed } from '../../src/base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../src/base/network.ts';
+import type { NetworkFunction } from '../../src/base/network-function.ts';
 import { SeededRandomSource } from '../../src/base/random-source.ts';
 import { InterrogatingCscf } from '../../src/ims-core/i-cscf/interrogating-cscf.ts';
 import { ProxyCscf, type ProxyCscfOptions } from '../../src/ims-core/p-cscf/proxy-cscf.ts';
@@ -425,8 +426,12 @@ function udpAndTcp(address: string): { transport: 'udp' | 'tcp'; address: string
   ];
 }
 
+type Started = Machine<NetworkInput, NetworkOutput> & { start(now: Instant): void };
+
 export interface LabOptions {
   readonly subscribers: readonly Subscriber[];
+  /** In the place of the scripted one. */
+  readonly homeSubscriberServer?: Started;
   readonly proxy?: Partial<ProxyCscfOptions>;
   readonly serving?: Partial<ServingCscfOptions>;
 }
@@ -438,9 +443,9 @@ export class ImsCoreLab {
   readonly applicationServer: TestApplicationServer = new TestApplicationServer();
   readonly events: ServingCscfEvent[] = [];
 
-  constructor({ subscribers, proxy, serving }: LabOptions) {
+  constructor({ subscribers, homeSubscriberServer, proxy, serving }: LabOptions) {
     this.hss = new TestHomeSubscriberServer(subscribers);
-    this.#add(this.hss);
+    this.#add(homeSubscriberServer ?? this.hss);
     this.#add(
       new ProxyCscf({
         listen: udpAndTcp('10.0.1.1'),
@@ -506,18 +511,20 @@ export class ImsCoreLab {
     return lines;
   }
 
-  #add(machine: Machine<NetworkInput, NetworkOutput> & { start(now: Instant): void }): void {
+  #add(machine: Started): void {
     machine.start(this.network.now);
     this.network.add(machine, () => {});
   }
 }
 
-/** The network carries messages only; events go to a list. */
-class WithoutEvents implements Machine<NetworkInput, NetworkOutput> {
-  readonly #inner: ServingCscf;
-  readonly #events: ServingCscfEvent[];
+type NotedFunction<Event> = NetworkFunction<never, Event, never> & { start(now: Instant): void };
 
-  constructor(inner: ServingCscf, events: ServingCscfEvent[]) {
+/** The network carries messages only; events go to a list. */
+export class WithoutEvents<Event> implements Started {
+  readonly #inner: NotedFunction<Event>;
+  readonly #events: Event[];
+
+  constructor(inner: NotedFunction<Event>, events: Event[] = []) {
     this.#inner = inner;
     this.#events = events;
   }
@@ -540,8 +547,8 @@ class WithoutEvents implements Machine<NetworkInput, NetworkOutput> {
 
   pollOutput(): NetworkOutput | undefined {
     for (let output = this.#inner.pollOutput(); ; output = this.#inner.pollOutput()) {
-      if (output?.kind !== 'event') return output;
-      this.#events.push(output.event);
+      if (output?.kind === 'event') this.#events.push(output.event);
+      else if (output?.kind !== 'effect') return output;
     }
   }
 }

@@ -361,3 +361,23 @@ test('IMS core: the HSS takes a registration away, and with it the calls of its 
   core.run(1_000);
   assert.equal(lastStatus(cn), 480);
 });
+
+test('IMS core: a call given up while the HSS is being asked ends with 487', () => {
+  const { core, mn } = lab('');
+  core.hss.isSilent = true;
+  mn.call(core.now, 'sip:cn@home1.net');
+  core.run(1_000);
+  mn.cancel(core.now);
+  core.run(1_000);
+  assert.equal(lastStatus(mn), 487);
+  core.run(30_000);
+  assert.equal(lastStatus(mn), 487);
+});
+
+test('IMS core: a subscription to the reg event is not sent to the terminal itself', () => {
+  const { core, mn } = lab('');
+  mn.headers = [['Event', 'reg']];
+  mn.call(core.now, 'sip:mn@home1.net', 'SUBSCRIBE');
+  core.run(1_000);
+  assert.equal(lastStatus(mn), 489);
+});

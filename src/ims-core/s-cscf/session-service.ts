@@ -7,7 +7,7 @@
  *
  * Follows TS 24.229 §5.4.3, RFC 3261 §16, RFC 5502 (P-Served-User), RFC 7315 §4.2 (P-Called-Party-ID), RFC 5626 §7 (newest flow of an
  * instance first; other instances in parallel). Only initial requests are looked at, the rest follows its Route.
- * Left out: telephone numbers (ENUM), privacy service, charging, filter chains of unregistered users beyond their first server.
+ * Left out: the reg event package (RFC 3680; 489 says so), telephone numbers (ENUM), privacy service, charging, filter chains of unregistered users beyond their first server.
  */
 import type { Instant } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
@@ -95,6 +95,7 @@ export class SessionService {
     const mark = ownRoute === undefined ? undefined : parseOriginalDialogIdentifier(ownRoute);
     if (mark !== undefined) this.#resume(transaction, request, mark, now);
     else if (ownRoute?.user === 'orig') this.#originate(transaction, request, now);
+    else if (isForRegistrar(request)) this.#refuse(transaction, request, 489, now);
     else this.#terminate(transaction, request, now);
   }
 
@@ -316,6 +317,11 @@ function servedUserValue({ sessionCase, servedUser }: Session): string {
   const direction = sessionCase.startsWith('originating') ? 'orig' : 'term';
   const state = sessionCase.endsWith('unregistered') ? 'unreg' : 'reg';
   return `<${servedUser}>;sescase=${direction};regstate=${state}`;
+}
+
+/** The S-CSCF itself is the notifier of registrations (RFC 3680); a terminal must not get its own subscription. */
+function isForRegistrar(request: SipRequest): boolean {
+  return request.method === 'SUBSCRIBE' && /^reg(?:\s*;|\s*$)/i.test(request.headers.get('Event') ?? '');
 }
 
 function isBarred(profile: UserProfile, identity: string): boolean {
