@@ -173,6 +173,9 @@ function experimental(code: number): Avp {
 
 function authenticationAvps(avps: readonly Avp[], { publicIdentity, password }: Subscriber): readonly Avp[] {
   const user = avpValue(avps, baseAvps.userName) ?? '';
+  const wanted = avpValue(avps, cxAvps.sipAuthDataItem) ?? [];
+  const scheme = avpValue(wanted, cxAvps.sipAuthenticationScheme) ?? '';
+  const secret = avp(cxAvps.sipAuthorization, Buffer.from(password, 'latin1'));
   const digest = avp(cxAvps.sipDigestAuthenticate, [
     avp(cxAvps.digestRealm, 'home1.net'),
     avp(cxAvps.digestQop, 'auth'),
@@ -182,7 +185,10 @@ function authenticationAvps(avps: readonly Avp[], { publicIdentity, password }: 
     avp(baseAvps.userName, user),
     avp(cxAvps.publicIdentity, publicIdentity),
     avp(cxAvps.sipNumberAuthItems, 1),
-    avp(cxAvps.sipAuthDataItem, [avp(cxAvps.sipAuthenticationScheme, 'SIP Digest'), digest]),
+    avp(cxAvps.sipAuthDataItem, [
+      avp(cxAvps.sipAuthenticationScheme, scheme),
+      scheme === 'Digest-MD5' ? secret : digest,
+    ]),
   ];
 }
 

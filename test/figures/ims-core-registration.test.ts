@@ -243,3 +243,29 @@ test('IMS core: the registration comes about although datagrams are lost or ever
     assert.equal(core.hss.log.filter((line) => line.startsWith('SAR')).length, 1, `seed ${seed}`);
   }
 });
+
+test('IMS core: a nonce that is too old is challenged anew as stale, without asking for the password again', () => {
+  const { core, mn } = lab();
+  mn.register(core.now, `${mn.contact};expires=7200`);
+  core.run(3_700_000);
+  mn.register(core.now, `${mn.contact};expires=7200`);
+  core.run(2_000);
+  assert.deepEqual(statusCodes(mn), [401, 200, 401, 200]);
+  assert.match(mn.responses[2]!.headers.get('WWW-Authenticate')!, /stale=true/);
+});
+
+test('IMS core: the S-CSCF also authenticates with the password that a "Digest-MD5" answer carries', () => {
+  const { core, mn } = lab({ serving: { authenticationScheme: 'Digest-MD5' } });
+  mn.register(core.now);
+  core.run(2_000);
+  assert.deepEqual(statusCodes(mn), [401, 200]);
+});
+
+test('IMS core: a terminal that requires what the registrar lacks gets 420', () => {
+  const { core, mn } = lab();
+  mn.headers = [['Require', 'gruu']];
+  mn.register(core.now);
+  core.run(2_000);
+  assert.equal(mn.responses[0]!.statusCode, 420);
+  assert.equal(mn.responses[0]!.headers.get('Unsupported'), 'gruu');
+});

@@ -13,7 +13,6 @@ import { randomToken } from '../../base/random-source.ts';
 import type { CxAnswer } from '../../protocols/diameter/cx-client.ts';
 import { cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
 import { cxResultCode } from '../../protocols/diameter/result-code.ts';
-import { DigestServer } from '../../protocols/sip/authentication/digest-server.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import { toOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
@@ -38,10 +37,10 @@ import {
   userProfileOf,
 } from './cx-requests.ts';
 import type { RegistrationType } from './initial-filter-criteria.ts';
-import { maximumSecrets, nonceLifetimeMs } from './limits.ts';
 import { associatedIdentities, filterCriteriaOf, type ServedUser } from './registrar.ts';
 import type { ServingCscfContext } from './serving-cscf-options.ts';
 import { ThirdPartyRegistrations } from './third-party-registrations.ts';
+import { UserAuthenticator } from './user-authenticator.ts';
 import type { UserProfile } from './user-profile.ts';
 
 interface Registration {
@@ -58,26 +57,19 @@ export type RegistrationSubject =
   /** The HSS is told that a user is gone; nobody waits for its answer. */
   | { readonly kind: 'farewell' };
 
-interface Secret {
-  readonly ha1: string;
-  readonly publicIdentity: string;
-}
-
 const supportedExtensions = ['path', 'outbound'];
 
 export class RegistrationService {
   readonly #context: ServingCscfContext;
   readonly #policy: RegistrationPolicy;
-  readonly #digest: DigestServer;
-  /** By private identity, the oldest first: what the nonces that are out will be answered with. */
-  readonly #secrets = new Map<string, Secret>();
+  readonly #authenticator: UserAuthenticator;
   readonly thirdParties: ThirdPartyRegistrations;
 
   constructor(context: ServingCscfContext) {
     const { realm, random, registration } = context.options;
     this.#context = context;
     this.#policy = { ...defaultRegistrationPolicy, ...registration };
-    this.#digest = new DigestServer({ realm, algorithms: ['MD5'], random, nonceLifetimeMs });
+    this.#authenticator = new UserAuthenticator(realm, random);
     this.thirdParties = new ThirdPartyRegistrations(context);
   }
 
@@ -139,24 +131,13 @@ export class RegistrationService {
     this.thirdParties.announce({ user, registrationType: 'de-registration', publicIdentity: identity }, now);
   }
 
-  /** RFC 7616; a user who has proved himself for one public identity has not for another. */
   #authenticate(registration: Registration, now: Instant): void {
-    const { request, privateIdentity, publicIdentity } = registration;
-    const credentials = this.#digest.credentialsOf(request, 'Authorization');
-    const secret = this.#secrets.get(privateIdentity);
-    const isEmpty = credentials === undefined || credentials.response === '';
-    if (isEmpty || secret === undefined || secret.publicIdentity !== publicIdentity) {
-      this.#askForSecret(registration, false, now);
-      return;
-    }
-    const verdict = this.#digest.verify(credentials, request, () => secret.ha1, now);
-    if (verdict.kind === 'accepted') this.#assign(registration, now);
-    else if (verdict.kind === 'challenge') this.#askForSecret(registration, verdict.stale, now);
-    else {
-      this.#secrets.delete(privateIdentity);
-      this.#context.events.push({ kind: 'authentication-failed', identity: publicIdentity });
+    const judgement = this.#authenticator.judge(registration.request, registration, now);
+    if (judgement === 'accepted') this.#assign(registration, now);
+    else if (judgement === 'refused') {
+      this.#context.events.push({ kind: 'authentication-failed', identity: registration.publicIdentity });
       this.#refuse(registration, 403, now);
-    }
+    } else this.#askForSecret(registration, judgement === 'stale', now);
   }
 
   #askForSecret(registration: Registration, stale: boolean, now: Instant): void {
@@ -178,20 +159,18 @@ export class RegistrationService {
     { result, avps }: CxAnswer<RegistrationSubject>,
     now: Instant,
   ): void {
-    const { privateIdentity, publicIdentity } = subject;
     if (result?.isSuccess !== true) {
       this.#refuseForCx(subject, result, now);
       return;
     }
     const { realm } = this.#context.options;
-    const item = authenticationItemOf(avps, privateIdentity, realm);
+    const item = authenticationItemOf(avps, subject.privateIdentity, realm);
     if (item === undefined || item.realm !== realm) {
       this.#refuse(subject, 500, now);
       return;
     }
-    this.#remember(privateIdentity, { ha1: item.ha1, publicIdentity });
     const response = this.#response(subject, 401);
-    for (const challenge of this.#digest.createChallenges(now, subject.stale)) {
+    for (const challenge of this.#authenticator.challenge(subject, item.ha1, subject.stale, now)) {
       response.headers.append('WWW-Authenticate', challenge);
     }
     this.#context.proxy.respond(subject.transaction, response, now);
@@ -365,13 +344,6 @@ export class RegistrationService {
 
   #cxIdentity({ privateIdentity, publicIdentity }: Registration): CxIdentity {
     return { privateIdentity, publicIdentity, serverName: this.#context.options.name };
-  }
-
-  #remember(privateIdentity: string, secret: Secret): void {
-    this.#secrets.delete(privateIdentity);
-    this.#secrets.set(privateIdentity, secret);
-    const oldest = this.#secrets.keys().next().value;
-    if (this.#secrets.size > maximumSecrets && oldest !== undefined) this.#secrets.delete(oldest);
   }
 }
 
