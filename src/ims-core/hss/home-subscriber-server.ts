@@ -149,11 +149,11 @@ export class HomeSubscriberServer implements NetworkFunction<never, HomeSubscrib
       return [avp(baseAvps.resultCode, resultCode.authorizationRejected)];
     if (!mayRoam(subscriber, avpValue(avps, cxAvps.visitedNetworkIdentifier)))
       return failed(cxResultCode.roamingNotAllowed);
-    if (type === withCapabilities) return [success, capabilitiesOf(subscriber)];
+    if (type === withCapabilities) return [success, ...capabilitiesOf(subscriber)];
     // Also between challenge and registration: the second REGISTER has to meet the S-CSCF that challenged.
     if (serverName !== undefined)
       return [experimentalResult(cxResultCode.subsequentRegistration), avp(cxAvps.serverName, serverName)];
-    return [experimentalResult(cxResultCode.firstRegistration), capabilitiesOf(subscriber)];
+    return [experimentalResult(cxResultCode.firstRegistration), ...capabilitiesOf(subscriber)];
   }
 
   /** LIR (TS 29.228 §6.1.4). */
@@ -162,7 +162,7 @@ export class HomeSubscriberServer implements NetworkFunction<never, HomeSubscrib
     if (state !== 'not-registered' && serverName !== undefined)
       return [success, avp(cxAvps.serverName, serverName)];
     if (subscriber.hasUnregisteredServices !== true) return failed(cxResultCode.identityNotRegistered);
-    return [experimentalResult(cxResultCode.unregisteredService), capabilitiesOf(subscriber)];
+    return [experimentalResult(cxResultCode.unregisteredService), ...capabilitiesOf(subscriber)];
   }
 
   /** MAR (TS 29.228 §6.3.1). */
@@ -257,11 +257,16 @@ function mayRoam({ allowedNetworks }: Subscriber, visited: Uint8Array | undefine
   return allowedNetworks.includes(name);
 }
 
-function capabilitiesOf({ mandatoryCapabilities = [], optionalCapabilities = [] }: Subscriber): Avp {
-  return avp(cxAvps.serverCapabilities, [
+/** Without Server-Capabilities the I-CSCF may take any S-CSCF (TS 29.228 §6.7). */
+function capabilitiesOf({
+  mandatoryCapabilities = [],
+  optionalCapabilities = [],
+}: Subscriber): readonly Avp[] {
+  const capabilities = [
     ...mandatoryCapabilities.map((capability) => avp(cxAvps.mandatoryCapability, capability)),
     ...optionalCapabilities.map((capability) => avp(cxAvps.optionalCapability, capability)),
-  ]);
+  ];
+  return capabilities.length === 0 ? [] : [avp(cxAvps.serverCapabilities, capabilities)];
 }
 
 function failed(code: number): readonly Avp[] {
