@@ -24,6 +24,15 @@ test('AddressPool: a pair is an even port and the next, and UDP and TCP ports ar
   assert.equal(pool.taken, 5);
 });
 
+test('AddressPool: a given port can be claimed once, and only of its own', () => {
+  const pool = new AddressPool({ addresses: ['192.0.2.1'], firstPort: 10, lastPort: 11 });
+  assert.equal(pool.claim('udp', { address: '192.0.2.1', port: 10 }), true);
+  assert.equal(pool.claim('udp', { address: '192.0.2.1', port: 10 }), false);
+  assert.equal(pool.claim('udp', { address: '192.0.2.1', port: 12 }), false);
+  assert.equal(pool.claim('udp', { address: '192.0.2.9', port: 11 }), false);
+  assert.equal(pool.allocate(udp)?.port, 11);
+});
+
 test('AddressPool: takes the emptiest address of the family that suits', () => {
   const pool = new AddressPool({
     addresses: ['192.0.2.1', '192.0.2.2', '2001:db8::1'],

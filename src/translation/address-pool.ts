@@ -70,11 +70,22 @@ export class AddressPool {
     return undefined;
   }
 
+  /** Takes one given port, as after a restart; false when it is taken or not this pool's. */
+  claim(protocol: TransportProtocol, { address, port }: TransportAddress): boolean {
+    const space = this.#spaceOf(protocol, address);
+    if (space === undefined || port < this.firstPort || port > this.lastPort || space.taken.has(port))
+      return false;
+    space.taken.add(port);
+    return true;
+  }
+
   release(protocol: TransportProtocol, { address, port }: TransportAddress, count: 1 | 2): void {
-    const space = this.#spaces.find(
-      (candidate) => candidate.address === address && candidate.protocol === protocol,
-    );
+    const space = this.#spaceOf(protocol, address);
     for (let i = 0; i < count; i++) space?.taken.delete(port + i);
+  }
+
+  #spaceOf(protocol: TransportProtocol, address: string): PortSpace | undefined {
+    return this.#spaces.find((space) => space.address === address && space.protocol === protocol);
   }
 
   #findPort(space: PortSpace, count: 1 | 2): number | undefined {

@@ -324,6 +324,21 @@ test('AddressTranslator: a controller that restarts keeps the sessions that it a
   lab.run((client) => client.query(kept, lab.network.now));
 });
 
+test('AddressTranslator: a controller restores the bindings of a translator that restarted, with the same addresses', () => {
+  const before = new Lab();
+  const installed = before.run((client) => client.open(before.session(), [audio, audio], 0));
+  const after = new Lab();
+  assert.deepEqual(
+    after.run((client) => client.open(after.session(), installed, 0)),
+    installed,
+  );
+  assert.equal(after.kernel.size, 4);
+  const again = after.refusal((client) => client.open(after.session(), installed, 0));
+  assert.equal(again, resultCode.bindingFailure, 'they are taken now');
+  const [fresh] = after.run((client) => client.open(after.session(), [audio], 0));
+  assert.ok(installed.every((one) => one.towardsCorrespondent?.port !== fresh?.towardsCorrespondent?.port));
+});
+
 /** One TRIM AS's client, one translator, and the virtual twin of its engine. */
 class Lab {
   readonly network = new TestNetwork();

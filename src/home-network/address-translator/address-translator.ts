@@ -37,7 +37,8 @@ import {
   maximumSessionsPerController,
 } from './limits.ts';
 import { answerAvps, type FlowCounters, readRequest, toNatComponent } from './nat-messages.ts';
-import { type Refusal, type SessionChange, SessionChanges, type SessionComponent } from './nat-session.ts';
+import { type SessionChange, SessionChanges } from './session-changes.ts';
+import type { Refusal, SessionComponent } from './session-component.ts';
 
 export interface AddressTranslatorOptions {
   /** Who we are, where we listen and which TRIM ASs may ask. */

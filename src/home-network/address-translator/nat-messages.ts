@@ -14,7 +14,8 @@ import {
   type NatDefinition,
 } from '../../protocols/diameter/nat-control.ts';
 import { resultCode } from '../../protocols/diameter/result-code.ts';
-import type { NatRequest, Refusal, SessionComponent } from './nat-session.ts';
+import type { NatRequest } from './session-changes.ts';
+import type { Refusal, SessionComponent } from './session-component.ts';
 
 /** What an engine has counted for one flow. */
 export interface FlowCounters {

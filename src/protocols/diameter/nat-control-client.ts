@@ -38,7 +38,7 @@ export interface NatSession {
 }
 
 export type NatControlEvent =
-  /** In force at the translator. `components`: those of the request (or, for a query, of the session), with x:a and y:b. */
+  /** In force at the translator. `components`: those of the request that had addresses, then the new ones; for a query, all of the session. */
   | {
       readonly kind: 'request-completed';
       readonly request: NatRequestId;
@@ -78,7 +78,10 @@ export class NatControlClient {
     return { sessionId: this.#endpoint.createSessionId(), translator };
   }
 
-  /** INITIAL_REQUEST: reserves x:a and y:b for each component; those with both ends known are in force with the answer. */
+  /**
+   * INITIAL_REQUEST: reserves x:a and y:b for each component; those with both ends known are in force with the answer.
+   * Components that name x:a and y:b get these: so sessions are restored at a translator that has restarted.
+   */
   open(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
     return this.#enqueue(session, control(session, natRequestType.initial, [install(components)]), now);
   }

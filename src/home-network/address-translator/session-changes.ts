@@ -2,7 +2,6 @@
  * The sessions of the address translator and what one request does to them (RFC 6736 §4.1, §4.2): all of its definitions or none.
  * A request becomes a `SessionChange`: operations for the engine, and what to do when they are in force or refused.
  */
-
 import type { Instant } from '../../base/instant.ts';
 import { ipFamilyOf } from '../../base/ip-address.ts';
 import type { TransportAddress } from '../../base/network.ts';
@@ -10,38 +9,29 @@ import {
   componentsOf,
   type NatComponent,
   type NatDefinition,
-  type NatEnd,
   sameEnd,
 } from '../../protocols/diameter/nat-control.ts';
 import { resultCode } from '../../protocols/diameter/result-code.ts';
 import type { AddressPool } from '../../translation/address-pool.ts';
-import type { Binding, BindingChange, BindingTable } from '../../translation/binding-table.ts';
+import type { BindingChange, BindingTable } from '../../translation/binding-table.ts';
 import type { FlowKey, TranslationOperation } from '../../translation/translation-operation.ts';
 import { maximumBindings, maximumBindingsPerSession } from './limits.ts';
-
-/** One media component with its two addresses; its binding is in force once both ends are known. */
-export interface SessionComponent {
-  readonly id: string;
-  readonly family: 4 | 6;
-  readonly protocol: 'udp' | 'tcp';
-  readonly towardsCorrespondent: TransportAddress;
-  readonly towardsMobileNode: TransportAddress;
-  readonly mobileNode: NatEnd | undefined;
-  readonly correspondent: NatEnd | undefined;
-}
+import {
+  bindingOf,
+  canMove,
+  contradictionIn,
+  isNamedBy,
+  isPortPair,
+  isTransportAddress,
+  type Refusal,
+  type SessionComponent,
+} from './session-component.ts';
 
 export interface NatRequest {
   readonly install: readonly NatDefinition[];
   readonly remove: readonly NatDefinition[];
   /** NAT-External-Port-Style: RTP and RTCP stay neighbours. */
   readonly keepsPairs: boolean;
-}
-
-/** Why nothing was done, and the definition that is to blame. */
-export interface Refusal {
-  readonly resultCode: number;
-  readonly reason: string;
-  readonly definition?: NatDefinition;
 }
 
 export interface SessionChange {
@@ -126,18 +116,50 @@ export class SessionChanges {
   /** Definitions that name a component by its external address. */
   #change(work: Work, { install }: NatRequest, now: Instant): Refusal | undefined {
     const changed = new Map<string, SessionComponent>();
-    const named = install.filter(({ external }) => external !== undefined);
-    for (const definition of named) {
+    const predefined: NatDefinition[] = [];
+    for (const definition of install.filter(({ external }) => external !== undefined)) {
       const found = work.find(definition);
-      if (found === undefined) return unknownBinding(definition);
+      if (found === undefined) {
+        predefined.push(definition);
+        continue;
+      }
       const component = changed.get(found.id) ?? found;
       const end = definition.direction === 'in' ? 'mobileNode' : 'correspondent';
       changed.set(found.id, { ...component, [end]: definition.internal });
     }
     for (const component of changed.values()) {
       const refusal = this.#replace(work, component, now);
-      if (refusal !== undefined) return { ...refusal, ...(named[0] && { definition: named[0] }) };
+      if (refusal !== undefined) return refusal;
       work.answered.push(component);
+    }
+    return this.#claim(work, predefined);
+  }
+
+  /** Both addresses are given (a "predefined binding", RFC 6736 §8.7.4): a controller restores what this translator has forgotten. */
+  #claim(work: Work, definitions: readonly NatDefinition[]): Refusal | undefined {
+    const [definition] = definitions;
+    if (definition === undefined) return undefined;
+    const components = componentsOf(definitions);
+    if (components === undefined) return unknownBinding(definition);
+    const full = this.#refusalOfMore(work, components.length);
+    if (full !== undefined) return full;
+    for (const {
+      protocol,
+      mobileNode,
+      correspondent,
+      towardsCorrespondent: x,
+      towardsMobileNode: y,
+    } of components) {
+      const family = ipFamilyOf(x?.address ?? '');
+      if (!isTransportAddress(x) || !isTransportAddress(y) || family === undefined)
+        return unknownBinding(definition);
+      if (!this.#pool.claim(protocol, x)) return unknownBinding(definition);
+      work.onUndo(() => this.#pool.release(protocol, x, 1));
+      if (!this.#pool.claim(protocol, y)) return unknownBinding(definition);
+      work.onUndo(() => this.#pool.release(protocol, y, 1));
+      const ends = { mobileNode, correspondent, towardsCorrespondent: x, towardsMobileNode: y };
+      const refusal = this.#bind(work, { id: this.#newName(), family, protocol, ...ends });
+      if (refusal !== undefined) return refusal;
     }
     return undefined;
   }
@@ -163,13 +185,8 @@ export class SessionChanges {
     const wanted = componentsOf(install.filter(({ external }) => external === undefined));
     if (wanted === undefined)
       return { resultCode: resultCode.contradictingAvps, reason: 'IN and OUT definitions do not pair' };
-    if (work.components.size + wanted.length > maximumBindingsPerSession)
-      return {
-        resultCode: resultCode.maximumBindingsReachedForEndpoint,
-        reason: 'too many bindings in the session',
-      };
-    if (this.#reserved + wanted.length > maximumBindings)
-      return { resultCode: resultCode.resourceFailure, reason: 'the translator has no more bindings' };
+    const full = this.#refusalOfMore(work, wanted.length);
+    if (full !== undefined) return full;
     for (let index = 0; index < wanted.length; ) {
       const isPair = keepsPairs && isPortPair(wanted[index], wanted[index + 1]);
       const group = wanted.slice(index, index + (isPair ? 2 : 1));
@@ -184,26 +201,51 @@ export class SessionChanges {
   #addGroup(work: Work, group: readonly NatComponent[]): Refusal | undefined {
     const addresses = this.#allocate(group);
     if (!('x' in addresses)) return addresses;
+    const { family, x, y } = addresses;
+    work.onUndo(() => this.#releaseGroup(group, x, y));
     for (const [offset, { protocol, mobileNode, correspondent }] of group.entries()) {
-      this.#names += 1;
-      this.#reserved += 1;
-      const component: SessionComponent = {
-        id: String(this.#names),
-        family: addresses.family,
-        protocol,
-        towardsCorrespondent: { address: addresses.x.address, port: addresses.x.port + offset },
-        towardsMobileNode: { address: addresses.y.address, port: addresses.y.port + offset },
-        mobileNode,
-        correspondent,
-      };
-      work.onUndo(() => this.#giveBack(component));
-      work.components.set(component.id, component);
-      work.answered.push(component);
-      const refusal = contradictionIn(component);
+      const towardsCorrespondent = { address: x.address, port: x.port + offset };
+      const towardsMobileNode = { address: y.address, port: y.port + offset };
+      const ends = { mobileNode, correspondent, towardsCorrespondent, towardsMobileNode };
+      const refusal = this.#bind(work, { id: this.#newName(), family, protocol, ...ends });
       if (refusal !== undefined) return refusal;
-      const binding = bindingOf(component);
-      if (binding !== undefined && !work.apply(this.#table.install(binding))) return flowTaken;
     }
+    return undefined;
+  }
+
+  #releaseGroup(group: readonly NatComponent[], x: TransportAddress, y: TransportAddress): void {
+    for (const [offset, { protocol }] of group.entries())
+      for (const { address, port } of [x, y])
+        this.#pool.release(protocol, { address, port: port + offset }, 1);
+  }
+
+  /** A component whose addresses are taken from the pool. */
+  #bind(work: Work, component: SessionComponent): Refusal | undefined {
+    this.#reserved += 1;
+    work.onUndo(() => {
+      this.#reserved -= 1;
+    });
+    work.components.set(component.id, component);
+    work.answered.push(component);
+    const contradiction = contradictionIn(component);
+    if (contradiction !== undefined) return contradiction;
+    const binding = bindingOf(component);
+    return binding === undefined || work.apply(this.#table.install(binding)) ? undefined : flowTaken;
+  }
+
+  #newName(): string {
+    this.#names += 1;
+    return String(this.#names);
+  }
+
+  #refusalOfMore(work: Work, count: number): Refusal | undefined {
+    if (work.components.size + count > maximumBindingsPerSession)
+      return {
+        resultCode: resultCode.maximumBindingsReachedForEndpoint,
+        reason: 'too many bindings in the session',
+      };
+    if (this.#reserved + count > maximumBindings)
+      return { resultCode: resultCode.resourceFailure, reason: 'the translator has no more bindings' };
     return undefined;
   }
 
@@ -289,66 +331,9 @@ const flowTaken: Refusal = { resultCode: resultCode.bindingFailure, reason: 'ano
 const poolFull: Refusal = { resultCode: resultCode.resourceFailure, reason: 'no free address and port' };
 
 function unknownBinding(definition: NatDefinition): Refusal {
-  return { resultCode: resultCode.bindingFailure, reason: 'the session has no such binding', definition };
-}
-
-function isNamedBy(component: SessionComponent, { direction, protocol, external }: NatDefinition): boolean {
-  const own = direction === 'in' ? component.towardsCorrespondent : component.towardsMobileNode;
-  return component.protocol === protocol && sameEnd(own, external);
-}
-
-function contradictionIn({
-  family,
-  protocol,
-  mobileNode,
-  correspondent,
-}: SessionComponent): Refusal | undefined {
-  const ends = [mobileNode, correspondent].filter((end) => end !== undefined);
-  if (ends.some(({ address }) => ipFamilyOf(address) !== family))
-    return { resultCode: resultCode.bindingFailure, reason: 'no translation between IPv4 and IPv6' };
-  const active = ends.filter(({ port }) => port === undefined).length;
-  if (active > (protocol === 'tcp' ? 1 : 0))
-    return { resultCode: resultCode.invalidAvpValue, reason: 'a port is missing' };
-  return undefined;
-}
-
-/** Undefined as long as an end is not known. */
-function bindingOf(component: SessionComponent): Binding | undefined {
-  const { id, family, protocol, mobileNode, correspondent } = component;
-  if (mobileNode === undefined || correspondent === undefined) return undefined;
-  const activeEnd = activeEndOf(component);
   return {
-    id,
-    family,
-    protocol,
-    ...(activeEnd && { activeEnd }),
-    correspondent: { address: correspondent.address, port: correspondent.port ?? 0 },
-    towardsCorrespondent: component.towardsCorrespondent,
-    towardsMobileNode: component.towardsMobileNode,
-    mobileNode: { address: mobileNode.address, port: mobileNode.port ?? 0 },
+    resultCode: resultCode.bindingFailure,
+    reason: 'no such address in the session, nor free',
+    definition,
   };
-}
-
-function activeEndOf({ mobileNode, correspondent }: SessionComponent): Binding['activeEnd'] {
-  if (mobileNode !== undefined && mobileNode.port === undefined) return 'mobile-node';
-  return correspondent !== undefined && correspondent.port === undefined ? 'correspondent-node' : undefined;
-}
-
-/** Only the mobile node's end differs: a handover, one element change. */
-function canMove(before: SessionComponent, after: SessionComponent): boolean {
-  return sameEnd(before.correspondent, after.correspondent) && activeEndOf(before) === activeEndOf(after);
-}
-
-/** RTP on an even port and RTCP on the next (RFC 3550 §11), by whichever end is known. */
-function isPortPair(rtp: NatComponent | undefined, rtcp: NatComponent | undefined): boolean {
-  if (rtp?.protocol !== 'udp' || rtcp?.protocol !== 'udp') return false;
-  return (['mobileNode', 'correspondent'] as const).some((end) => {
-    const [first, second] = [rtp[end], rtcp[end]];
-    return (
-      first?.port !== undefined &&
-      first.port % 2 === 0 &&
-      second?.port === first.port + 1 &&
-      second.address === first.address
-    );
-  });
 }
