@@ -70,25 +70,13 @@ kernelTest('RtpProgram: packets that the link loses are reported as lost', async
 });
 
 kernelTest('BulkProgram: checksums agree over a link that changes, limited and unlimited', async () => {
-  const { topology, onTerminal, onServer } = lab(accessProfiles.hspa);
+  const { topology, ...nodes } = lab(accessProfiles.hspa);
   for (const rateBitsPerSecond of [500_000, undefined]) {
-    const receiver = await MediaProgram.start(onTerminal, 'bulk', {
-      opening: { kind: 'listen', local: { address: terminal, port: 0 } },
-      role: 'receiver',
-      seed: 1,
-    });
-    const sender = await MediaProgram.start(onServer, 'bulk', {
-      opening: { kind: 'connect', remote: receiver.local ?? assert.fail() },
-      role: 'sender',
-      ...(rateBitsPerSecond !== undefined && { rateBitsPerSecond }),
-      seed: 2,
-    });
+    const transfer = await startTransfer(nodes, rateBitsPerSecond);
     await pause(150);
     topology.link('radio').change(accessProfiles.wlan);
     await pause(150);
-    sender.stopSending();
-    while (receiver.progress?.ending !== 'finished') await pause(20);
-    const [sent, received] = [await sender.finish(), await receiver.finish()];
+    const { sent, received } = await endTransfer(transfer);
     assert.ok(received.octets > 10_000);
     assert.deepEqual([received.octets, received.checksum], [sent.octets, sent.checksum]);
     assert.deepEqual([sent.ending, received.ending], ['finished', 'finished']);
@@ -100,34 +88,33 @@ kernelTest('BulkProgram: checksums agree over a link that changes, limited and u
 });
 
 kernelTest(
-  'BulkProgram: a link that is down for half a second shows as a stall with a retransmission timeout',
+  'BulkProgram: half a second without link shows as a stall and a retransmission timeout',
   async () => {
-    const { topology, onTerminal, onServer } = lab(accessProfiles.wlan);
-    const receiver = await MediaProgram.start(onTerminal, 'bulk', {
-      opening: { kind: 'listen', local: { address: terminal, port: 0 } },
-      role: 'receiver',
-      seed: 1,
-    });
-    const sender = await MediaProgram.start(onServer, 'bulk', {
-      opening: { kind: 'connect', remote: receiver.local ?? assert.fail() },
-      role: 'sender',
-      rateBitsPerSecond: 500_000,
-      seed: 2,
-    });
+    const { topology, ...nodes } = lab(accessProfiles.wlan);
+    const transfer = await startTransfer(nodes, 500_000);
     await pause(200);
     topology.link('radio').setUp(false);
     await pause(500);
     topology.link('radio').setUp(true);
     await pause(600);
-    sender.stopSending();
-    while (receiver.progress?.ending !== 'finished') await pause(20);
-    const [sent, received] = [await sender.finish(), await receiver.finish()];
+    const { sent, received } = await endTransfer(transfer);
     assert.equal(received.checksum, sent.checksum);
     assert.ok(received.longestStallMs >= 500 && sent.longestStallMs >= 400);
     assert.ok(sent.retransmissionTimeouts >= 1 && sent.retransmittedSegments >= 1);
     await topology.close();
   },
 );
+
+kernelTest('AccessLink: without a rate, TCP passes in offloaded pieces and arrives intact', async () => {
+  const { topology, ...nodes } = lab({ ...accessProfiles.wire, uplink: perfectLink, downlink: perfectLink });
+  const transfer = await startTransfer(nodes);
+  await pause(200);
+  const { sent, received } = await endTransfer(transfer);
+  assert.equal(received.checksum, sent.checksum);
+  const { delivered, deliveredOctets } = topology.link('radio').counters().downlink;
+  assert.ok(deliveredOctets / delivered > 3000, `${deliveredOctets / delivered} octets a packet`);
+  await topology.close();
+});
 
 kernelTest('InteractiveProgram: every key comes back, no sooner than the link allows', async () => {
   const delayed = { ...perfectLink, delayMs: 15 };
@@ -213,7 +200,43 @@ kernelTest('MediaProgram: a program that cannot start says why', async () => {
   await topology.close();
 });
 
-function lab(profile: AccessProfile): { topology: KernelTopology; onTerminal: Spawn; onServer: Spawn } {
+interface Transfer {
+  readonly sender: MediaProgram<'bulk'>;
+  readonly receiver: MediaProgram<'bulk'>;
+}
+
+/** From the server to the terminal, opened by the server. */
+async function startTransfer(
+  nodes: Pick<Lab, 'onTerminal' | 'onServer'>,
+  rateBitsPerSecond?: number,
+): Promise<Transfer> {
+  const receiver = await MediaProgram.start(nodes.onTerminal, 'bulk', {
+    opening: { kind: 'listen', local: { address: terminal, port: 0 } },
+    role: 'receiver',
+    seed: 1,
+  });
+  const sender = await MediaProgram.start(nodes.onServer, 'bulk', {
+    opening: { kind: 'connect', remote: receiver.local ?? assert.fail() },
+    role: 'sender',
+    ...(rateBitsPerSecond !== undefined && { rateBitsPerSecond }),
+    seed: 2,
+  });
+  return { sender, receiver };
+}
+
+async function endTransfer({ sender, receiver }: Transfer) {
+  sender.stopSending();
+  while (receiver.progress?.ending !== 'finished') await pause(20);
+  return { sent: await sender.finish(), received: await receiver.finish() };
+}
+
+interface Lab {
+  readonly topology: KernelTopology;
+  readonly onTerminal: Spawn;
+  readonly onServer: Spawn;
+}
+
+function lab(profile: AccessProfile): Lab {
   const topology = new KernelTopology(
     {
       nodes: [{ name: 'terminal' }, { name: 'server' }],
