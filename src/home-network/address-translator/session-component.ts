@@ -74,7 +74,7 @@ export function bindingOf(component: SessionComponent): Binding | undefined {
   };
 }
 
-export function activeEndOf({ mobileNode, correspondent }: SessionComponent): Binding['activeEnd'] {
+function activeEndOf({ mobileNode, correspondent }: SessionComponent): Binding['activeEnd'] {
   if (mobileNode !== undefined && mobileNode.port === undefined) return 'mobile-node';
   return correspondent !== undefined && correspondent.port === undefined ? 'correspondent-node' : undefined;
 }

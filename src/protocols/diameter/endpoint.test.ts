@@ -149,7 +149,7 @@ test('DiameterEndpoint: stop says goodbye', () => {
   network.settle();
   assert.deepEqual(
     events(server).map(({ kind }) => kind),
-    ['peer-unavailable', 'peer-unavailable'],
+    ['peer-unavailable'],
   );
 });
 

@@ -429,12 +429,15 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
       this.#outputs.push({ kind: 'connect', connection: id, remote });
     } else if (output.kind === 'became-available')
       this.#events.push({ kind: 'peer-available', peer: peer.host, isRestarted: output.isRestarted });
-    else this.#failOver(peer, output.reason, output.isConnected);
+    else {
+      const { reason, wasAvailable, isConnected } = output;
+      if (wasAvailable) this.#events.push({ kind: 'peer-unavailable', peer: peer.host, reason });
+      this.#failOver(peer, isConnected);
+    }
   }
 
   /** Requests without an answer go to another peer (RFC 6733 §5.5.4), or wait for a suspected one until it is closed. */
-  #failOver(peer: DiameterPeer, reason: string, isConnected: boolean): void {
-    this.#events.push({ kind: 'peer-unavailable', peer: peer.host, reason });
+  #failOver(peer: DiameterPeer, isConnected: boolean): void {
     for (const [hopByHopId, request] of [...this.#outstanding]) {
       if (request.peers[0]?.toLowerCase() !== peer.host.toLowerCase()) continue;
       const others = request.peers.slice(1);

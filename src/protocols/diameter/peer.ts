@@ -45,7 +45,13 @@ export type PeerOutput =
   | { readonly kind: 'close'; readonly connection: ConnectionId }
   /** Requests may be sent. `isRestarted`: the peer is a new process that has forgotten its state. */
   | { readonly kind: 'became-available'; readonly isRestarted: boolean }
-  | { readonly kind: 'became-unavailable'; readonly reason: string; readonly isConnected: boolean };
+  /** Also when a connection that was suspected already is closed: then it fails what still waits for an answer. */
+  | {
+      readonly kind: 'became-unavailable';
+      readonly reason: string;
+      readonly wasAvailable: boolean;
+      readonly isConnected: boolean;
+    };
 
 interface PeerConnection {
   readonly id: ConnectionId;
@@ -362,8 +368,9 @@ export class DiameterPeer {
 
   #becomeUnavailable(reason: string, isConnected: boolean): void {
     if (!this.#isAvailable && isConnected) return;
+    const wasAvailable = this.#isAvailable;
     this.#isAvailable = false;
-    this.#outputs.push({ kind: 'became-unavailable', reason, isConnected });
+    this.#outputs.push({ kind: 'became-unavailable', reason, wasAvailable, isConnected });
   }
 
   #answerAvps(code: number): readonly Avp[] {
