@@ -18,6 +18,8 @@ const functions: readonly string[] = [
   'home-network/trim-as',
   'home-network/address-translator',
   'mobile-node',
+  'mobile-node/access-monitor',
+  'mobile-node/access-selection',
   'correspondent-node',
 ];
 const protocols: readonly string[] = [

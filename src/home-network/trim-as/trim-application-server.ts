@@ -398,15 +398,23 @@ function onwardRoute(request: SipRequest): Pick<OutgoingRoute, 'requestUri' | 'r
   return { requestUri: request.requestUri, routes, headers: [['P-Served-User', undefined]] };
 }
 
+/**
+ * The mobile node offers what it offered before, from another place. An UPDATE while the call is set up, and a refresh (RFC 4028), come from
+ * the same place and go to the correspondent. A re-INVITE with reservations to make again is of a node that moved and came back.
+ */
 function isHandover(
   session: AnchoredSession,
   event: Event<'body-arrived'>,
   description: SessionDescription,
 ): boolean {
+  const { message } = event;
   const previous = session.agreed('mobileNode');
-  const isRequest =
-    event.role === 'offer' && event.leg === session.mobileLeg && event.message.kind === 'request';
-  return isRequest && previous !== undefined && isPureHandover(previous, description);
+  const isRequest = event.role === 'offer' && event.leg === session.mobileLeg && message.kind === 'request';
+  if (!isRequest || previous === undefined || !isPureHandover(previous, description)) return false;
+  return (
+    moved(session.components, description).install.length > 0 ||
+    (message.method === 'INVITE' && !areResourcesReady(description))
+  );
 }
 
 function areResourcesReady(offer: SessionDescription): boolean {

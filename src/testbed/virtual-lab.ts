@@ -1,0 +1,376 @@
+/**
+ * The test network of TRIM fig. 7 in virtual time: the same network functions as in the kernel lab on virtual hosts, each named as in the
+ * figures. A run is a function of its seed. Scenarios and the figures' tests drive it; the core is our own (ims-core).
+ */
+import { type AccessProfile, accessProfiles } from '../access-network/access-profiles.ts';
+import { perfectLink } from '../access-network/link-characteristics.ts';
+import type { TransportAddress } from '../base/network.ts';
+import type { TraceEntry } from '../base/trace.ts';
+import {
+  CorrespondentNode,
+  type CorrespondentNodeEvent,
+  type CorrespondentNodeOptions,
+} from '../correspondent-node/correspondent-node.ts';
+import {
+  AddressTranslator,
+  type AddressTranslatorEffect,
+} from '../home-network/address-translator/address-translator.ts';
+import { TrimApplicationServer } from '../home-network/trim-as/trim-application-server.ts';
+import type { TrimEvent } from '../home-network/trim-as/trim-event.ts';
+import { HomeSubscriberServer } from '../ims-core/hss/home-subscriber-server.ts';
+import { type Subscriber, trimFilterCriteria } from '../ims-core/hss/subscriber.ts';
+import { InterrogatingCscf } from '../ims-core/i-cscf/interrogating-cscf.ts';
+import { ProxyCscf } from '../ims-core/p-cscf/proxy-cscf.ts';
+import { ServingCscf } from '../ims-core/s-cscf/serving-cscf.ts';
+import type { AccessInput } from '../mobile-node/access-monitor/access-monitor.ts';
+import { PreferenceOrder } from '../mobile-node/access-selection/access-selector.ts';
+import { MobileNode } from '../mobile-node/mobile-node.ts';
+import type {
+  MobileNodeEffect,
+  MobileNodeEvent,
+  MobileNodeInput,
+} from '../mobile-node/mobile-node-output.ts';
+import type { Faults } from '../sim/fault-injector.ts';
+import type { VirtualHost } from '../sim/virtual-host.ts';
+import type { VirtualLink } from '../sim/virtual-link.ts';
+import { VirtualNetwork } from '../sim/virtual-network.ts';
+import type { VirtualProcess } from '../sim/virtual-process.ts';
+import { type LabAccess, labAddresses } from './lab-topology.ts';
+
+export interface VirtualLabOptions {
+  readonly seed: number;
+  readonly profiles?: Readonly<Record<LabAccess, AccessProfile>>;
+  /** Sessions reserve resources on both sides and after each handover (TRIM fig. 4 and 6 as printed). */
+  readonly withReservation: boolean;
+  /** One P-CSCF for both accesses, or one each: then a handover needs INVITE with Replaces. */
+  readonly proxyCscfs: 'shared' | 'per-access';
+  /** Of signalling, on the mobile node's access links. */
+  readonly faults?: Faults;
+  readonly translatorPorts?: { readonly first: number; readonly last: number };
+}
+
+const realm = 'ims.test';
+const internalAddress = '10.64.0.1';
+export const labUsers: Readonly<Record<'mobileNode' | 'correspondentNode', string>> = {
+  mobileNode: `sip:bob@${realm}`,
+  correspondentNode: `sip:alice@${realm}`,
+} as const;
+
+const addresses = { ...labAddresses, secondProxyCscf: '10.10.0.15' } as const;
+const diameterHosts = {
+  interrogatingCscf: `icscf.${realm}`,
+  servingCscf: `scscf.${realm}`,
+  homeSubscriberServer: `hss.${realm}`,
+  trimApplicationServer: `trim-as.${realm}`,
+  translator: `translator.${realm}`,
+} as const;
+const port = { sip: 5060, diameter: 3868 } as const;
+
+export class VirtualLab {
+  readonly network: VirtualNetwork;
+  readonly mobileNodeEvents: MobileNodeEvent[] = [];
+  readonly trimEvents: TrimEvent[] = [];
+  readonly mobileNode: MobileNode;
+  readonly mobileHost: VirtualHost;
+  readonly correspondentHost: VirtualHost;
+  readonly translatorHost: VirtualHost;
+  readonly trimApplicationServer: TrimApplicationServer;
+  readonly addressTranslator: AddressTranslator;
+  readonly #options: VirtualLabOptions;
+  readonly #mobileProcess: VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>;
+  readonly #accessLinks: Readonly<Record<LabAccess, VirtualLink>>;
+
+  constructor(options: VirtualLabOptions) {
+    this.#options = options;
+    this.network = new VirtualNetwork(options.seed);
+    this.#addCore();
+    this.trimApplicationServer = this.#addApplicationServer();
+    this.translatorHost = this.network.addHost('translator');
+    this.addressTranslator = this.#addTranslator();
+    this.correspondentHost = this.#addHost('cn', [addresses.correspondentNode]);
+    this.mobileHost = this.network.addHost('mn');
+    this.#accessLinks = this.#attachAccesses();
+    this.mobileNode = this.#newMobileNode();
+    this.#mobileProcess = this.#runMobileNode();
+  }
+
+  get trace(): readonly TraceEntry[] {
+    return this.network.trace;
+  }
+
+  /** Lets the access appear as a link with an address, or disappear. */
+  setAccess(access: LabAccess, isUp: boolean): void {
+    const { interface: link, address } = addresses.accesses[access];
+    this.#accessLinks[access].setUp(isUp);
+    if (isUp) this.mobileHost.addAddress(address, this.#accessLinks[access]);
+    else this.mobileHost.removeAddress(address);
+    this.#mobileProcess.handleInput({ kind: 'link-changed', interface: link, up: isUp });
+    this.#mobileProcess.handleInput({ kind: 'address-changed', interface: link, address, present: isUp });
+  }
+
+  requestHandover(access: LabAccess): void {
+    this.#mobileProcess.perform((now) => void this.mobileNode.requestHandover(access, now));
+  }
+
+  /** A terminal on the mobile node's internal address, or the correspondent node. `name` stands in ladders. */
+  addTerminal(
+    where: 'mn' | 'cn',
+    name: string,
+    sipPort: number,
+    options: Pick<CorrespondentNodeOptions, 'media' | 'ringMs'>,
+  ): {
+    terminal: CorrespondentNode;
+    events: CorrespondentNodeEvent[];
+    perform: (request: (now: number) => void) => void;
+  } {
+    const isMobile = where === 'mn';
+    const events: CorrespondentNodeEvent[] = [];
+    const user = isMobile ? labUsers.mobileNode : labUsers.correspondentNode;
+    const terminal = new CorrespondentNode({
+      ...options,
+      sip: { address: isMobile ? internalAddress : addresses.correspondentNode, port: sipPort },
+      identity: identityOf(user),
+      expiresSeconds: 600,
+      registers: true,
+      outboundProxy: isMobile ? { address: internalAddress, port: 5070 } : at(addresses.proxyCscf),
+      withReservation: this.#options.withReservation,
+      random: this.network.newRandomSource(),
+    });
+    const host = isMobile ? this.mobileHost : this.correspondentHost;
+    const process = host.run<never, CorrespondentNodeEvent, never>({
+      machine: terminal,
+      name,
+      onEvent: (event) => events.push(event),
+    });
+    process.perform((now) => terminal.start(now));
+    return { terminal, events, perform: (request) => process.perform(request) };
+  }
+
+  #addCore(): void {
+    const hosts = new Map([[realm, at(addresses.interrogatingCscf)]]);
+    const hss = this.#hssPeer();
+    const proxies = this.#options.proxyCscfs === 'shared' ? ['p-cscf'] : ['p-cscf', 'p-cscf-2'];
+    proxies.forEach((name, index) => {
+      const address = index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf;
+      const common = {
+        ...sipAt(address),
+        visitedNetwork: realm,
+        unregisteredInDialog: 'refuse',
+        hosts,
+      } as const;
+      this.#start(name, address, new ProxyCscf({ ...common, random: this.network.newRandomSource() }));
+    });
+    this.#start(
+      'i-cscf',
+      addresses.interrogatingCscf,
+      new InterrogatingCscf({
+        ...sipAt(addresses.interrogatingCscf),
+        domains: [realm],
+        servers: [{ name: `sip:${addresses.servingCscf}:${port.sip}`, capabilities: [] }],
+        hosts,
+        diameter: { ...identityAt(diameterHosts.interrogatingCscf), peers: [hss] },
+        random: this.network.newRandomSource(),
+      }),
+    );
+    this.#start(
+      's-cscf',
+      addresses.servingCscf,
+      new ServingCscf({
+        ...sipAt(addresses.servingCscf),
+        name: `sip:${addresses.servingCscf}:${port.sip}`,
+        realm,
+        hosts,
+        diameter: { ...identityAt(diameterHosts.servingCscf), peers: [hss] },
+        random: this.network.newRandomSource(),
+      }),
+    );
+    this.#start(
+      'hss',
+      addresses.homeSubscriberServer,
+      new HomeSubscriberServer({
+        diameter: {
+          ...identityAt(diameterHosts.homeSubscriberServer),
+          listen: [{ address: addresses.homeSubscriberServer, port: port.diameter }],
+          peers: [{ host: diameterHosts.interrogatingCscf }, { host: diameterHosts.servingCscf }],
+          random: this.network.newRandomSource(),
+        },
+        subscribers: subscribers(),
+        digestRealm: realm,
+      }),
+    );
+  }
+
+  #hssPeer(): { host: string; address: TransportAddress } {
+    return {
+      host: diameterHosts.homeSubscriberServer,
+      address: { address: addresses.homeSubscriberServer, port: port.diameter },
+    };
+  }
+
+  #addApplicationServer(): TrimApplicationServer {
+    const machine = new TrimApplicationServer({
+      sip: at(addresses.trimApplicationServer),
+      diameter: {
+        ...identityAt(diameterHosts.trimApplicationServer),
+        peers: [
+          { host: diameterHosts.translator, address: { address: addresses.translator, port: port.diameter } },
+        ],
+      },
+      translators: [{ host: diameterHosts.translator }],
+      graceMs: 32_000,
+      maximumSessions: 1000,
+      random: this.network.newRandomSource(),
+    });
+    const host = this.#addHost('trim-as', [addresses.trimApplicationServer]);
+    const process = host.run<never, TrimEvent, never>({
+      machine,
+      onEvent: (event) => this.trimEvents.push(event),
+    });
+    process.perform((now) => machine.start(now));
+    return machine;
+  }
+
+  #addTranslator(): AddressTranslator {
+    const { first, last } = this.#options.translatorPorts ?? { first: 20_000, last: 29_999 };
+    const machine = new AddressTranslator({
+      diameter: {
+        ...identityAt(diameterHosts.translator),
+        listen: [{ address: addresses.translator, port: port.diameter }],
+        peers: [{ host: diameterHosts.trimApplicationServer }],
+        random: this.network.newRandomSource(),
+      },
+      pool: { addresses: [...addresses.translatorTowardsPeers], firstPort: first, lastPort: last },
+    });
+    const host = this.translatorHost;
+    const link = host.attach('eth0', wire);
+    host.addAddress(addresses.translator, link);
+    for (const address of addresses.translatorTowardsPeers) host.addTranslatedAddress(address, link);
+    const process = host.run({
+      machine,
+      onEffect: (effect: AddressTranslatorEffect) => {
+        if (effect.type !== 'translate') return;
+        host.translate(effect.operations);
+        process.handleInput({ kind: 'effect-completed', id: effect.id });
+      },
+    });
+    process.perform((now) => machine.start(now));
+    return machine;
+  }
+
+  #attachAccesses(): Record<LabAccess, VirtualLink> {
+    const { profiles, faults } = this.#options;
+    const link = (access: LabAccess, profile: AccessProfile) =>
+      this.mobileHost.attach(access, {
+        uplink: profile.uplink,
+        downlink: profile.downlink,
+        ...(faults && { faults }),
+      });
+    this.mobileHost.addAddress(internalAddress);
+    return {
+      '3g': link('3g', profiles?.['3g'] ?? accessProfiles.hspa),
+      wlan: link('wlan', profiles?.wlan ?? accessProfiles.wlan),
+    };
+  }
+
+  #newMobileNode(): MobileNode {
+    const second = this.#options.proxyCscfs === 'shared' ? addresses.proxyCscf : addresses.secondProxyCscf;
+    return new MobileNode({
+      identity: {
+        ...identityOf(labUsers.mobileNode),
+        instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
+        expiresSeconds: 600,
+      },
+      internalAddress,
+      applicationPort: 5070,
+      signallingPort: port.sip,
+      accesses: [
+        {
+          name: '3g',
+          interface: '3g0',
+          index: 1,
+          proxyCscf: at(addresses.proxyCscf),
+          accessNetworkInfo: '3GPP-UTRAN-FDD',
+        },
+        {
+          name: 'wlan',
+          interface: 'wlan0',
+          index: 2,
+          proxyCscf: at(second),
+          accessNetworkInfo: 'IEEE-802.11',
+        },
+      ],
+      selector: new PreferenceOrder(['wlan', '3g']),
+      withReservation: this.#options.withReservation,
+      graceMs: 32_000,
+      releaseAfterMs: 10_000,
+      random: this.network.newRandomSource(),
+    });
+  }
+
+  #runMobileNode(): VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect> {
+    const process: VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect> =
+      this.mobileHost.run({
+        machine: this.mobileNode,
+        onEvent: (event: MobileNodeEvent) => this.mobileNodeEvents.push(event),
+        onEffect: (effect: MobileNodeEffect) => {
+          if (effect.type === 'translate') this.mobileHost.translate(effect.operations);
+          else if (effect.type === 'attach-access')
+            process.handleInput({ kind: 'effect-completed', id: effect.id });
+          else if (effect.type === 'watch-flows')
+            this.mobileHost.watchFlows(effect.flows, () =>
+              process.handleInput({ kind: 'flows-used', id: effect.id }),
+            );
+        },
+      });
+    process.perform((now) => this.mobileNode.start(now));
+    return process;
+  }
+
+  #addHost(name: string, own: readonly string[]): VirtualHost {
+    const host = this.network.addHost(name);
+    const link = host.attach('eth0', wire);
+    for (const address of own) host.addAddress(address, link);
+    return host;
+  }
+
+  #start(name: string, address: string, machine: Startable): void {
+    const process = this.#addHost(name, [address]).run({ machine });
+    process.perform((now) => machine.start(now));
+  }
+}
+
+type Startable = Parameters<VirtualHost['run']>[0]['machine'] & { start(now: number): void };
+
+const wire = { uplink: { ...perfectLink, delayMs: 0.5 }, downlink: { ...perfectLink, delayMs: 0.5 } };
+
+function at(address: string): TransportAddress {
+  return { address, port: port.sip };
+}
+
+function sipAt(address: string) {
+  const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, address, port: port.sip }));
+  return { listen, address: at(address) };
+}
+
+function identityAt(originHost: string) {
+  return { originHost, originRealm: realm, originStateId: 1 };
+}
+
+function identityOf(publicIdentity: string): CorrespondentNodeOptions['identity'] {
+  const privateIdentity = publicIdentity.slice('sip:'.length);
+  return { publicIdentity, privateIdentity, password: `secret of ${privateIdentity}`, homeDomain: realm };
+}
+
+/** The mobile user has TRIM; the correspondent is a user of the same home network without it. */
+function subscribers(): Subscriber[] {
+  return Object.values(labUsers).map((user) => {
+    const { privateIdentity, password } = identityOf(user);
+    const serverName = `sip:${addresses.trimApplicationServer}:${port.sip}`;
+    return {
+      privateIdentity,
+      publicIdentities: [{ identity: user }],
+      credentials: { password },
+      initialFilterCriteria: user === labUsers.mobileNode ? trimFilterCriteria(serverName) : [],
+    };
+  });
+}
