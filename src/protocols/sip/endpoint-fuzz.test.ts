@@ -82,6 +82,25 @@ test('SipEndpoint, SipProxy: no stream makes them throw', () => {
   );
 });
 
+test('SipEndpoint, SipProxy: any octet before or behind the value of any header is survived', () => {
+  for (const header of headers) {
+    const [name, value] = [header.slice(0, header.indexOf(':')), header.slice(header.indexOf(':') + 2)];
+    for (let code = 0; code < 256; code++) {
+      const octet = String.fromCharCode(code);
+      for (const bent of [
+        `${name}:${octet}${value}`,
+        `${name}: ${octet}${value}`,
+        `${name}: ${value}${octet}`,
+      ]) {
+        const lines = headers.map((line) => (line === header ? bent : line));
+        const text = [startLines[0], ...lines, '', 'body'].join('\r\n');
+        const payload = Buffer.from(text, 'latin1');
+        feed(createProxy(), { kind: 'datagram-received', local, remote, payload });
+      }
+    }
+  }
+});
+
 function createProxy(): SipProxy {
   const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...local }));
   const endpoint = new SipEndpoint({ listen, random: new SeededRandomSource(1), refuseMergedRequests: true });

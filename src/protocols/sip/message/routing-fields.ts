@@ -54,7 +54,8 @@ export function faultOfLine(
   const value = text
     .slice(valueStart, end)
     .replace(/\r\n[ \t]+/g, ' ')
-    .trim();
+    // Exactly what SipHeaders takes off; `trim` would hide a vertical tab or a no-break space from the check.
+    .replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
   const values = header.isList ? splitList(value) : [value];
   if (values.length === 0)
     return new Malformed(header.name, valueStart, 'RFC 3261 §25.1: at least one value');

@@ -5,17 +5,15 @@
 import { isMalformed, type Malformed } from '../../../base/malformed.ts';
 import { createResponse } from '../message/create-response.ts';
 import { toTagOf } from '../message/header-fields.ts';
-import { parseNameAddress } from '../message/name-address.ts';
+import { malformedRejection } from '../message/malformed-rejection.ts';
 import { parseSipMessage } from '../message/parse-sip-message.ts';
-import { requestRejection } from '../message/request-rejection.ts';
+import { type Rejection, requestRejection } from '../message/request-rejection.ts';
 import type { SipHeaders } from '../message/sip-headers.ts';
-import { type SipMessage, SipRequest, type SipResponse } from '../message/sip-message.ts';
-import { parseVia } from '../message/via.ts';
+import type { SipMessage, SipRequest, SipResponse } from '../message/sip-message.ts';
 
 export type ScreenedMessage =
   | { readonly kind: 'accepted'; readonly message: SipMessage }
-  /** `request` is good enough to route `response` by. */
-  | { readonly kind: 'refused'; readonly request: SipRequest; readonly response: SipResponse }
+  | { readonly kind: 'refused'; readonly response: SipResponse }
   | { readonly kind: 'dropped' };
 
 const dropped: ScreenedMessage = { kind: 'dropped' };
@@ -30,7 +28,7 @@ export function screenMessage(octets: Uint8Array): ScreenedMessage {
       : dropped;
   const rejection = requestRejection(message);
   if (rejection === undefined) return { kind: 'accepted', message };
-  return refuse(message, rejection.statusCode, rejection.reasonPhrase);
+  return refuse(message, rejection);
 }
 
 /** An answer without a transaction; its To tag is a function of the request, so that every repetition gets the same (RFC 3261 §8.2.7). */
@@ -52,16 +50,21 @@ export function acknowledgesStatelessResponse(ack: SipRequest): boolean {
   return toTagOf(ack) === statelessToTag(ack.headers);
 }
 
+/** The second look gives the answer the tag that the first one shows to be right. */
+function screenMalformed(octets: Uint8Array, malformed: Malformed): ScreenedMessage {
+  const untagged = malformedRejection(octets, malformed);
+  if (untagged === undefined) return dropped;
+  const response = malformedRejection(octets, malformed, { toTag: statelessToTag(untagged.headers) });
+  return response === undefined ? dropped : { kind: 'refused', response };
+}
+
 /** No ACK is ever answered, and without a Via nobody knows whom to answer. */
-function refuse(request: SipRequest, statusCode: number, reasonPhrase: string): ScreenedMessage {
+function refuse(request: SipRequest, { statusCode, reasonPhrase }: Rejection): ScreenedMessage {
   if (request.method === 'ACK' || !request.headers.has('Via')) return dropped;
-  const to = request.headers.get('To');
-  // A To that cannot be read goes back as it came: a tag behind it would mean nothing.
-  const takesTag = to !== undefined && !isMalformed(parseNameAddress(to));
-  const response = takesTag
+  const response = request.headers.has('To')
     ? statelessResponse(request, statusCode, reasonPhrase)
     : createResponse(request, statusCode, { reasonPhrase });
-  return { kind: 'refused', request, response };
+  return { kind: 'refused', response };
 }
 
 /** FNV-1a over what a repetition and an ACK have in common with the request. */
@@ -74,29 +77,4 @@ function statelessToTag(headers: SipHeaders): string {
   for (let index = 0; index < text.length; index++)
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
   return `stateless-${hash.toString(36)}`;
-}
-
-/** Reads from a broken request as much as an answer needs. */
-function screenMalformed(octets: Uint8Array, malformed: Malformed): ScreenedMessage {
-  const text = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString('latin1');
-  const startLine = /^(?:\r\n)*([A-Za-z0-9\-.!%*_+`'~]+) [^\r\n]* SIP\/[\d.]+\r\n/i.exec(text);
-  if (startLine === null) return dropped;
-  const request = new SipRequest(startLine[1]!, '');
-  const unfolded = text
-    .slice(startLine[0].length)
-    .split('\r\n\r\n', 1)[0]!
-    .replace(/\r\n[ \t]+/g, ' ');
-  for (const line of unfolded.split('\r\n')) {
-    const colon = line.indexOf(':');
-    const name = line.slice(0, Math.max(colon, 0)).trim();
-    if (isNeeded(name)) request.headers.append(name, line.slice(colon + 1).trim());
-  }
-  const via = request.headers.get('Via');
-  if (via === undefined || isMalformed(parseVia(via))) return dropped;
-  if (!mandatoryFields.every((name) => request.headers.has(name))) return dropped;
-  return refuse(request, 400, `Bad ${malformed.field}`);
-}
-
-function isNeeded(name: string): boolean {
-  return /^(?:v|via|f|from|t|to|i|call-id|cseq)$/i.test(name);
 }

@@ -5,7 +5,7 @@
 import type { ConnectionId, TransportAddress } from '../../../base/network.ts';
 import { topViaOf } from '../message/header-fields.ts';
 import { withParameter } from '../message/parameters.ts';
-import type { SipRequest } from '../message/sip-message.ts';
+import type { SipMessage } from '../message/sip-message.ts';
 import { formatVia } from '../message/via.ts';
 import type { SipArrival, SipTransportProtocol } from '../transaction/sip-event.ts';
 
@@ -21,30 +21,31 @@ export interface SipRoute {
 export const defaultSipPort = 5060;
 
 /**
- * Writes into the top Via where the request really came from: `received` when sent-by says something else or `rport` asks for it
+ * Writes into the top Via, of the request or of an answer made from it, where the request really came from: `received` when sent-by says something else or `rport` asks for it
  * (RFC 3261 §18.2.1, RFC 3581 §4).
  */
-export function markReceived(request: SipRequest, source: TransportAddress): void {
-  const via = topViaOf(request);
+export function markReceived(message: SipMessage, source: TransportAddress): void {
+  const via = topViaOf(message);
   const wantsPort = via.parameters.has('rport');
   if (!wantsPort && via.host === source.address) return;
   let parameters = withParameter(via.parameters, 'received', source.address);
   if (wantsPort) parameters = withParameter(parameters, 'rport', String(source.port));
-  request.headers.removeFirst('Via');
-  request.headers.prepend('Via', formatVia({ ...via, parameters }));
+  message.headers.removeFirst('Via');
+  message.headers.prepend('Via', formatVia({ ...via, parameters }));
 }
 
 /**
- * RFC 3261 §18.2.2: back over the connection of the request, or a new one to the port of sent-by. Over UDP from the port at which
- * the request came in; to the port it came from if `rport` asks for it, else to the port of sent-by.
+ * For a request, or an answer made from it (RFC 3261 §18.2.2): back over the connection of the request, or a new one to the port of
+ * sent-by. Over UDP from the port at which the request came in; to the port it came from if `rport` asks for it, else to the port of
+ * sent-by.
  */
 export function responseRoute(
-  request: SipRequest,
+  message: SipMessage,
   arrival: SipArrival,
   connection: ConnectionId | undefined,
 ): SipRoute {
   const { transport, local, source } = arrival;
-  const via = topViaOf(request);
+  const via = topViaOf(message);
   const usesSource = transport === 'udp' && via.parameters.has('rport');
   const remote = usesSource ? source : { address: source.address, port: via.port ?? defaultSipPort };
   return { transport, local, remote, connection };

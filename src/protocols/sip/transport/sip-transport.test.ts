@@ -192,11 +192,11 @@ test('SipTransport: malformed requests get a 400 as far as they can be read, mal
   const { network, b } = pair();
   const good = optionsText('SIP/2.0/UDP a.test;branch=z9hG4bK1;rport');
   const cases: [text: string, answer: string | undefined][] = [
-    [good.replace('CSeq: 1 OPTIONS', 'CSeq: x'), '400 Bad CSeq'],
-    [good.replace('Max-Forwards: 70', 'Max-Forwards: many'), '400 Bad Max-Forwards'],
+    [good.replace('CSeq: 1 OPTIONS', 'CSeq: x'), '400 Bad Request (CSeq)'],
+    [good.replace('Max-Forwards: 70', 'Max-Forwards: many'), '400 Bad Request (Max-Forwards)'],
     [good.replace('CSeq: 1 OPTIONS', 'CSeq: 1 INVITE'), '400 CSeq method differs from request method'],
-    [good.replace('Content-Length: 0', 'Content-Length: 9'), '400 Bad Content-Length'],
-    [good.replace(/^OPTIONS \S+/, 'OPTIONS nowhere'), '400 Bad Request-URI'],
+    [good.replace('Content-Length: 0', 'Content-Length: 9'), '400 Bad Request (Content-Length)'],
+    [good.replace(/^OPTIONS \S+/, 'OPTIONS nowhere'), '400 Bad Request (Request-URI)'],
     [good.replace('SIP/2.0\r\n', 'SIP/7.0\r\n'), '505 Version Not Supported'],
     [good.replace(/^OPTIONS \S+/, 'OPTIONS http://b.test'), '416 Unsupported URI Scheme'],
     [good.replace(/Call-ID: .*\r\n/, ''), '400 Missing Call-ID'],

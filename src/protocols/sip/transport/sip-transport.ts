@@ -172,8 +172,9 @@ export class SipTransport {
     if (screened.kind === 'dropped') this.counters.dropped++;
     else if (screened.kind === 'refused') {
       this.counters.refused++;
-      const route = responseRoute(screened.request, arrival, connection);
-      this.send(serializeSipMessage(screened.response), route, now);
+      const { response } = screened;
+      markReceived(response, arrival.source);
+      this.send(serializeSipMessage(response), responseRoute(response, arrival, connection), now);
     } else {
       const { message } = screened;
       if (message.kind === 'request') markReceived(message, arrival.source);
