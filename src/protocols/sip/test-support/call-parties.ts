@@ -200,6 +200,10 @@ export class Party extends TestHost {
     }
   }
 
+  ringNow(): void {
+    this.#reply({ statusCode: 180 });
+  }
+
   accept(body?: string): void {
     this.#reply(body === undefined ? { statusCode: 200 } : { statusCode: 200, body });
   }
@@ -244,6 +248,10 @@ export class Anchor extends TestHost {
   readonly pairs: { readonly x: string; readonly y: string } = { x: '10.9.0.1', y: '10.9.0.2' };
   mobileLeg: LegName = 'caller';
   calleeContact: string = correspondent;
+  /** Holds a call whose leg ended, as the TRIM AS does for a grace time. */
+  keepsLost = false;
+  refusesMoves = false;
+  refusesUpdates = false;
   #pendingMove: { token: Token; address: string } | undefined;
 
   constructor(network: SipTestNetwork, seed: number) {
@@ -254,7 +262,11 @@ export class Anchor extends TestHost {
     if (event.type === 'call-arrived') this.#route(event, now);
     else if (event.type === 'body-arrived') this.after(this.thinkMs, () => this.#decide(event));
     else if (event.type === 'replacement-arrived') this.#move(event.token, event.request.body, now);
-    else if (event.type === 'leg-lost' && (event.cause === 'bye' || event.cause === 'ack-missing'))
+    else if (
+      event.type === 'leg-lost' &&
+      !this.keepsLost &&
+      (event.cause === 'bye' || event.cause === 'ack-missing')
+    )
       this.agent.endCall(event.call, now);
     else if (event.type === 'request-arrived')
       this.agent.forwardRequest(event.transaction, event.request, this.#outgoing(), now);
@@ -294,18 +306,21 @@ export class Anchor extends TestHost {
 
   #move(token: Token, body: string, now: Instant): void {
     const address = addressIn(body);
-    if (body.includes('a=curr:qos')) {
+    if (this.refusesMoves) this.agent.refuse(token, 503, undefined, now);
+    else if (body.includes('a=curr:qos')) {
       this.#pendingMove = { token, address };
       this.agent.answerLocally(token, { statusCode: 183, body: sdp(this.pairs.y, 'sendrecv') }, now);
-      return;
-    }
-    if (this.agent.answerLocally(token, { statusCode: 200, body: sdp(this.pairs.y) }, now))
+    } else if (this.agent.answerLocally(token, { statusCode: 200, body: sdp(this.pairs.y) }, now))
       this.mobileMedia = address;
   }
 
   #updateOfMove(event: EventOf<'body-arrived'>, now: Instant): void {
     this.agent.answerLocally(event.token, { statusCode: 200, body: sdp(this.pairs.y, 'sendrecv') }, now);
     if (this.#pendingMove?.token !== event.within) return;
+    if (this.refusesUpdates) {
+      this.agent.refuse(this.#pendingMove!.token, 503, undefined, now);
+      return;
+    }
     if (this.agent.answerLocally(this.#pendingMove!.token, { statusCode: 200 }, now))
       this.mobileMedia = this.#pendingMove!.address;
   }
