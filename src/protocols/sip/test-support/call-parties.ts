@@ -111,6 +111,8 @@ export class Party extends TestHost {
   isUp = false;
   /** Answers an initial INVITE by itself. */
   answers = true;
+  /** Leaves the offers of later requests unanswered. */
+  slow = false;
   #invite: Token | undefined;
 
   constructor(network: SipTestNetwork, addresses: readonly string[], seed: number) {
@@ -215,6 +217,7 @@ export class Party extends TestHost {
   }
 
   #answer(event: EventOf<'body-arrived'>, now: Instant): void {
+    if (this.slow) return;
     if (event.role === 'offer') this.remote = addressIn(event.body);
     const body =
       event.role === 'offer'
