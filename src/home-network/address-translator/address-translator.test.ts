@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { SeededRandomSource } from '../../base/random-source.ts';
 import { natControlApplication } from '../../protocols/diameter/dictionary/nat-control.ts';
 import { DiameterEndpoint } from '../../protocols/diameter/endpoint.ts';
@@ -337,6 +338,76 @@ test('AddressTranslator: a controller restores the bindings of a translator that
   assert.equal(again, resultCode.bindingFailure, 'they are taken now');
   const [fresh] = after.run((client) => client.open(after.session(), [audio], 0));
   assert.ok(installed.every((one) => one.towardsCorrespondent?.port !== fresh?.towardsCorrespondent?.port));
+});
+
+test('AddressTranslator: whatever is asked and refused in whatever order, sessions are as answered, and nothing is left at the end', () => {
+  const step = fc.record({
+    kind: fc.constantFrom('open', 'complete', 'handover', 'add', 'remove', 'close', 'wait'),
+    session: fc.nat({ max: 2 }),
+    access: fc.nat({ max: 2 }),
+    isRefused: fc.boolean(),
+    knowsCorrespondent: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      const lab = new Lab({
+        graceTimeMs: 1000,
+        pool: { addresses: ['198.51.100.1'], firstPort: 20_000, lastPort: 20_009 },
+      });
+      const sessions = [lab.session(), lab.session(), lab.session()];
+      const answered = new Map<NatSession, readonly NatComponent[]>();
+      for (const { kind, session: index, access, isRefused, knowsCorrespondent } of steps) {
+        const session = sessions[index] ?? assert.fail();
+        const known = answered.get(session) ?? [];
+        const mobileNode = { address: `10.${access}.0.2`, port: 6000 };
+        const fresh: NatComponent = {
+          protocol: 'udp',
+          mobileNode,
+          ...(knowsCorrespondent && { correspondent }),
+        };
+        const change: Record<typeof kind, () => number> = {
+          open: () => lab.client.open(session, [fresh, fresh], 0),
+          add: () => lab.client.update(session, [fresh], 0),
+          complete: () =>
+            lab.client.update(
+              session,
+              known.map((one) => ({ ...one, correspondent })),
+              0,
+            ),
+          handover: () =>
+            lab.client.update(
+              session,
+              known.map((one) => ({ ...one, mobileNode })),
+              0,
+            ),
+          remove: () => lab.client.remove(session, known.slice(0, 1), 0),
+          close: () => lab.client.close(session, 0),
+          wait: () => lab.client.query(session, 0),
+        };
+        lab.engineError = isRefused ? 'NETLINK_REFUSED' : undefined;
+        const request = change[kind]();
+        const outcome = lab.outcomes().find((event) => event.request === request);
+        lab.engineError = undefined;
+        if (kind === 'wait') lab.network.run(600);
+        if (outcome?.kind === 'request-completed') {
+          if (kind === 'close') answered.delete(session);
+          else if (kind === 'remove') answered.set(session, known.slice(1));
+          else answered.set(session, kind === 'add' ? [...known, ...outcome.components] : outcome.components);
+        }
+        for (const [one, components] of answered)
+          assert.deepEqual(
+            lab.run((client) => client.query(one, 0)),
+            components,
+          );
+      }
+      for (const session of answered.keys()) lab.run((client) => client.close(session, 0));
+      lab.network.run(2000);
+      assert.deepEqual([lab.kernel.size, lab.translator.bindings, lab.translator.sessions], [0, 0, 0]);
+      const ports = lab.run((client) => client.open(lab.session(), [audio, audio, audio, audio, audio], 0));
+      assert.equal(ports.length, 5, 'all ten ports are free again');
+    }),
+    { seed: 6736, numRuns: 150 },
+  );
 });
 
 /** One TRIM AS's client, one translator, and the virtual twin of its engine. */

@@ -79,6 +79,7 @@ export type AddressTranslatorEvent =
       readonly sessionId: string;
       readonly reason: 'asked' | 'controller-gone';
     }
+  | { readonly kind: 'engine-failed'; readonly reason: string }
   | {
       readonly kind: 'request-refused';
       readonly sessionId: string;
@@ -269,7 +270,11 @@ export class AddressTranslator
 
   #effectCompleted(id: number, error: string | undefined, now: Instant): void {
     const transaction = this.#transactions.get(id);
-    if (transaction === undefined) return;
+    if (transaction === undefined) {
+      // The end of a grace time, to which nobody waits for an answer.
+      if (error !== undefined) this.#report({ kind: 'engine-failed', reason: error });
+      return;
+    }
     if (error === undefined) this.#complete(id, transaction);
     else this.#fail(id, transaction, error);
     const { session } = transaction;
