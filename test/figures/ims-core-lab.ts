@@ -1,5 +1,5 @@
 /**
- * The IMS core of TRIM Fig. 1 in virtual time, for exact ladder tests: P-, I- and S-CSCF as they are, and around them a scripted HSS,
+ * The IMS core of TRIM Fig. 1 in virtual time, for exact ladder tests: two P-CSCFs, I- and S-CSCF as they are, and around them a scripted HSS,
  * an application server that passes requests on, and user equipment that does what a test tells it.
  */
 import assert from 'node:assert/strict';
@@ -41,6 +41,7 @@ export const names: ReadonlyMap<string, string> = new Map([
   ['10.0.1.3', 'S'],
   ['10.0.1.4', 'AS'],
   ['10.0.1.5', 'HSS'],
+  ['10.0.1.6', "P'"],
 ]);
 
 const hosts = new Map([
@@ -261,6 +262,8 @@ export interface TestUserOptions {
   readonly password: string;
   readonly address: string;
   readonly seed: number;
+  /** Its P-CSCF; by default the first. */
+  readonly proxyCscf?: string;
 }
 
 /** User equipment: registers with digest, calls, and answers every call with 180 and 200. */
@@ -289,6 +292,10 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
     this.#random = new SeededRandomSource(options.seed);
     this.#endpoint = new SipEndpoint({ listen: udpAndTcp(options.address), random: this.#random });
     this.#digest = new DigestClient(options.identity.slice(4), options.password, this.#random);
+  }
+
+  get #proxyCscf(): string {
+    return this.#options.proxyCscf ?? '10.0.1.1';
   }
 
   get contact(): string {
@@ -332,7 +339,7 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
     request.headers.append('Supported', 'path, outbound');
     this.#digest.authorize(request);
     this.#register = request;
-    this.#send({ request, nextHop: 'sip:10.0.1.1' }, now);
+    this.#send({ request, nextHop: `sip:${this.#proxyCscf}` }, now);
   }
 
   /** An initial request along the Service-Route. */
@@ -340,7 +347,10 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
     const request = this.#request(name, target, target);
     request.headers.append('Contact', this.contact);
     request.body = body;
-    this.#lastCall = this.#send(routeRequest(request, ['<sip:10.0.1.1;lr>', ...this.serviceRoute]), now);
+    this.#lastCall = this.#send(
+      routeRequest(request, [`<sip:${this.#proxyCscf};lr>`, ...this.serviceRoute]),
+      now,
+    );
   }
 
   cancel(now: Instant): void {
@@ -438,6 +448,7 @@ export interface LabOptions {
   readonly subscribers: readonly Subscriber[];
   /** In the place of the scripted one. */
   readonly homeSubscriberServer?: Started;
+  readonly applicationServer?: Started;
   readonly proxy?: Partial<ProxyCscfOptions>;
   readonly serving?: Partial<ServingCscfOptions>;
 }
@@ -449,20 +460,23 @@ export class ImsCoreLab {
   readonly applicationServer: TestApplicationServer = new TestApplicationServer();
   readonly events: ServingCscfEvent[] = [];
 
-  constructor({ subscribers, homeSubscriberServer, proxy, serving }: LabOptions) {
+  constructor(options: LabOptions) {
+    const { subscribers, homeSubscriberServer, applicationServer, proxy, serving } = options;
     this.hss = new TestHomeSubscriberServer(subscribers);
     this.#add(homeSubscriberServer ?? this.hss);
-    this.#add(
-      new ProxyCscf({
-        listen: udpAndTcp('10.0.1.1'),
-        address: { address: '10.0.1.1', port: 5060 },
-        visitedNetwork: 'home1.net',
-        hosts,
-        unregisteredInDialog: 'forward',
-        random: new SeededRandomSource(1),
-        ...proxy,
-      }),
-    );
+    for (const address of ['10.0.1.1', '10.0.1.6']) {
+      this.#add(
+        new ProxyCscf({
+          listen: udpAndTcp(address),
+          address: { address, port: 5060 },
+          visitedNetwork: 'home1.net',
+          hosts,
+          unregisteredInDialog: 'forward',
+          random: new SeededRandomSource(Number(address.slice(-1))),
+          ...proxy,
+        }),
+      );
+    }
     this.#add(
       new InterrogatingCscf({
         listen: udpAndTcp('10.0.1.2'),
@@ -485,7 +499,7 @@ export class ImsCoreLab {
       ...serving,
     });
     this.#add(new WithoutEvents(servingCscf, this.events));
-    this.#add(this.applicationServer);
+    this.#add(applicationServer ?? this.applicationServer);
     this.run(1_000);
     this.network.ladder.length = 0;
   }

@@ -381,3 +381,29 @@ test('IMS core: a subscription to the reg event is not sent to the terminal itse
   core.run(1_000);
   assert.equal(lastStatus(mn), 489);
 });
+
+test('IMS core: a terminal that has moved behind another P-CSCF calls and is called through that one', () => {
+  const { core, mn, cn } = lab(criterion(0, method('INVITE')));
+  const flow = (address: string, regId: number, expires = 3600): string =>
+    `<sip:ue@${address}:5060>;+sip.instance=${instance};reg-id=${regId};expires=${expires}`;
+  mn.register(core.now, flow('10.0.0.10', 1));
+  core.run(1_000);
+  const identity = { identity: 'sip:mn@home1.net', password: 'secret' };
+  const moved = core.user({ ...identity, address: '10.0.2.10', seed: 11, proxyCscf: '10.0.1.6' });
+  moved.register(core.now, flow('10.0.2.10', 2));
+  core.run(1_000);
+  core.takeLadder();
+  moved.call(core.now, 'sip:cn@home1.net');
+  core.run(1_000);
+  assert.deepEqual(core.takeLadder().slice(0, 3), ["MN' → P' INVITE", "P' → S INVITE", 'S → AS INVITE']);
+  assert.equal(lastStatus(moved), 200);
+  cn.send(core.now, 'BYE');
+  core.run(1_000);
+  assert.ok(core.takeLadder().includes("P' → MN' BYE"));
+  cn.call(core.now, 'sip:mn@home1.net', 'MESSAGE');
+  core.run(1_000);
+  assert.deepEqual(
+    core.takeLadder().filter((line) => line.startsWith("P' → MN' ") || line.startsWith('P → MN ')),
+    ["P' → MN' MESSAGE"],
+  );
+});
