@@ -129,6 +129,7 @@ export class Call implements RelayOwner {
       return this.answer(held, { statusCode, ...(reasonPhrase === undefined ? {} : { reasonPhrase }) }, now);
     this.#drop(held);
     this.#relay.refuse(passage, plainAnswer(statusCode, reasonPhrase), now);
+    this.#endIfDead(now);
     return true;
   }
 

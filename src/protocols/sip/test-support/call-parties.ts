@@ -255,6 +255,7 @@ export class Anchor extends TestHost {
   keepsLost = false;
   refusesMoves = false;
   refusesUpdates = false;
+  refusesAnswers = false;
   #pendingMove: { token: Token; address: string } | undefined;
 
   constructor(network: SipTestNetwork, seed: number) {
@@ -295,6 +296,8 @@ export class Anchor extends TestHost {
     if (event.within !== undefined) this.#updateOfMove(event, now);
     else if (isMobile && event.message.kind === 'request' && this.#isMove(event.message.method, address))
       this.#move(event.token, event.body, now);
+    else if (this.refusesAnswers && event.role === 'answer')
+      this.agent.refuse(event.token, 503, undefined, now);
     else {
       if (isMobile) this.mobileMedia = address;
       const anchored = isMobile ? this.pairs.x : this.pairs.y;
