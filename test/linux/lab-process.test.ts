@@ -29,7 +29,10 @@ test('startLabProcess: after SIGKILL of the lab itself, the process outside lear
   while (namespaces.some((namespace) => holdersOf(namespace).length > 0)) await pause();
 });
 
-test('startLabProcess: an ordinary user builds the same lab inside a user namespace', { skip }, (context) => {
+test('startLabProcess: an ordinary user builds the same lab inside a user namespace', {
+  skip,
+  timeout: 60_000,
+}, (context) => {
   if (process.getuid?.() !== 0) {
     context.diagnostic('the other tests of this file ran as an ordinary user already');
     return;

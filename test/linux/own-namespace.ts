@@ -15,7 +15,7 @@ export const skipReason: string | undefined = enterOwnNamespace();
 
 /** `test`, skipped with the reason where the kernel may not be touched. */
 export function kernelTest(name: string, body: () => void | Promise<void>): void {
-  void test(name, { skip: skipReason ?? false }, body);
+  void test(name, { skip: skipReason ?? false, timeout: 60_000 }, body);
 }
 
 function enterOwnNamespace(): string | undefined {

@@ -22,7 +22,6 @@ export const routeMessage = {
   newRule: 32,
   deleteRule: 33,
   getRule: 34,
-  newQueueDiscipline: 36,
 } as const;
 
 export interface Link {

@@ -128,18 +128,6 @@ export class Rtnetlink {
     });
   }
 
-  /** Replaces the root queueing discipline; `options` is the kind's own structure. Throws ENOENT where the kernel lacks the kind. */
-  replaceQueueDiscipline(link: string, kind: string, options: Uint8Array): void {
-    const header = new DataView(new ArrayBuffer(20));
-    header.setInt32(4, this.linkIndex(link), true);
-    header.setUint32(12, TC_H_ROOT, true);
-    const flags = netlinkFlag.create | netlinkFlag.replace;
-    this.#change(routeMessage.newQueueDiscipline, flags, octetsOf(header), `${kind} on ${link}`, (writer) => {
-      writer.text(TCA_KIND, kind);
-      writer.attribute(TCA_OPTIONS, options);
-    });
-  }
-
   links(): Link[] {
     return this.#dump(routeMessage.getLink, linkHeader()).map(readLink);
   }
@@ -288,9 +276,6 @@ const FR_ACT_TO_TBL = 1;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
 const NUD_PERMANENT = 0x80;
-const TC_H_ROOT = 0xffff_ffff;
-const TCA_KIND = 1;
-const TCA_OPTIONS = 2;
 
 /** struct ifinfomsg; `up` absent leaves the administrative state as it is. */
 function linkHeader(index = 0, up?: boolean): Uint8Array {

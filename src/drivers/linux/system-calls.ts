@@ -144,8 +144,9 @@ export interface NativeMemory {
 }
 
 export function allocateMemory(length: number): NativeMemory {
-  const [readWrite, privateAnonymous] = [3, 0x22];
-  const address = mmap(null, length, readWrite, privateAnonymous, -1, 0) as bigint;
+  // Without reservation: what is never touched costs nothing, even where memory is short.
+  const [readWrite, privateAnonymousNoReserve] = [3, 0x4022];
+  const address = mmap(null, length, readWrite, privateAnonymousNoReserve, -1, 0) as bigint;
   if (address === 0xffff_ffff_ffff_ffffn) checked('mmap', -1);
   const buffer = koffi.view(address, length);
   return { address, octets: new Uint8Array(buffer), view: new DataView(buffer) };

@@ -13,6 +13,7 @@ import { RtpProgram } from './rtp-program.ts';
 interface Program {
   readonly local?: TransportAddress | undefined;
   report(): MediaReports[MediaKind];
+  startSending?(): void;
   stopSending?(): void;
   close(): void;
 }
@@ -50,10 +51,12 @@ const [kind = '', settings = ''] = process.argv.slice(2);
 const program = await start(kind as MediaKind, JSON.parse(settings));
 process.on('message', (command: MediaCommand) => {
   if (command.kind === 'finish') finish(program);
+  else if (command.kind === 'start-sending') program.startSending?.();
   else program.stopSending?.();
 });
 process.on('disconnect', () => process.exit(1));
 process.on('SIGINT', () => finish(program));
+if (process.send === undefined) program.startSending?.();
 tell({ kind: 'ready', local: program.local });
 setInterval(() => {
   const { series: _, ...report } = { series: undefined, ...program.report() };

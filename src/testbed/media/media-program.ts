@@ -1,7 +1,7 @@
 /**
  * A media program as the lab sees it: started on a node, watched while it runs, told to stop sending, and asked for its report.
  *
- *   start ─▶ ready ─▶ (progress …) ─▶ stopSending ─▶ finish ─▶ report
+ *   start (ready) ─▶ startSending (RTP) ─▶ progress … ─▶ stopSending ─▶ finish (report)
  */
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -50,6 +50,11 @@ export class MediaProgram<Kind extends MediaKind> {
     this.#report = nextMessage<Kind, 'report'>(child, kind, 'report').then(({ report }) => report);
     // Who never asks for the report must not be ended by its absence.
     this.#report.catch(() => {});
+  }
+
+  /** For an RTP program, when the other end is ready too; TCP programs send once they are connected. */
+  startSending(): void {
+    this.#tell({ kind: 'start-sending' });
   }
 
   /** What is under way may still arrive, so that it can be told from what was lost. */

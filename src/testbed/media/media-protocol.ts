@@ -124,8 +124,11 @@ export interface CapturedFlow {
 
 /** From the lab to a program. */
 export type MediaCommand =
+  /** To RTP programs only: TCP programs send once they are connected. */
+  | { readonly kind: 'start-sending' }
   /** What is on its way may still arrive. */
-  { readonly kind: 'stop-sending' } | { readonly kind: 'finish' };
+  | { readonly kind: 'stop-sending' }
+  | { readonly kind: 'finish' };
 
 /** From a program to the lab. Progress comes four times a second. */
 export type MediaMessage<Kind extends MediaKind = MediaKind> =

@@ -35,7 +35,7 @@ export class RtpProgram {
   readonly #sources = new Map<number, Source>();
   readonly #remotes = new Set<string>();
   readonly #series = new ThroughputSeries(monotonicNow());
-  readonly #pacer: Pacer;
+  #pacer: Pacer | undefined;
   #sent = 0;
   #sentOctets = 0;
 
@@ -59,19 +59,23 @@ export class RtpProgram {
     socket.on('message', (octets, remote) => this.#receive(octets, remote));
     // The far end may not be there yet: a datagram that nobody took is a lost one.
     socket.on('error', () => {});
-    this.#pacer = new Pacer(() => this.#sendFrame());
   }
 
   get local(): TransportAddress {
     return this.#socket.address();
   }
 
+  /** Not before the other end is ready, or the first packets are lost on nobody. */
+  startSending(): void {
+    this.#pacer ??= new Pacer(() => this.#sendFrame());
+  }
+
   stopSending(): void {
-    this.#pacer.stop();
+    this.#pacer?.stop();
   }
 
   close(): void {
-    this.#pacer.stop();
+    this.#pacer?.stop();
     this.#socket.close();
   }
 
@@ -79,7 +83,7 @@ export class RtpProgram {
     return {
       sent: this.#sent,
       sentOctets: this.#sentOctets,
-      latestSendMs: this.#pacer.latestMs,
+      latestSendMs: this.#pacer?.latestMs ?? 0,
       received: [...this.#sources].map(([ssrc, { statistics, leastDelayMs, mostDelayMs }]) => ({
         ssrc,
         ...statistics.report(),
