@@ -268,10 +268,12 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
 
   remove(call: Call, now: Instant): void {
     this.#calls.delete(call.handle);
-    for (const leg of call.allLegs) {
-      this.#callOfLeg.delete(leg);
-      this.userAgent.forget(leg, now);
-    }
+    for (const leg of call.allLegs) this.removeLeg(leg, now);
+  }
+
+  removeLeg(leg: CallLeg, now: Instant): void {
+    this.#callOfLeg.delete(leg);
+    this.userAgent.forget(leg, now);
   }
 
   #decide(token: Token, now: Instant, decision: (held: Held) => boolean): boolean {

@@ -28,5 +28,6 @@ export interface CallHost {
   nameRequest(call: Call, leg: CallLeg, outgoing: OutgoingRequest): LocalRequestHandle;
   forgetRequest(request: LocalRequestHandle): void;
   addLeg(leg: CallLeg, call: Call): void;
+  removeLeg(leg: CallLeg, now: Instant): void;
   remove(call: Call, now: Instant): void;
 }

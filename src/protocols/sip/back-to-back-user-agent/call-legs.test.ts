@@ -167,6 +167,32 @@ test('CallLegs: a BYE that overtakes the 200 of our Replaces does not end the ca
   assert.equal(mn.eventsOf('leg-lost').length, 0);
 });
 
+test('CallLegs: a call that is moved twenty times by Replaces goes on and names only its last legs', () => {
+  const { network, mn, anchor, cn, mover, replaces } = callInProgress();
+  const first = replaces();
+  for (let move = 0; move < 20; move++) {
+    mn.moveByReplaces(move % 2 === 0 ? mobileNodeMoved : mobileNode);
+    network.run(network.now + 5_000);
+  }
+  assert.deepEqual([mn.isUp, cn.isUp, anchor.mobileMedia], [true, true, mobileNode]);
+  mover.send('INVITE', { headers: [['Replaces', formatReplaces(first)]] });
+  network.run(network.now + 100);
+  assert.deepEqual(mover.statuses('INVITE'), [603]);
+});
+
+test('CallLegs: an UPDATE moves a call that still rings', () => {
+  const { network, mn, anchor, cn } = setUp();
+  cn.ringMs = 2_000;
+  mn.place('sip:user@10.0.0.9', 'none');
+  network.run(1_000);
+  mn.address = mobileNodeMoved;
+  const body = sdp(mobileNodeMoved, 'sendrecv');
+  mn.agent.sendLocally(mn.call!, mn.leg, { method: 'UPDATE', body, path: mn.path }, network.now);
+  network.run(1_500);
+  assert.equal(mn.agent.legOf(mn.call!, mn.leg)!.path.local!.address, mobileNodeMoved);
+  assert.equal(anchor.mobileMedia, mobileNodeMoved);
+});
+
 test('CallLegs: both sides hang up at the same moment', () => {
   const { network, mn, cn, anchor } = callInProgress();
   mn.hangUp();

@@ -8,6 +8,7 @@ import type { LegEvent } from '../user-agent/leg-host.ts';
 import { emptyContent } from '../user-agent/message-content.ts';
 import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
 import type { LegName } from './call-event.ts';
+import { maxFormerLegs } from './limits.ts';
 
 export interface Replacement {
   readonly name: LegName;
@@ -58,6 +59,13 @@ export class CallLegs {
     if (outgoing === undefined) old.hangUp({ statusCode: 487, content: emptyContent }, now, false);
     else old.end(now);
     return name;
+  }
+
+  /** Takes out the oldest former legs, so that endless moving needs no endless memory. */
+  takeSurplus(): CallLeg[] {
+    const surplus = [...this.#former.keys()].slice(0, Math.max(0, this.#former.size - maxFormerLegs));
+    for (const leg of surplus) this.#former.delete(leg);
+    return surplus;
   }
 
   /** The replacement failed; the leg is what it was. */

@@ -220,6 +220,7 @@ export class Call implements RelayOwner {
         this.#handleLost(event, now);
         break;
     }
+    for (const leg of this.#legs.takeSurplus()) this.#host.removeLeg(leg, now);
     this.#endIfDead(now);
   }
 

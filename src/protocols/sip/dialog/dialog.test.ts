@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { SeededRandomSource } from '../../../base/random-source.ts';
 import { createResponse } from '../message/create-response.ts';
 import { SipRequest, type SipResponse } from '../message/sip-message.ts';
-import { Dialog } from './dialog.ts';
+import { Dialog, routeRequest } from './dialog.ts';
 
 const random = new SeededRandomSource(1);
 
@@ -37,6 +37,12 @@ test('Dialog puts a strict router into the Request-URI and the remote target at 
   assert.equal(request.requestUri, 'sip:strict');
   assert.deepEqual(request.headers.getAll('Route'), ['<sip:p1;lr>', '<sip:bob@192.0.2.9:5062>']);
   assert.equal(nextHop, 'sip:strict;method=INVITE?a=b');
+});
+
+test('routeRequest understands several routes in one line and leaves them as they were written', () => {
+  const routed = routeRequest(new SipRequest('INVITE', 'sip:bob@b'), ['<sip:s;lr;a=%41> , <sip:next;lr>']);
+  assert.equal(routed.nextHop, 'sip:s;lr;a=%41');
+  assert.equal(routed.request.headers.toString(), 'Route: <sip:s;lr;a=%41> , <sip:next;lr>\r\n');
 });
 
 test('Dialog takes the route set of the 2xx when it confirms an early dialog, and never again', () => {

@@ -5,10 +5,8 @@
  *
  *   created by 101–199 → early ──2xx──→ confirmed          (a 2xx creates it confirmed at once)
  */
-import { isMalformed } from '../../../base/malformed.ts';
 import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
-import { callIdOf, contactsOf, cseqOf, fromTagOf, toTagOf } from '../message/header-fields.ts';
-import { parseNameAddress } from '../message/name-address.ts';
+import { callIdOf, contactsOf, cseqOf, fromTagOf, routesOf, toTagOf } from '../message/header-fields.ts';
 import { withoutParameter } from '../message/parameters.ts';
 import { type SipMessage, SipRequest, type SipResponse } from '../message/sip-message.ts';
 import { formatUri, type Uri } from '../message/sip-uri.ts';
@@ -152,15 +150,15 @@ export class Dialog {
  * gets its own URI as the Request-URI and the remote target at the end of the Route (§12.2.1.1).
  */
 export function routeRequest(request: SipRequest, routeSet: readonly string[]): RoutedRequest {
-  const first = routeSet[0] === undefined ? undefined : parseNameAddress(routeSet[0]);
-  if (first === undefined || isMalformed(first)) return { request, nextHop: request.requestUri };
+  for (const route of routeSet) request.headers.append('Route', route);
+  const [first] = routesOf(request);
+  if (first === undefined) return { request, nextHop: request.requestUri };
   const isLoose = first.uri.kind === 'sip' && first.uri.parameters.has('lr');
-  const routes = routeSet.slice(isLoose ? 0 : 1);
   if (!isLoose) {
-    routes.push(`<${request.requestUri}>`);
+    request.headers.removeFirst('Route');
+    request.headers.append('Route', `<${request.requestUri}>`);
     request.requestUri = formatUri(asRequestUri(first.uri));
   }
-  for (const route of routes) request.headers.append('Route', route);
   return { request, nextHop: formatUri(first.uri) };
 }
 

@@ -302,7 +302,7 @@ export class RequestSender implements LegTimer {
   #succeed(outgoing: OutgoingRequest, response: SipResponse): void {
     if (outgoing.method !== 'UPDATE') return;
     outgoing.dialog!.dialog.refreshTarget(response);
-    if (this.#invite?.state === 'sent') this.#invite.mayHaveMovedTarget = true;
+    if (this.movingTo !== undefined) this.#invite!.mayHaveMovedTarget = true;
     else if (outgoing.path !== undefined) this.#leg.path = outgoing.path;
   }
 
