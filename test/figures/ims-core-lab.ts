@@ -442,7 +442,10 @@ function udpAndTcp(address: string): { transport: 'udp' | 'tcp'; address: string
   ];
 }
 
-type Started = Machine<NetworkInput, NetworkOutput> & { start(now: Instant): void };
+type Started = Machine<NetworkInput, NetworkOutput> & {
+  start(now: Instant): void;
+  stop?(now: Instant): void;
+};
 
 export interface LabOptions {
   readonly subscribers: readonly Subscriber[];
@@ -459,6 +462,7 @@ export class ImsCoreLab {
   readonly hss: TestHomeSubscriberServer;
   readonly applicationServer: TestApplicationServer = new TestApplicationServer();
   readonly events: ServingCscfEvent[] = [];
+  readonly machines: Started[] = [];
 
   constructor(options: LabOptions) {
     const { subscribers, homeSubscriberServer, applicationServer, proxy, serving } = options;
@@ -531,13 +535,34 @@ export class ImsCoreLab {
     return lines;
   }
 
+  /** A datagram from nowhere to whoever listens on that address. */
+  inject(address: string, text: string): void {
+    const input: NetworkInput = {
+      kind: 'datagram-received',
+      local: { address, port: 5060 },
+      remote: { address: '10.0.9.9', port: 5060 },
+      payload: Buffer.from(text, 'latin1'),
+    };
+    for (const machine of this.machines) this.network.inject(machine, input);
+  }
+
+  /** The functions say goodbye and are driven no longer than that takes. */
+  stop(): void {
+    for (const machine of this.machines) machine.stop?.(this.now);
+    this.run(1_000);
+  }
+
   #add(machine: Started): void {
+    this.machines.push(machine);
     machine.start(this.network.now);
     this.network.add(machine, () => {});
   }
 }
 
-type NotedFunction<Event> = NetworkFunction<never, Event, never> & { start(now: Instant): void };
+type NotedFunction<Event> = NetworkFunction<never, Event, never> & {
+  start(now: Instant): void;
+  stop(now: Instant): void;
+};
 
 /** The network carries messages only; events go to a list. */
 export class WithoutEvents<Event> implements Started {
@@ -551,6 +576,10 @@ export class WithoutEvents<Event> implements Started {
 
   start(now: Instant): void {
     this.#inner.start(now);
+  }
+
+  stop(now: Instant): void {
+    this.#inner.stop(now);
   }
 
   handleInput(input: NetworkInput, now: Instant): void {

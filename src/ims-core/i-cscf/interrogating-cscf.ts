@@ -69,6 +69,11 @@ export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
     this.#proxy.start(now);
   }
 
+  /** Takes leave of the HSS. */
+  stop(now: Instant): void {
+    this.#cx.stop(now);
+  }
+
   handleInput(input: NetworkInput, now: Instant): void {
     this.#cx.handleInput(input, now);
     this.#proxy.handleInput(input, now);

@@ -55,6 +55,11 @@ export class ServingCscf implements NetworkFunction<never, ServingCscfEvent, nev
     this.#context.proxy.start(now);
   }
 
+  /** Takes leave of the HSS. Users stay registered there: this S-CSCF may come back. */
+  stop(now: Instant): void {
+    this.#context.cx.stop(now);
+  }
+
   handleInput(input: NetworkInput, now: Instant): void {
     this.#context.cx.handleInput(input, now);
     this.#context.proxy.handleInput(input, now);

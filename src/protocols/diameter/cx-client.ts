@@ -42,6 +42,10 @@ export class CxClient<Subject> implements Machine<NetworkInput, NetworkOutput> {
     this.#endpoint.start(now);
   }
 
+  stop(now: Instant): void {
+    this.#endpoint.stop(now);
+  }
+
   handleInput(input: NetworkInput, now: Instant): void {
     this.#endpoint.handleInput(input, now);
     this.#sortEvents();
