@@ -149,7 +149,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
 
   /**
    * Sends an INVITE with Replaces that names the leg's dialog, lost or not; with its 2xx the new dialog becomes the leg, and the peer
-   * sends BYE on the old one. `undefined`: no such leg, or one replacement is under way already.
+   * sends BYE on the old one. `undefined`: no such leg, not answered yet, or one replacement is under way already.
    */
   replaceLeg(
     call: CallHandle,
@@ -279,6 +279,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
   #decide(token: Token, now: Instant, decision: (held: Held) => boolean): boolean {
     const held = this.#held.get(token);
     const isTaken = held !== undefined && decision(held);
+    held?.call.settle(now);
     this.#drain(now);
     return isTaken;
   }

@@ -129,7 +129,6 @@ export class Call implements RelayOwner {
       return this.answer(held, { statusCode, ...(reasonPhrase === undefined ? {} : { reasonPhrase }) }, now);
     this.#drop(held);
     this.#relay.refuse(passage, plainAnswer(statusCode, reasonPhrase), now);
-    this.#endIfDead(now);
     return true;
   }
 
@@ -153,7 +152,7 @@ export class Call implements RelayOwner {
     now: Instant,
   ): LocalRequestHandle | undefined {
     const old = this.#legs.present[name];
-    const dialog = old?.mainDialog?.dialog ?? old?.allDialogs[0]?.dialog;
+    const dialog = old?.confirmed?.dialog;
     if (dialog === undefined || this.#legs.replacement !== undefined) return undefined;
     const leg = this.#host.userAgent.createLeg(route);
     this.#host.addLeg(leg, this);
@@ -220,8 +219,13 @@ export class Call implements RelayOwner {
         this.#handleLost(event, now);
         break;
     }
+    this.settle(now);
+  }
+
+  /** After every event and decision: the call is over when its legs are. */
+  settle(now: Instant): void {
     for (const leg of this.#legs.takeSurplus()) this.#host.removeLeg(leg, now);
-    this.#endIfDead(now);
+    if (this.#legs.areDead) this.#finish(now);
   }
 
   ask(passage: Passage): void {
@@ -394,9 +398,9 @@ export class Call implements RelayOwner {
     const { leg, cause, message } = event;
     const name = this.#legs.presentNameOf(leg);
     if (this.#legs.isReplacing(leg)) this.#dropReplacement();
+    if (cause === 'ack-missing') this.#relay.acknowledgeForLost(leg, now);
     if (name === undefined) return;
     if (cause === 'bye' && message !== undefined) this.#lastBye = endToEndContent(message);
-    if (cause === 'ack-missing') this.#relay.acknowledgeForLost(leg, now);
     if (
       cause === 'bye' &&
       this.#legs.replacement?.name === name &&
@@ -419,7 +423,6 @@ export class Call implements RelayOwner {
       if (isInviteSuccess) this.confirmed(0);
       else this.refused(statusCode, now);
     }
-    this.#endIfDead(now);
   }
 
   #completeReplacement(now: Instant): void {
@@ -465,10 +468,6 @@ export class Call implements RelayOwner {
     return outgoing !== undefined && this.#localRequests.get(outgoing) === request
       ? this.#legs.replacement
       : undefined;
-  }
-
-  #endIfDead(now: Instant): void {
-    if (this.#legs.areDead) this.#finish(now);
   }
 
   #finish(now: Instant): void {

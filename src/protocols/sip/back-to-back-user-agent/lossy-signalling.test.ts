@@ -4,7 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { randomFraction, SeededRandomSource } from '../../../base/random-source.ts';
+import {
+  type RandomSource,
+  randomBelow,
+  randomFraction,
+  SeededRandomSource,
+} from '../../../base/random-source.ts';
 import { Anchor, correspondent, mobileNode, mobileNodeMoved, Party } from '../test-support/call-parties.ts';
 import { SipTestNetwork } from '../test-support/sip-network.ts';
 
@@ -23,17 +28,75 @@ test('BackToBackUserAgent: all ends agree after any loss, duplication and reorde
   assert.ok(moves > runs * 2 * 0.95, `${moves} moves of ${2 * runs}`);
 });
 
-function runSeed(seed: number): { established: boolean; moves: number } {
+test('BackToBackUserAgent: all ends agree after anything at any time, and nothing is left when all have hung up', () => {
+  for (let seed = 1; seed <= runs; seed++) runAnything(seed);
+});
+
+/** Moves, changes and hang-ups of both sides that overlap and collide; the mobile node called, or is called. */
+function runAnything(seed: number): void {
   const random = new SeededRandomSource(seed);
+  const network = lossyNetwork(random, 0.2);
+  const { mn, anchor, cn } = addUsers(network, seed);
+  anchor.thinkMs = 300 * randomFraction(random);
+  const qos = randomFraction(random) < 0.5 ? 'none' : undefined;
+  if (randomFraction(random) < 0.5) mn.place('sip:user@10.0.0.9', qos);
+  else {
+    anchor.mobileLeg = 'callee';
+    anchor.calleeContact = mobileNode;
+    cn.place('sip:user@10.0.0.1', qos);
+  }
+  network.run(200 + 3_000 * randomFraction(random));
+  for (let left = randomBelow(random, 8); left > 0; left--) {
+    actAtRandom(random, mn, cn);
+    network.run(network.now + (randomFraction(random) < 0.5 ? 30 : 5_000) * randomFraction(random));
+  }
+  network.run(network.now + 300_000);
+  const ladder = `seed ${seed}\n${network.ladder.join('\n')}`;
+  assert.deepEqual([cn.isUp, liveCalls(anchor)], [mn.isUp, mn.isUp ? 1 : 0], ladder);
+  network.fate = () => [5];
+  mn.hangUp();
+  cn.hangUp();
+  network.run(network.now + 200_000);
+  assert.deepEqual([liveCalls(anchor), anchor.agent.pollTimeout()], [0, undefined], ladder);
+}
+
+function actAtRandom(random: RandomSource, mn: Party, cn: Party): void {
+  if (mn.call === undefined || cn.call === undefined) return;
+  const address = randomFraction(random) < 0.5 ? mobileNode : mobileNodeMoved;
+  const qos = randomFraction(random) < 0.5 ? 'none' : undefined;
+  const actions = [
+    () => mn.moveByReInvite(address, qos),
+    () => mn.agent.legOf(mn.call!, mn.leg) !== undefined && mn.moveByReplaces(address, qos),
+    () => cn.reInvite('sendonly'),
+    () => mn.reInvite('inactive'),
+    () => cn.agent.sendLocally(cn.call!, cn.leg, { method: 'INFO' }, cn.network.now),
+    () => randomFraction(random) < 0.5 && mn.hangUp(),
+    () => randomFraction(random) < 0.5 && cn.hangUp(),
+  ];
+  actions[randomBelow(random, actions.length)]!();
+}
+
+function lossyNetwork(random: RandomSource, loss: number): SipTestNetwork {
   const network = new SipTestNetwork();
+  const delay = (): number => 5 + (randomFraction(random) < 0.2 ? 400 * randomFraction(random) : 0);
   network.fate = () => {
-    const delay = (): number => 5 + (randomFraction(random) < 0.2 ? 400 * randomFraction(random) : 0);
-    if (randomFraction(random) < 0.25) return [];
+    if (randomFraction(random) < loss) return [];
     return randomFraction(random) < 0.1 ? [delay(), delay()] : [delay()];
   };
+  return network;
+}
+
+function addUsers(network: SipTestNetwork, seed: number): { mn: Party; anchor: Anchor; cn: Party } {
   const mn = new Party(network, [mobileNode, mobileNodeMoved], seed);
   const anchor = new Anchor(network, seed + 10_000);
   const cn = new Party(network, [correspondent], seed + 20_000);
+  return { mn, anchor, cn };
+}
+
+function runSeed(seed: number): { established: boolean; moves: number } {
+  const random = new SeededRandomSource(seed);
+  const network = lossyNetwork(random, 0.25);
+  const { mn, anchor, cn } = addUsers(network, seed);
   anchor.thinkMs = 50 * randomFraction(random);
   const qos = randomFraction(random) < 0.5 ? 'none' : undefined;
   mn.place('sip:user@10.0.0.9', qos);

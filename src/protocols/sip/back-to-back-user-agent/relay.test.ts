@@ -160,6 +160,27 @@ test('Relay drops a 183 that waits for the owner when the call fails behind it',
   assert.equal(anchor.eventsOf('call-ended')[0]!.statusCode, 486);
 });
 
+test('Relay ends the call when its failure was passed on only after the owner decided on what came before', () => {
+  const { network, mn, anchor, callee } = setUpWithRawCallee();
+  mn.place('sip:user@10.0.0.9', 'none');
+  network.run(100);
+  const headers = [
+    ['Require', '100rel'],
+    ['RSeq', '1'],
+  ] as const;
+  callee.respond(callee.requests('INVITE')[0]!, 183, { headers, body: sdp(correspondent) });
+  network.run(200);
+  callee.respond(callee.requests('PRACK')[0]!, 200);
+  anchor.thinkMs = 300;
+  mn.agent.sendLocally(mn.call!, mn.leg, { method: 'UPDATE', body: sdp(mobileNode) }, network.now);
+  network.run(600);
+  callee.respond(callee.requests('UPDATE')[0]!, 200, { body: sdp(correspondent) });
+  network.run(700);
+  callee.respond(callee.requests('INVITE')[0]!, 480);
+  network.run(5_000);
+  assert.equal(anchor.eventsOf('call-ended')[0]!.statusCode, 480);
+});
+
 test('Relay gives each early dialog of a forked callee a dialog of its own, and ends all but the first to answer', () => {
   const { network, mn, anchor, callee } = setUpWithRawCallee();
   mn.place('sip:user@10.0.0.9');
