@@ -1,0 +1,111 @@
+/**
+ * What a role's process gives to the network functions in it: an event loop each, randomness, and one place where their events,
+ * their sockets' troubles and their messages are told.
+ */
+import type { DurationMs, Instant } from '../base/instant.ts';
+import type { NetworkFunction } from '../base/network-function.ts';
+import type { RandomSource } from '../base/random-source.ts';
+import type { TraceEntry } from '../base/trace.ts';
+import { MessageObserver } from '../observation/message-observer.ts';
+import { EventLoop } from './event-loop.ts';
+import type { SocketEvent } from './host.ts';
+import { monotonicNow } from './monotonic-clock.ts';
+import { SystemRandomSource } from './system-random-source.ts';
+
+/** Something that happened in a role, for people and for programs. */
+export interface RoleReport {
+  /** CLOCK_MONOTONIC, milliseconds. */
+  readonly at: Instant;
+  readonly node: string;
+  /** The kind of event, in the past tense, such as "session-changed". */
+  readonly event: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface RoleSink {
+  readonly report: (report: RoleReport) => void;
+  /** Absent: messages are not looked at. */
+  readonly trace?: (entry: TraceEntry) => void;
+}
+
+export interface HostedFunction<Input, Event, Effect> {
+  /** The node's name in reports and traces. */
+  readonly name: string;
+  readonly machine: NetworkFunction<Input, Event, Effect>;
+  readonly start: (now: Instant) => void;
+  /** Deregisters, disconnects its peers …; the process waits for `isFinished`, but not for long. */
+  readonly sayGoodbye?: (now: Instant) => void;
+  readonly isFinished?: () => boolean;
+  /** Called beside the report that every event becomes. */
+  readonly onEvent?: (event: Event) => void;
+  readonly onEffect?: (effect: Effect) => void;
+}
+
+interface Running {
+  readonly loop: { perform(request: (now: Instant) => void): void; close(): void };
+  readonly sayGoodbye: ((now: Instant) => void) | undefined;
+  readonly isFinished: () => boolean;
+}
+
+/** How long functions may take to say goodbye: a SIP or Diameter request and its answer over the slowest access, twice. */
+const goodbyeMs: DurationMs = 3000;
+
+export class RoleHost {
+  readonly random: RandomSource = new SystemRandomSource();
+  readonly #sink: RoleSink;
+  readonly #running: Running[] = [];
+  /** Sockets that were asked for and are not open yet. */
+  readonly #failing = new Set<string>();
+
+  constructor(sink: RoleSink) {
+    this.#sink = sink;
+  }
+
+  run<Input, Event extends object, Effect>(
+    hosted: HostedFunction<Input, Event, Effect>,
+  ): EventLoop<Input, Event, Effect> {
+    const { name, machine, start, sayGoodbye, isFinished = () => true, onEvent, onEffect } = hosted;
+    const { trace } = this.#sink;
+    const observer = new MessageObserver(name);
+    const loop = new EventLoop<Input, Event, Effect>({
+      machine,
+      onEvent: (event) => {
+        this.report(name, event);
+        onEvent?.(event);
+      },
+      ...(onEffect && { onEffect }),
+      onSocketEvent: (event) => this.#tellSocket(name, event),
+      ...(trace && { observe: (octets) => observer.observe(octets, monotonicNow()).forEach(trace) }),
+    });
+    this.#running.push({ loop, sayGoodbye, isFinished });
+    loop.perform(start);
+    return loop;
+  }
+
+  /** Tells an event: an object whose `kind` or `type` names it. */
+  report(node: string, event: object): void {
+    const { kind, type, ...details } = event as { readonly kind?: unknown; readonly type?: unknown };
+    this.#sink.report({ at: monotonicNow(), node, event: String(kind ?? type), details });
+  }
+
+  /** Lets every function say goodbye, then closes all sockets. */
+  async close(): Promise<void> {
+    const giveUpAt = monotonicNow() + goodbyeMs;
+    for (const { loop, sayGoodbye } of this.#running) if (sayGoodbye) loop.perform(sayGoodbye);
+    while (this.#running.some(({ isFinished }) => !isFinished()) && monotonicNow() < giveUpAt)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const { loop } of this.#running) loop.close();
+  }
+
+  /** A socket that cannot be opened is tried again and again, but told once. */
+  #tellSocket(node: string, event: SocketEvent): void {
+    const local = `${event.transport} ${event.local.address}:${event.local.port}`;
+    if (event.kind === 'socket-opened') {
+      this.#failing.delete(local);
+      this.report(node, { kind: 'socket-opened', local });
+    } else if (!this.#failing.has(local)) {
+      this.#failing.add(local);
+      this.report(node, { kind: 'socket-failed', local, reason: event.reason });
+    }
+  }
+}
