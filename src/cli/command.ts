@@ -19,6 +19,8 @@ export interface CommandArguments {
   /** By option name: the value, or true for a switch. */
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
   readonly operands: readonly string[];
+  /** What stands behind "--". */
+  readonly program: readonly string[];
 }
 
 export interface Command {
@@ -60,8 +62,11 @@ export function parseCommandLine(command: Command, args: readonly string[]): Com
   });
   const values: Record<string, string | boolean> = {};
   const operands: string[] = [];
+  const program: string[] = [];
+  let isBehind = false;
   for (const token of tokens) {
-    if (token.kind === 'positional') operands.push(token.value);
+    if (token.kind === 'option-terminator') isBehind = true;
+    if (token.kind === 'positional') (isBehind ? program : operands).push(token.value);
     if (token.kind !== 'option') continue;
     const option = options.find(({ name }) => name === token.name);
     if (option === undefined) throw unknownOption(command, token.rawName, options);
@@ -75,7 +80,7 @@ export function parseCommandLine(command: Command, args: readonly string[]): Com
         ? 'an argument is missing'
         : `"${operands[maximum]}" is one argument too many`,
     );
-  return { options: values, operands };
+  return { options: values, operands, program };
 }
 
 export function usageError(command: Command, message: string): TrimaranError {

@@ -7,12 +7,28 @@ import { TrimaranError } from '../base/trimaran-error.ts';
 import { nearestName } from '../runtime/configuration/nearest-name.ts';
 import { type Command, parseCommandLine } from './command.ts';
 import { addressTranslatorCommand } from './commands/address-translator.ts';
+import { correspondentNodeCommand } from './commands/correspondent-node.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { handoverCommand } from './commands/handover.ts';
+import { mobileNodeCommand } from './commands/mobile-node.ts';
+import { runCommand } from './commands/run.ts';
+import { sessionCommand } from './commands/session.ts';
 import { statusCommand } from './commands/status.ts';
+import { trimAsCommand } from './commands/trim-as.ts';
 import { type ExitCode, exitCode, exitCodeOf } from './exit-code.ts';
 import { formatManualPage } from './manual-page.ts';
 
-const commands: readonly Command[] = [addressTranslatorCommand, statusCommand, doctorCommand];
+const commands: readonly Command[] = [
+  mobileNodeCommand,
+  trimAsCommand,
+  addressTranslatorCommand,
+  correspondentNodeCommand,
+  statusCommand,
+  handoverCommand,
+  sessionCommand,
+  runCommand,
+  doctorCommand,
+];
 
 process.exitCode = await main(process.argv.slice(2));
 

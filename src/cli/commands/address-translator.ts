@@ -4,7 +4,7 @@ import type { Command } from '../command.ts';
 import { roleCommand } from './role-command.ts';
 
 export const addressTranslatorCommand: Command = roleCommand(addressTranslatorRole, {
-  summary: 'translate the media of mobile nodes in the kernel, as a TRIM AS asks',
+  summary: 'translate media in the kernel, as a TRIM AS asks',
   description: [
     'Gives out bindings of its address pool over Diameter (RFC 6736) and puts them into force as nftables map elements, without connection tracking. A handover changes one element: no packet sees half of it. Packets from anybody but the two ends of a binding are dropped.',
     'The addresses of the pool must be routed to this machine and be used for nothing else. Bindings outlive a crash; the next start takes them away.',

@@ -53,6 +53,8 @@ export interface Route {
   /** 254 (main) when absent. */
   readonly table?: number;
   readonly metric?: number;
+  /** Octets of IP packet; written, not read back. */
+  readonly mtu?: number;
 }
 
 export interface RoutingRule {

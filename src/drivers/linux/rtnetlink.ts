@@ -193,6 +193,7 @@ export class Rtnetlink {
       if (route.source !== undefined) writer.attribute(RTA_PREFSRC, parsePrefix(route.source).octets);
       if (route.metric !== undefined) writer.uint32(RTA_PRIORITY, route.metric);
       writer.uint32(RTA_TABLE, route.table ?? RT_TABLE_MAIN);
+      if (route.mtu !== undefined) writer.attribute(RTA_METRICS, routeMetric(RTAX_MTU, route.mtu));
     });
   }
 
@@ -299,4 +300,15 @@ function familyNumber(address: string): number {
 
 function octetsOf(view: DataView): Uint8Array {
   return new Uint8Array(view.buffer);
+}
+const RTA_METRICS = 8;
+const RTAX_MTU = 2;
+
+/** One attribute inside RTA_METRICS. */
+function routeMetric(type: number, value: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setUint16(0, 8, true);
+  view.setUint16(2, type, true);
+  view.setUint32(4, value, true);
+  return octetsOf(view);
 }

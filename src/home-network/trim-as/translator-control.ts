@@ -181,14 +181,21 @@ export class TranslatorControl {
   }
 }
 
-function componentsToInstall({ next, install }: BindingChange): NatComponent[] {
-  return install.map((key) => next.get(key)!);
+function componentsToInstall(change: BindingChange): NatComponent[] {
+  return inOrderOfAnswer(change).map((key) => change.next.get(key)!);
 }
 
-/** The answer names the components of the request, in its order, with the translator's addresses. */
-function withAddresses({ next, install }: BindingChange, bound: readonly NatComponent[]): Components {
+/** The translator answers components that have its addresses already first, then the new ones. */
+function inOrderOfAnswer({ next, install }: BindingChange): string[] {
+  const isBound = (key: string): boolean => next.get(key)?.towardsCorrespondent !== undefined;
+  return [...install.filter(isBound), ...install.filter((key) => !isBound(key))];
+}
+
+/** The answer names the components of the request with the translator's addresses. */
+function withAddresses(change: BindingChange, bound: readonly NatComponent[]): Components {
+  const { next } = change;
   const components = new Map(next);
-  install.forEach((key, index) => {
+  inOrderOfAnswer(change).forEach((key, index) => {
     components.set(key, { ...next.get(key)!, ...bound[index] });
   });
   return components;

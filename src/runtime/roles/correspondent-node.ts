@@ -1,0 +1,53 @@
+/** The role `correspondent-node` (TRIM fig. 1): an ordinary terminal over real sockets, which answers every call. */
+import { CorrespondentNode } from '../../correspondent-node/correspondent-node.ts';
+import {
+  type CorrespondentNodeConfiguration,
+  correspondentNodeSchema,
+} from '../configuration/correspondent-node.ts';
+import type { Role, RunningRole } from '../role.ts';
+import type { RoleHost } from '../role-host.ts';
+
+export const correspondentNodeRole: Role<CorrespondentNodeConfiguration> = {
+  name: 'correspondent-node',
+  schema: correspondentNodeSchema,
+  start: startCorrespondentNode,
+};
+
+function startCorrespondentNode(configuration: CorrespondentNodeConfiguration, host: RoleHost): RunningRole {
+  const { sip, identity, register, media, reservation, ring } = configuration;
+  const mediaAddress = configuration['media-address'];
+  const machine = new CorrespondentNode({
+    sip,
+    identity: {
+      publicIdentity: identity.public,
+      privateIdentity: identity.private,
+      password: identity.password.reveal(),
+      homeDomain: identity['home-domain'],
+    },
+    expiresSeconds: identity.expires / 1000,
+    registers: register,
+    outboundProxy: configuration['outbound-proxy'],
+    media,
+    withReservation: reservation,
+    ringMs: ring,
+    random: host.random,
+    ...(mediaAddress !== undefined && { mediaAddress }),
+  });
+  const loop = host.run({
+    name: correspondentNodeRole.name,
+    machine,
+    start: (now) => machine.start(now),
+    sayGoodbye: (now) => machine.stop(now),
+    isFinished: () => machine.isStopped,
+  });
+  const call = ({ parameters }: { readonly parameters: Readonly<Record<string, unknown>> }) => {
+    let handle = 0;
+    loop.perform((now) => {
+      handle = machine.placeCall(String(parameters['to']), now);
+    });
+    return { call: handle };
+  };
+  return configuration.control === undefined
+    ? {}
+    : { control: { path: configuration.control, commands: { call } } };
+}

@@ -1,0 +1,46 @@
+/** The role `trim-as` (TRIM fig. 2): the machine of home-network/trim-as over real sockets. It needs no rights. */
+import { TrimApplicationServer } from '../../home-network/trim-as/trim-application-server.ts';
+import { type TrimAsConfiguration, trimAsSchema } from '../configuration/trim-as.ts';
+import type { Role, RunningRole } from '../role.ts';
+import type { RoleHost } from '../role-host.ts';
+
+export const trimAsRole: Role<TrimAsConfiguration> = {
+  name: 'trim-as',
+  schema: trimAsSchema,
+  start: startTrimAs,
+};
+
+function startTrimAs(configuration: TrimAsConfiguration, host: RoleHost): RunningRole {
+  const { sip, hosts, identity, realm, translators } = configuration;
+  const machine = new TrimApplicationServer({
+    sip,
+    hosts,
+    diameter: {
+      originHost: identity,
+      originRealm: realm,
+      // Seconds since 1970 grow from one start to the next (RFC 6733 §8.16).
+      originStateId: Math.floor(Date.now() / 1000),
+      peers: translators.map(({ identity: name, address }) => ({ host: name, address })),
+      timers: {
+        watchdogMs: configuration.watchdog,
+        reconnectMs: configuration.reconnect,
+        requestMs: configuration['request-timeout'],
+      },
+    },
+    translators: translators.map(({ identity: name, weight }) => ({ host: name, weight })),
+    graceMs: configuration['grace-time'],
+    maximumSessions: configuration['maximum-sessions'],
+    random: host.random,
+  });
+  host.run({
+    name: trimAsRole.name,
+    machine,
+    start: (now) => machine.start(now),
+    sayGoodbye: (now) => machine.stop(now),
+    isFinished: () => machine.sessionCount === 0,
+  });
+  const status = () => ({ sessions: machine.sessionCount });
+  return configuration.control === undefined
+    ? {}
+    : { control: { path: configuration.control, commands: { status } } };
+}
