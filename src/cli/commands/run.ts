@@ -19,10 +19,10 @@ export const runCommand: Command = {
   operands: { minimum: 1, maximum: 16 },
   examples: [
     [
-      'trimaran run --to sip:a@ims.test tcp:connect -- iperf3 -c {address} -p {port}',
+      'trimaran run --to sip:a@b.test tcp:connect -- iperf3 -c {address} -p {port}',
       'Measures a TCP connection through handovers.',
     ],
-    ['trimaran run --to sip:a@ims.test tcp:connect -- ssh -p {port} {address}', 'A shell that stays.'],
+    ['trimaran run --to sip:a@b.test tcp:connect -- ssh -p {port} {address}', 'A shell that stays.'],
   ],
   run: async (args) => {
     const [program, ...rest] = args.program;
