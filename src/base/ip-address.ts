@@ -20,16 +20,25 @@ export function formatIpAddress(octets: Uint8Array): string {
   return octets.length === 4 ? octets.join('.') : formatIpv6(octets);
 }
 
+/** By character: the address translator parses four addresses for every binding that it changes. */
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
   const octets = new Uint8Array(4);
-  for (const [index, part] of parts.entries()) {
-    // A leading zero reads as octal elsewhere, so it is refused (RFC 6943 §3.1.1).
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    octets[index] = Number(part);
+  let [index, value, digits] = [0, 0, 0];
+  for (let i = 0; i <= text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit >= 0 && digit <= 9) {
+      // A leading zero reads as octal elsewhere, so it is refused (RFC 6943 §3.1.1).
+      if (digits > 0 && value === 0) return undefined;
+      value = 10 * value + digit;
+      digits++;
+      if (value > 255) return undefined;
+    } else if (digits === 0 || index > 3 || (i < text.length && text[i] !== '.')) return undefined;
+    else {
+      octets[index++] = value;
+      [value, digits] = [0, 0];
+    }
   }
-  return octets;
+  return index === 4 ? octets : undefined;
 }
 
 function parseIpv6(text: string): Uint8Array | undefined {

@@ -49,20 +49,33 @@ export interface BindingTableOptions {
   readonly graceTimeMs: DurationMs;
 }
 
+/** A mobile node's address whose packets are accepted, with the flow that they belong to. */
+interface Acceptance {
+  readonly address: string;
+  readonly key: FlowKey;
+  /** The key as text. */
+  readonly name: string;
+}
+
 interface Entry {
   readonly binding: Binding;
+  readonly downlinkKey: FlowKey;
   readonly uplinkMark: Mark;
   readonly downlinkMark: Mark;
-  /** Mobile node addresses whose packets are accepted. */
-  readonly accepted: readonly string[];
+  readonly accepted: readonly Acceptance[];
   /** What goes when the grace time is over. */
-  readonly retiring: readonly { readonly at: Instant; readonly mark?: Mark; readonly address?: string }[];
+  readonly retiring: readonly {
+    readonly at: Instant;
+    readonly mark?: Mark;
+    readonly acceptance?: Acceptance;
+  }[];
 }
 
 export class BindingTable {
   readonly #graceTimeMs: DurationMs;
   readonly #entries = new Map<string, Entry>();
-  readonly #keys = new Set<string>();
+  /** The flows of all bindings, as text. */
+  readonly #names = new Set<string>();
   readonly #marks = new Set<Mark>();
   /** In order of time, since every grace time is equally long. An entry may be stale: its binding gone, or its move undone. */
   readonly #deadlines: { readonly at: Instant; readonly id: string }[] = [];
@@ -82,45 +95,45 @@ export class BindingTable {
 
   /** Whether the flows of a binding are free: by it the pool chooses addresses (`PortRequest.suits`). */
   isFree(binding: Binding): boolean {
-    const { mobileNode } = binding;
-    return !this.#isTaken(downlinkKey(binding)) && !this.#isTaken(uplinkKey(binding, mobileNode.address));
+    const keys = [downlinkKeyOf(binding), uplinkKeyOf(binding, binding.mobileNode.address)];
+    return keys.every((key) => !this.#names.has(formatFlowKey(key)));
   }
 
   /** The flows of a binding, as for their counters: the downlink, then an uplink for each accepted address. Empty when it is unknown. */
   flowsOf(id: string): readonly FlowKey[] {
     const entry = this.#entries.get(id);
-    return entry === undefined ? [] : flowsOf(entry);
+    return entry === undefined ? [] : [entry.downlinkKey, ...entry.accepted.map(({ key }) => key)];
   }
 
   /** Undefined when the id or one of the two flows is taken. */
   install(binding: Binding): BindingChange | undefined {
     if (this.#entries.has(binding.id) || !this.isFree(binding)) return undefined;
     const [uplinkMark, downlinkMark] = [this.#newMark(), this.#newMark()];
-    const { address } = binding.mobileNode;
-    const operations = [
+    const downlinkKey = downlinkKeyOf(binding);
+    const acceptance = acceptanceOf(binding, binding.mobileNode.address);
+    const entry = { binding, downlinkKey, uplinkMark, downlinkMark, accepted: [acceptance], retiring: [] };
+    return this.#change(binding.id, entry, [
       defineVersion(binding, uplinkMark, uplinkRewrite(binding)),
       defineVersion(binding, downlinkMark, downlinkRewrite(binding)),
-      selectVersion(uplinkKey(binding, address), uplinkMark),
-      selectVersion(downlinkKey(binding), downlinkMark),
-    ];
-    return this.#change(
-      binding.id,
-      { binding, uplinkMark, downlinkMark, accepted: [address], retiring: [] },
-      operations,
-    );
+      selectVersion(acceptance.key, uplinkMark),
+      selectVersion(downlinkKey, downlinkMark),
+    ]);
   }
 
   /** Accepts packets from another address of the mobile node, before anything is sent there. Undefined when that flow is taken. */
   accept(id: string, address: string): BindingChange | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
-    const key = uplinkKey(entry.binding, address);
     // Still accepted from before (the node came back within the grace time): it must not be retired any more.
-    const retiring = entry.retiring.filter((one) => one.address !== address);
-    if (entry.accepted.includes(address)) return this.#change(id, { ...entry, retiring }, []);
-    if (this.#isTaken(key)) return undefined;
-    const accepted = [...entry.accepted, address];
-    return this.#change(id, { ...entry, accepted, retiring }, [selectVersion(key, entry.uplinkMark)]);
+    const retiring = entry.retiring.filter(({ acceptance }) => acceptance?.address !== address);
+    if (entry.accepted.some((one) => one.address === address))
+      return this.#change(id, { ...entry, retiring }, []);
+    const acceptance = acceptanceOf(entry.binding, address);
+    if (this.#names.has(acceptance.name)) return undefined;
+    const accepted = [...entry.accepted, acceptance];
+    return this.#change(id, { ...entry, accepted, retiring }, [
+      selectVersion(acceptance.key, entry.uplinkMark),
+    ]);
   }
 
   /**
@@ -132,28 +145,27 @@ export class BindingTable {
     const entry = this.#entries.get(id);
     if (acceptance === undefined || entry === undefined) return undefined;
     // Where the correspondent opens the connection, the node listens on a port that cannot change while the connection lives.
+    const { address } = mobileNode;
     const port =
       entry.binding.activeEnd === 'correspondent-node' ? entry.binding.mobileNode.port : mobileNode.port;
-    const binding = { ...entry.binding, mobileNode: { address: mobileNode.address, port } };
+    const binding = { ...entry.binding, mobileNode: { address, port } };
     const downlinkMark = this.#newMark();
     const at = now + this.#graceTimeMs;
-    const former = entry.accepted.filter(
-      (address) => address !== mobileNode.address && !entry.retiring.some((one) => one.address === address),
+    const isRetiring = (one: Acceptance) => entry.retiring.some((other) => other.acceptance === one);
+    const former = entry.accepted.filter((one) => one.address !== address && !isRetiring(one));
+    const retired = [{ at, mark: entry.downlinkMark }, ...former.map((one) => ({ at, acceptance: one }))];
+    const change = this.#change(
+      id,
+      { ...entry, binding, downlinkMark, retiring: [...entry.retiring, ...retired] },
+      [
+        ...acceptance.operations,
+        defineVersion(binding, downlinkMark, downlinkRewrite(binding)),
+        selectVersion(entry.downlinkKey, downlinkMark),
+      ],
     );
-    const retiring = [
-      ...entry.retiring,
-      { at, mark: entry.downlinkMark },
-      ...former.map((address) => ({ at, address })),
-    ];
-    const operations = [
-      ...acceptance.operations,
-      defineVersion(binding, downlinkMark, downlinkRewrite(binding)),
-      selectVersion(downlinkKey(binding), downlinkMark),
-    ];
-    const change = this.#change(id, { ...entry, binding, downlinkMark, retiring }, operations);
     this.#deadlines.push({ at, id });
     return {
-      operations,
+      operations: change.operations,
       undo: () => {
         change.undo();
         acceptance.undo();
@@ -166,8 +178,8 @@ export class BindingTable {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
     return this.#change(id, undefined, [
-      { kind: 'deselect', key: downlinkKey(entry.binding) },
-      ...entry.accepted.map((address) => deselect(uplinkKey(entry.binding, address))),
+      deselect(entry.downlinkKey),
+      ...entry.accepted.map(({ key }) => deselect(key)),
       ...marksOf(entry).map(forgetVersion),
     ]);
   }
@@ -194,11 +206,11 @@ export class BindingTable {
     const entry = this.#entries.get(id);
     const over = entry?.retiring.filter(({ at }) => at <= now) ?? [];
     if (entry === undefined || over.length === 0) return undefined;
-    const addresses = over.flatMap(({ address }) => address ?? []);
-    const accepted = entry.accepted.filter((address) => !addresses.includes(address));
+    const ended = over.flatMap(({ acceptance }) => acceptance ?? []);
+    const accepted = entry.accepted.filter((one) => !ended.includes(one));
     const retiring = entry.retiring.filter(({ at }) => at > now);
     return this.#change(id, { ...entry, accepted, retiring }, [
-      ...addresses.map((address) => deselect(uplinkKey(entry.binding, address))),
+      ...ended.map(({ key }) => deselect(key)),
       ...over.flatMap(({ mark }) => mark ?? []).map(forgetVersion),
     ]);
   }
@@ -211,19 +223,16 @@ export class BindingTable {
 
   #replace(id: string, old: Entry | undefined, entry: Entry | undefined): void {
     if (old) {
-      for (const key of keysOf(old)) this.#keys.delete(key);
       for (const mark of marksOf(old)) this.#marks.delete(mark);
+      for (const one of old.accepted) if (!entry?.accepted.includes(one)) this.#names.delete(one.name);
+      if (!entry) this.#names.delete(formatFlowKey(old.downlinkKey));
     }
-    if (entry === undefined) this.#entries.delete(id);
-    else {
-      this.#entries.set(id, entry);
-      for (const key of keysOf(entry)) this.#keys.add(key);
+    if (entry) {
       for (const mark of marksOf(entry)) this.#marks.add(mark);
-    }
-  }
-
-  #isTaken(key: FlowKey): boolean {
-    return this.#keys.has(formatFlowKey(key));
+      for (const one of entry.accepted) if (!old?.accepted.includes(one)) this.#names.add(one.name);
+      if (!old) this.#names.add(formatFlowKey(entry.downlinkKey));
+      this.#entries.set(id, entry);
+    } else this.#entries.delete(id);
   }
 
   /** Round 2^24 marks, the space that a mobile node's translator has too, past those in use. */
@@ -238,15 +247,12 @@ function marksOf(entry: Entry): Mark[] {
   return [entry.uplinkMark, entry.downlinkMark, ...entry.retiring.flatMap(({ mark }) => mark ?? [])];
 }
 
-function flowsOf(entry: Entry): FlowKey[] {
-  return [downlinkKey(entry.binding), ...entry.accepted.map((address) => uplinkKey(entry.binding, address))];
+function acceptanceOf(binding: Binding, address: string): Acceptance {
+  const key = uplinkKeyOf(binding, address);
+  return { address, key, name: formatFlowKey(key) };
 }
 
-function keysOf(entry: Entry): string[] {
-  return flowsOf(entry).map(formatFlowKey);
-}
-
-function uplinkKey(binding: Binding, source: string): FlowKey {
+function uplinkKeyOf(binding: Binding, source: string): FlowKey {
   const { family, protocol, towardsMobileNode, mobileNode } = binding;
   const base = { family, protocol, source, destination: towardsMobileNode.address };
   return binding.activeEnd === 'correspondent-node'
@@ -254,7 +260,7 @@ function uplinkKey(binding: Binding, source: string): FlowKey {
     : { ...base, port: towardsMobileNode.port, portOf: 'destination' };
 }
 
-function downlinkKey(binding: Binding): FlowKey {
+function downlinkKeyOf(binding: Binding): FlowKey {
   const { family, protocol, correspondent, towardsCorrespondent } = binding;
   const base = { family, protocol, source: correspondent.address, destination: towardsCorrespondent.address };
   return binding.activeEnd === 'mobile-node'

@@ -81,9 +81,19 @@ export class NetlinkWriter {
 
   /** The attributes written by `write` become the value of one attribute. */
   nest(type: number, write: () => void): void {
+    const start = this.beginNest(type);
+    write();
+    this.endNest(start);
+  }
+
+  /** What follows, up to `endNest` with the value given here, becomes the value of one attribute. */
+  beginNest(type: number): number {
     const start = this.#length;
     this.#header(type | NLA_F_NESTED, 0);
-    write();
+    return start;
+  }
+
+  endNest(start: number): void {
     this.#view.setUint16(start, this.#length - start, true);
   }
 
@@ -98,7 +108,7 @@ export class NetlinkWriter {
     this.#octets.set(value, this.#length);
     const end = this.#length + value.length;
     this.#length = align(end);
-    this.#octets.fill(0, end, this.#length);
+    for (let at = end; at < this.#length; at++) this.#octets[at] = 0;
   }
 
   #reserve(more: number): void {

@@ -154,12 +154,18 @@ export function writeElementList(
   writer.text(NFTA_SET_ELEM_LIST_SET, set);
   writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
     for (const { key, data } of elements) {
-      writer.nest(NFTA_LIST_ELEM, () => {
-        writer.nest(NFTA_SET_ELEM_KEY, () => writer.attribute(NFTA_DATA_VALUE, key));
-        if (data) writer.nest(NFTA_SET_ELEM_DATA, () => writer.attribute(NFTA_DATA_VALUE, data));
-      });
+      const element = writer.beginNest(NFTA_LIST_ELEM);
+      writeNestedValue(writer, NFTA_SET_ELEM_KEY, key);
+      if (data) writeNestedValue(writer, NFTA_SET_ELEM_DATA, data);
+      writer.endNest(element);
     }
   });
+}
+
+function writeNestedValue(writer: NetlinkWriter, type: number, value: Uint8Array): void {
+  const start = writer.beginNest(type);
+  writer.attribute(NFTA_DATA_VALUE, value);
+  writer.endNest(start);
 }
 
 const NFNL_SUBSYS_NFTABLES = 10;

@@ -121,38 +121,46 @@ export function chainsOf(family: IpFamily, options: RuleSetOptions): Chain[] {
   ];
 }
 
-/** The element of a flow's map; undefined when the placement has no map for such a flow. */
+/** A flow's element, and which map it belongs to; undefined when the placement has no map for such a flow. */
 export function elementOf(
   placement: RuleSetOptions['placement'],
   key: FlowKey,
-  version: SelectedVersion | undefined,
-): { form: MapForm; element: SetElement } | undefined {
+  { mark, rewrite }: SelectedVersion,
+): { readonly form: MapForm; readonly element: SetElement } | undefined {
+  const isByDestination = key.portOf === 'destination';
+  const keyPort = (isByDestination ? rewrite.destinationPort : rewrite.sourcePort) ?? key.port;
+  const otherPort = isByDestination ? rewrite.sourcePort : rewrite.destinationPort;
+  const ports = otherPort === undefined ? 'one' : 'both';
+  const form = forms[placement].find(
+    (one) => one.protocol === key.protocol && one.portOf === key.portOf && one.ports === ports,
+  );
   const source = parseIpAddress(key.source);
   const destination = parseIpAddress(key.destination);
-  if (source === undefined || destination === undefined) return undefined;
-  const octets = concatenate([source, destination, uint16(key.port), zeros2]);
-  const data = version && dataOf(key, version);
-  const form = forms[placement].find(
-    ({ protocol, portOf, ports }) =>
-      protocol === key.protocol && portOf === key.portOf && (data === undefined || ports === data.ports),
-  );
-  return form && { form, element: data ? { key: octets, data: data.octets } : { key: octets } };
+  const newSource = rewrite.source === undefined ? source : parseIpAddress(rewrite.source);
+  const newDestination =
+    rewrite.destination === undefined ? destination : parseIpAddress(rewrite.destination);
+  if (!form || !source || !destination || !newSource || !newDestination) return undefined;
+  const { length } = source;
+  const keyOctets = new Uint8Array(2 * length + 4);
+  keyOctets.set(source);
+  keyOctets.set(destination, length);
+  setUint16(keyOctets, 2 * length, key.port);
+  const data = new Uint8Array(2 * length + 8);
+  // The mark is a number to the kernel, in its own (little-endian) order.
+  for (let i = 0; i < 4; i++) data[i] = mark >>> (8 * i);
+  data.set(newSource, 4);
+  data.set(newDestination, 4 + length);
+  // With one port known, it comes first, wherever it is to be written.
+  const [first, second] =
+    otherPort === undefined ? [keyPort, 0] : isByDestination ? [otherPort, keyPort] : [keyPort, otherPort];
+  setUint16(data, 4 + 2 * length, first);
+  setUint16(data, 6 + 2 * length, second);
+  return { form, element: { key: keyOctets, data } };
 }
 
-function dataOf(
-  key: FlowKey,
-  { mark, rewrite }: SelectedVersion,
-): { ports: 'both' | 'one'; octets: Uint8Array } {
-  const source = parseIpAddress(rewrite.source ?? key.source) ?? zeros2;
-  const destination = parseIpAddress(rewrite.destination ?? key.destination) ?? zeros2;
-  const isByDestination = key.portOf === 'destination';
-  const known = (isByDestination ? rewrite.destinationPort : rewrite.sourcePort) ?? key.port;
-  const other = isByDestination ? rewrite.sourcePort : rewrite.destinationPort;
-  const first = isByDestination ? (other ?? known) : known;
-  const second = other === undefined ? 0 : isByDestination ? known : other;
-  const ports = concatenate([uint16(first), uint16(second)]);
-  const octets = concatenate([hostUint32(mark), source, destination, ports]);
-  return { ports: other === undefined ? 'one' : 'both', octets };
+function setUint16(octets: Uint8Array, at: number, value: number): void {
+  octets[at] = value >> 8;
+  octets[at + 1] = value;
 }
 
 /** Where things are in a packet, and in registers: a key is source, destination, port; data are mark, source, destination, ports. */
@@ -325,14 +333,4 @@ function uint16(value: number): Uint8Array {
 
 function hostUint32(value: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(value).buffer);
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
