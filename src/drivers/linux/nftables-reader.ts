@@ -9,7 +9,6 @@ import {
   type IpFamily,
   messageType,
   nftablesMessage,
-  type SetElement,
   writeAttributes,
   writeElementList,
 } from './nftables-batch.ts';
@@ -25,10 +24,10 @@ export function readElementCounter(
   family: IpFamily,
   table: string,
   map: string,
-  element: SetElement,
+  key: Uint8Array,
 ): Counted {
   const request = begin(socket, nftablesMessage.getElement, netlinkFlag.ack, family);
-  writeElementList(request, table, map, [{ key: element.key }]);
+  writeElementList(request, table, map, [{ key }]);
   request.endMessage();
   const [answer] = socket.dump(request, `nftables: read an element of ${map}`);
   const list = answer && attributesOf(answer.payload).get(NFTA_SET_ELEM_LIST_ELEMENTS);

@@ -9,9 +9,10 @@
  * translation breaks: UDP without checksum, fragments, path MTU, connection tracking, ICMP errors.
  */
 import { parseIpAddress } from '../../base/ip-address.ts';
-import type { FlowKey, TransportProtocol } from '../../translation/translation-operation.ts';
+import { TrimaranError } from '../../base/trimaran-error.ts';
+import type { FlowKey, Rewrite, TransportProtocol } from '../../translation/translation-operation.ts';
 import type { SelectedVersion } from '../../translation/translation-table.ts';
-import type { IpFamily, SetElement } from './nftables-batch.ts';
+import type { IpFamily } from './nftables-batch.ts';
 import {
   clampSegmentSize,
   compare,
@@ -121,41 +122,47 @@ export function chainsOf(family: IpFamily, options: RuleSetOptions): Chain[] {
   ];
 }
 
-/** A flow's element, and which map it belongs to; undefined when the placement has no map for such a flow. */
-export function elementOf(
-  placement: RuleSetOptions['placement'],
-  key: FlowKey,
-  { mark, rewrite }: SelectedVersion,
-): { readonly form: MapForm; readonly element: SetElement } | undefined {
+/** Whether a map of this form holds a flow with this rewrite. */
+export function suits(form: MapForm, key: FlowKey, rewrite: Rewrite): boolean {
+  const otherPort = key.portOf === 'destination' ? rewrite.sourcePort : rewrite.destinationPort;
+  const ports = otherPort === undefined ? 'one' : 'both';
+  return form.protocol === key.protocol && form.portOf === key.portOf && form.ports === ports;
+}
+
+/** Source, destination, port: the key of a flow's map element. */
+export function elementKeyOf(key: FlowKey): Uint8Array {
+  const [source, destination] = [addressOctets(key.source), addressOctets(key.destination)];
+  const { length } = source;
+  const octets = new Uint8Array(2 * length + 4);
+  octets.set(source);
+  octets.set(destination, length);
+  setUint16(octets, 2 * length, key.port);
+  return octets;
+}
+
+/** Mark, source, destination, ports: what is written into the packets of a flow. */
+export function elementDataOf(key: FlowKey, { mark, rewrite }: SelectedVersion): Uint8Array {
   const isByDestination = key.portOf === 'destination';
   const keyPort = (isByDestination ? rewrite.destinationPort : rewrite.sourcePort) ?? key.port;
   const otherPort = isByDestination ? rewrite.sourcePort : rewrite.destinationPort;
-  const ports = otherPort === undefined ? 'one' : 'both';
-  const form = forms[placement].find(
-    (one) => one.protocol === key.protocol && one.portOf === key.portOf && one.ports === ports,
-  );
-  const source = parseIpAddress(key.source);
-  const destination = parseIpAddress(key.destination);
-  const newSource = rewrite.source === undefined ? source : parseIpAddress(rewrite.source);
-  const newDestination =
-    rewrite.destination === undefined ? destination : parseIpAddress(rewrite.destination);
-  if (!form || !source || !destination || !newSource || !newDestination) return undefined;
+  const source = addressOctets(rewrite.source ?? key.source);
   const { length } = source;
-  const keyOctets = new Uint8Array(2 * length + 4);
-  keyOctets.set(source);
-  keyOctets.set(destination, length);
-  setUint16(keyOctets, 2 * length, key.port);
-  const data = new Uint8Array(2 * length + 8);
+  const octets = new Uint8Array(2 * length + 8);
   // The mark is a number to the kernel, in its own (little-endian) order.
-  for (let i = 0; i < 4; i++) data[i] = mark >>> (8 * i);
-  data.set(newSource, 4);
-  data.set(newDestination, 4 + length);
+  for (let i = 0; i < 4; i++) octets[i] = mark >>> (8 * i);
+  octets.set(source, 4);
+  octets.set(addressOctets(rewrite.destination ?? key.destination), 4 + length);
   // With one port known, it comes first, wherever it is to be written.
-  const [first, second] =
-    otherPort === undefined ? [keyPort, 0] : isByDestination ? [otherPort, keyPort] : [keyPort, otherPort];
-  setUint16(data, 4 + 2 * length, first);
-  setUint16(data, 6 + 2 * length, second);
-  return { form, element: { key: keyOctets, data } };
+  const keyPortIsFirst = otherPort === undefined || !isByDestination;
+  setUint16(octets, 4 + 2 * length, keyPortIsFirst ? keyPort : otherPort);
+  setUint16(octets, 6 + 2 * length, keyPortIsFirst ? (otherPort ?? 0) : keyPort);
+  return octets;
+}
+
+function addressOctets(address: string): Uint8Array {
+  const octets = parseIpAddress(address);
+  if (octets === undefined) throw new TrimaranError('TRANSLATION_REFUSED', `not an IP address: ${address}`);
+  return octets;
 }
 
 function setUint16(octets: Uint8Array, at: number, value: number): void {

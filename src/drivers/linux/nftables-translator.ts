@@ -21,7 +21,16 @@ import { IcmpErrorRelay } from './icmp-error-relay.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts';
 import { type IpFamily, NftablesBatch, nftablesMessage, type SetElement } from './nftables-batch.ts';
 import { type Counted, readElementCounter, readNamedCounter, readUserData } from './nftables-reader.ts';
-import { droppedCounter, elementOf, mapName, type RuleSetOptions } from './nftables-rule-set.ts';
+import {
+  droppedCounter,
+  elementDataOf,
+  elementKeyOf,
+  formsOf,
+  type MapForm,
+  mapName,
+  type RuleSetOptions,
+  suits,
+} from './nftables-rule-set.ts';
 import { addNotes, addTable, deleteTable, notesChain } from './nftables-table.ts';
 import { hasIpFamily, presentSysctls, sysctlsOf, writeSysctl } from './sysctl.ts';
 
@@ -38,10 +47,13 @@ export interface NftablesTranslatorOptions
   readonly counters?: boolean;
 }
 
-interface FlowElement {
+/** One map, with what the transaction under way deletes from it and adds to it. */
+interface FlowMap {
   readonly family: IpFamily;
-  readonly map: string;
-  readonly element: SetElement;
+  readonly form: MapForm;
+  readonly name: string;
+  readonly gone: SetElement[];
+  readonly come: SetElement[];
 }
 
 export class NftablesTranslator {
@@ -49,6 +61,7 @@ export class NftablesTranslator {
   readonly #socket: NetlinkSocket;
   readonly #batch: NftablesBatch;
   readonly #tableName: string;
+  readonly #maps: readonly FlowMap[];
   readonly #table = new TranslationTable();
   #errors: IcmpErrorRelay | undefined;
   /** What was counted for a flow under its former versions: an element counts from zero. */
@@ -75,6 +88,9 @@ export class NftablesTranslator {
       throw new TrimaranError('TRANSLATOR_OPTIONS', `"${options.instance}" cannot name a translator`);
     this.#options = { ...defaults, families: ([4, 6] as const).filter(hasIpFamily), ...options };
     this.#tableName = `trimaran-${options.instance}`;
+    this.#maps = this.#options.families.flatMap((family) =>
+      formsOf(options.placement).map((form) => ({ family, form, name: mapName(form), gone: [], come: [] })),
+    );
     this.#socket = new NetlinkSocket(NETLINK_NETFILTER);
     this.#batch = new NftablesBatch(this.#socket);
   }
@@ -95,8 +111,8 @@ export class NftablesTranslator {
   }
 
   #countedUnder(key: FlowKey, version: SelectedVersion): Counted {
-    const { family, map, element } = this.#elementOf(key, version);
-    const present = readElementCounter(this.#socket, family, this.#tableName, map, element);
+    const { family, name } = this.#mapOf(key, version);
+    const present = readElementCounter(this.#socket, family, this.#tableName, name, elementKeyOf(key));
     const former = this.#counted.get(formatFlowKey(key)) ?? { packets: 0, octets: 0 };
     return { packets: former.packets + present.packets, octets: former.octets + present.octets };
   }
@@ -151,15 +167,22 @@ export class NftablesTranslator {
 
   #commit(changes: readonly FlowChange[]): void {
     const { deleteElement, newElement } = nftablesMessage;
-    const gone = changes.flatMap(({ key, before }) => (before ? [this.#elementOf(key, before)] : []));
-    const come = changes.flatMap(({ key, after }) => (after ? [this.#elementOf(key, after)] : []));
-    for (const { family, map, elements } of byMap(gone)) {
-      const keys = elements.map(({ key }) => ({ key }));
-      this.#batch.addElements(deleteElement, family, this.#tableName, map, keys, `deselect in ${map}`);
+    try {
+      for (const change of changes) this.#addToMaps(change);
+      for (const { family, name, gone } of this.#maps)
+        this.#batch.addElements(deleteElement, family, this.#tableName, name, gone, `deselect in ${name}`);
+      for (const { family, name, come } of this.#maps)
+        this.#batch.addElements(newElement, family, this.#tableName, name, come, `select in ${name}`);
+    } finally {
+      for (const map of this.#maps) map.gone.length = map.come.length = 0;
     }
-    for (const { family, map, elements } of byMap(come))
-      this.#batch.addElements(newElement, family, this.#tableName, map, elements, `select in ${map}`);
     this.#batch.commit();
+  }
+
+  #addToMaps({ key, before, after }: FlowChange): void {
+    const element = { key: elementKeyOf(key) };
+    if (before) this.#mapOf(key, before).gone.push(element);
+    if (after) this.#mapOf(key, after).come.push({ ...element, data: elementDataOf(key, after) });
   }
 
   #countedSoFar(changes: readonly FlowChange[]): [key: string, sum: Counted | undefined][] {
@@ -168,13 +191,11 @@ export class NftablesTranslator {
     );
   }
 
-  #elementOf(key: FlowKey, version: SelectedVersion): FlowElement {
-    const found = elementOf(this.#options.placement, key, version);
-    if (found === undefined) {
-      const text = `${formatFlowKey(key)} cannot be translated at placement ${this.#options.placement}`;
-      throw new TrimaranError('TRANSLATION_REFUSED', text);
-    }
-    return { family: key.family, map: mapName(found.form), element: found.element };
+  #mapOf(key: FlowKey, { rewrite }: SelectedVersion): FlowMap {
+    const map = this.#maps.find(({ family, form }) => family === key.family && suits(form, key, rewrite));
+    if (map) return map;
+    const text = `${formatFlowKey(key)} cannot be translated at placement ${this.#options.placement}`;
+    throw new TrimaranError('TRANSLATION_REFUSED', text);
   }
 }
 
@@ -187,16 +208,3 @@ const defaults = {
   capacity: 65536,
   counters: false,
 };
-
-function byMap(
-  elements: readonly FlowElement[],
-): { family: IpFamily; map: string; elements: SetElement[] }[] {
-  const groups = new Map<string, { family: IpFamily; map: string; elements: SetElement[] }>();
-  for (const { family, map, element } of elements) {
-    const name = `${family} ${map}`;
-    const group = groups.get(name) ?? { family, map, elements: [] };
-    group.elements.push(element);
-    groups.set(name, group);
-  }
-  return [...groups.values()];
-}
