@@ -10,6 +10,7 @@ import { addressTranslatorCommand } from './commands/address-translator.ts';
 import { correspondentNodeCommand } from './commands/correspondent-node.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { handoverCommand } from './commands/handover.ts';
+import { imsCoreCommand } from './commands/ims-core.ts';
 import { mobileNodeCommand } from './commands/mobile-node.ts';
 import { runCommand } from './commands/run.ts';
 import { sessionCommand } from './commands/session.ts';
@@ -20,6 +21,7 @@ import { formatManualPage } from './manual-page.ts';
 
 const commands: readonly Command[] = [
   mobileNodeCommand,
+  imsCoreCommand,
   trimAsCommand,
   addressTranslatorCommand,
   correspondentNodeCommand,

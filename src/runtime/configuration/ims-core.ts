@@ -1,0 +1,48 @@
+/** The configuration file of `trimaran ims-core`: one small core, all of its functions in one process. */
+import { z } from 'zod';
+import type { TransportAddress } from '../../base/network.ts';
+import { nameTable, secret, transportAddress } from './configuration-values.ts';
+import type { Secret } from './secret.ts';
+
+export interface ImsCoreConfiguration {
+  /** The home domain: of the users, of digest challenges, of Diameter. */
+  readonly domain: string;
+  /** A P-CSCF at each address. */
+  readonly 'p-cscf': readonly TransportAddress[];
+  readonly 'i-cscf': TransportAddress;
+  readonly 's-cscf': TransportAddress;
+  /** Diameter Cx. */
+  readonly hss: TransportAddress;
+  /** Requests within a dialog from an address that nobody registered from. */
+  readonly 'unregistered-in-dialog': 'forward' | 'refuse';
+  /** Other domains with their I-CSCF, and application servers that are addressed by name. */
+  readonly hosts: ReadonlyMap<string, TransportAddress>;
+  readonly subscribers: readonly SubscriberConfiguration[];
+}
+
+export interface SubscriberConfiguration {
+  readonly 'private-identity': string;
+  /** SIP and tel URIs, the default one first. */
+  readonly 'public-identities': readonly string[];
+  readonly password: Secret;
+  /** SIP URI of the TRIM application server that this user's sessions go through; absent: no mobility service. */
+  readonly 'trim-as'?: string | undefined;
+}
+
+const subscriber = z.strictObject({
+  'private-identity': z.string().min(1),
+  'public-identities': z.array(z.string().regex(/^(sip|tel):/, 'must begin with sip: or tel:')).min(1),
+  password: secret,
+  'trim-as': z.string().startsWith('sip:', 'must begin with sip:').optional(),
+});
+
+export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z.strictObject({
+  domain: z.string().min(1).toLowerCase(),
+  'p-cscf': z.array(transportAddress).min(1),
+  'i-cscf': transportAddress,
+  's-cscf': transportAddress,
+  hss: transportAddress,
+  'unregistered-in-dialog': z.enum(['forward', 'refuse']).default('refuse'),
+  hosts: nameTable.default(new Map()),
+  subscribers: z.array(subscriber),
+});
