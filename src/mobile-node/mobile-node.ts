@@ -284,6 +284,7 @@ export class MobileNode
     this.#userAgent.accessLost(index);
     this.#effect({ type: 'detach-access', index });
     this.#tell({ type: 'access-lost', access: state.options.name });
+    // Sessions that had moved there already go back with the next handover.
     if (this.#current === index) this.#current = undefined;
     if (this.#handover?.to === index) this.#failHandover(this.#handover, 'the access was lost', now);
     this.#decide(now);
@@ -468,11 +469,8 @@ export class MobileNode
     this.#manager.setMoving(false);
     this.#manager.abandonMoves(handover.to, now);
     this.#options.selector.pin(undefined);
-    if (handover.from !== undefined && this.#attached.has(handover.from)) {
-      this.#current = handover.from;
-      this.#manager.useForNewSessions(handover.from);
-    }
-    this.#tell({ type: 'handover-failed', to: this.#nameOf(handover.to), reason });
+    const isOver = handover.phase === 'releasing';
+    if (!isOver) this.#tell({ type: 'handover-failed', to: this.#nameOf(handover.to), reason });
   }
 
   #isReady(index: number): boolean {
