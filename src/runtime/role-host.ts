@@ -82,10 +82,12 @@ export class RoleHost {
     return loop;
   }
 
-  /** Tells an event: an object whose `kind` or `type` names it. */
+  /** Tells an event: an object whose `type`, or else `kind`, names it. */
   report(node: string, event: object): void {
-    const { kind, type, ...details } = event as { readonly kind?: unknown; readonly type?: unknown };
-    this.#sink.report({ at: monotonicNow(), node, event: String(kind ?? type), details });
+    const { type, ...rest } = event as { readonly kind?: unknown; readonly type?: unknown };
+    const { kind, ...others } = rest;
+    const [name, details] = type === undefined ? [kind, others] : [type, rest];
+    this.#sink.report({ at: monotonicNow(), node, event: String(name), details });
   }
 
   /** Lets every function say goodbye, then closes all sockets. */

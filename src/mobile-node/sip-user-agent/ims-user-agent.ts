@@ -8,6 +8,7 @@ import { earlierTimeout, type Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import { formatTransportAddress, type TransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
+import { DigestClient } from '../../protocols/sip/authentication/digest-client.ts';
 import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { parseUri } from '../../protocols/sip/message/sip-uri.ts';
@@ -59,11 +60,14 @@ export interface ImsUserAgentOptions {
 
 export class ImsUserAgent {
   readonly #options: ImsUserAgentOptions;
+  readonly #digest: DigestClient;
   readonly #registrations = new Map<number, Registration>();
   readonly #events: RegistrationEvent[] = [];
 
   constructor(options: ImsUserAgentOptions) {
+    const { identity, random } = options;
     this.#options = options;
+    this.#digest = new DigestClient(identity.privateIdentity, identity.password, random);
   }
 
   /** Accesses whose contact the registrar knows, as far as this node knows. */
@@ -175,6 +179,7 @@ export class ImsUserAgent {
       flow: { instance: identity.instance, regId: index },
       expiresSeconds: identity.expiresSeconds,
       headers: accessNetworkInfo === undefined ? [] : [['P-Access-Network-Info', accessNetworkInfo]],
+      digest: this.#digest,
       random,
     });
   }

@@ -36,6 +36,8 @@ export interface RegistrationOptions {
   readonly expiresSeconds: number;
   /** Further header fields of each REGISTER. */
   readonly headers?: readonly (readonly [name: string, value: string])[];
+  /** Shared by several registrations of one identity: a nonce that one was given saves the others the challenge (RFC 7616 §3.4.5, nc). */
+  readonly digest?: DigestClient;
   readonly random: RandomSource;
 }
 
@@ -77,7 +79,7 @@ export class RegistrationClient {
   constructor(options: RegistrationOptions) {
     const { identity, random } = options;
     this.#options = options;
-    this.#digest = new DigestClient(identity.privateIdentity, identity.password, random);
+    this.#digest = options.digest ?? new DigestClient(identity.privateIdentity, identity.password, random);
     this.#callId = randomToken(random, 24);
     this.#tag = randomToken(random, 10);
     this.#expiresSeconds = options.expiresSeconds;
