@@ -13,6 +13,7 @@ import { TrimaranError } from '../../base/trimaran-error.ts';
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
@@ -33,6 +34,7 @@ const calls = {
   socket: declare('int socket(int domain, int type, int protocol)'),
   close: declare('int close(int fd)'),
   bind: declare('int bind(int fd, const void *address, uint32_t length)'),
+  listen: declare('int listen(int fd, int backlog)'),
   connect: declare('int connect(int fd, const void *address, uint32_t length)'),
   setsockopt: declare('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
   getsockopt: declare('int getsockopt(int fd, int level, int name, void *value, void *length)'),
@@ -63,6 +65,10 @@ export function closeDescriptor(fd: number): void {
 
 export function bindSocket(fd: number, address: Uint8Array): void {
   checked('bind', calls.bind(fd, address, address.length));
+}
+
+export function listenSocket(fd: number): void {
+  checked('listen', calls.listen(fd, 128));
 }
 
 export function connectSocket(fd: number, address: Uint8Array): void {
