@@ -159,12 +159,12 @@ export class UdpEnd {
   }
 
   /** The next datagram as text; undefined when none comes within the time. */
-  async receive(timeoutMs = 300): Promise<string | undefined> {
+  async receive(timeoutMs = 2000): Promise<string | undefined> {
     const octets = await this.receiveOctets(timeoutMs);
     return octets && new TextDecoder().decode(octets);
   }
 
-  async receiveOctets(timeoutMs = 300): Promise<Uint8Array | undefined> {
+  async receiveOctets(timeoutMs = 2000): Promise<Uint8Array | undefined> {
     if (this.#received.length === 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);

@@ -86,7 +86,12 @@ export class NftablesTranslator {
   private constructor(options: NftablesTranslatorOptions) {
     if (!/^[\w-]{1,64}$/.test(options.instance))
       throw new TrimaranError('TRANSLATOR_OPTIONS', `"${options.instance}" cannot name a translator`);
-    this.#options = { ...defaults, families: ([4, 6] as const).filter(hasIpFamily), ...options };
+    this.#options = {
+      ...defaults,
+      logGroup: logGroupOf(options.instance),
+      families: ([4, 6] as const).filter(hasIpFamily),
+      ...options,
+    };
     this.#tableName = `trimaran-${options.instance}`;
     this.#maps = this.#options.families.flatMap((family) =>
       formsOf(options.placement).map((form) => ({ family, form, name: mapName(form), gone: [], come: [] })),
@@ -204,7 +209,13 @@ const defaults = {
   firstPort: 1,
   lastPort: 65535,
   maximumSegmentSize: 1340,
-  logGroup: 0x7472,
   capacity: 65536,
   counters: false,
 };
+
+/** A group has one listener per network namespace, so each instance has its own: one of 4,096 by its name. */
+function logGroupOf(instance: string): number {
+  let hash = 0;
+  for (const character of instance) hash = (31 * hash + (character.codePointAt(0) ?? 0)) & 0xfff;
+  return 0x7000 | hash;
+}

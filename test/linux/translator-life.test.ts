@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { NETLINK_NETFILTER, NetlinkSocket } from '../../src/drivers/linux/netlink-socket.ts';
+import { NftablesTranslator } from '../../src/drivers/linux/nftables-translator.ts';
+import { tableNames } from './nftables-tables.ts';
+import { kernelTest } from './own-namespace.ts';
+
+const options = { instance: 'life', placement: 'home', addresses: ['198.51.100.1'] } as const;
+const modulePath = new URL('../../src/drivers/linux/nftables-translator.js', import.meta.url);
+
+kernelTest('NftablesTranslator: leaves neither tables nor changed kernel parameters behind', () => {
+  const before = kernelState();
+  const translator = NftablesTranslator.open(options);
+  assert.notDeepEqual(kernelState(), before);
+  translator.close();
+  assert.deepEqual(kernelState(), before);
+});
+
+kernelTest('NftablesTranslator: after a SIGKILL translation goes on, and the next one cleans up', () => {
+  const before = kernelState();
+  const script = `
+    const { NftablesTranslator } = await import('${modulePath}');
+    NftablesTranslator.open(${JSON.stringify(options)});
+    process.kill(process.pid, 'SIGKILL');
+  `;
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+  assert.equal(run.signal, 'SIGKILL', run.stderr);
+  assert.deepEqual(tables(), ['trimaran-life', 'trimaran-life']);
+  NftablesTranslator.open(options).close();
+  assert.deepEqual(kernelState(), before);
+});
+
+kernelTest('NftablesTranslator: a failed opening leaves nothing behind', () => {
+  const before = kernelState();
+  const first = NftablesTranslator.open({ ...options, instance: 'first', logGroup: 7 });
+  assert.throws(() => NftablesTranslator.open({ ...options, logGroup: 7 }), { code: 'EPERM' });
+  assert.deepEqual(tables(), ['trimaran-first', 'trimaran-first']);
+  first.close();
+  assert.deepEqual(kernelState(), before);
+  assert.throws(() => NftablesTranslator.open({ ...options, instance: 'no name' }), {
+    code: 'TRANSLATOR_OPTIONS',
+  });
+});
+
+kernelTest('NftablesTranslator: an ordinary user has all of it in a user namespace', () => {
+  const script = `
+    const { NftablesTranslator } = await import('${modulePath}');
+    const translator = NftablesTranslator.open(${JSON.stringify(options)});
+    console.log(process.getuid(), translator.readDropped());
+    translator.close();
+  `;
+  const unshare = [
+    '--user',
+    '--map-root-user',
+    '--net',
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    script,
+  ];
+  const nobody = process.getuid?.() === 0 && !isInUserNamespace() ? { uid: 65534, gid: 65534 } : {};
+  const run = spawnSync('unshare', unshare, { encoding: 'utf8', timeout: 20_000, ...nobody });
+  assert.equal(run.stdout.trim(), '0 0', run.stderr);
+});
+
+/** Only user 0 is mapped into a user namespace of ours, so there is nobody else to become. */
+function isInUserNamespace(): boolean {
+  return !readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295');
+}
+
+function tables(): string[] {
+  const socket = new NetlinkSocket(NETLINK_NETFILTER);
+  try {
+    return tableNames(socket);
+  } finally {
+    socket.close();
+  }
+}
+
+/** Tables, and every parameter of IP. */
+function kernelState(): { tables: string[]; parameters: Record<string, string> } {
+  const parameters: Record<string, string> = {};
+  for (const family of ['ipv4', 'ipv6']) {
+    for (const name of readdirSync(`/proc/sys/net/${family}`, { recursive: true, encoding: 'utf8' })) {
+      if (/rp_filter|send_redirects|accept_local|forward/.test(name)) {
+        parameters[`${family}/${name}`] = readFileSync(`/proc/sys/net/${family}/${name}`, 'utf8');
+      }
+    }
+  }
+  return { tables: tables(), parameters };
+}
