@@ -1,7 +1,7 @@
 /**
- * The header fields of a message as typed values. The parser let only well-formed Via, From, To, Call-ID, CSeq, Contact, Route and
- * Record-Route pass, and `requestRejection` refuses a request in which a mandatory one is missing, so readers of those need no
- * error path; a broken one here is a broken invariant. Fields that only some messages carry are `undefined` when absent.
+ * The header fields of a message as typed values. The parser let only well-formed Via, From, To, Call-ID, CSeq and Route pass, and
+ * `requestRejection` refuses a request in which a mandatory one is missing, so readers of those need no error path; a broken one here
+ * is a broken invariant. Of Contact, Record-Route and their kin malformed values are left out. Absent fields are `undefined`.
  */
 import { isMalformed, type Malformed } from '../../../base/malformed.ts';
 import { type CSeq, parseCSeq, parseRAck, type RAck } from './cseq.ts';

@@ -15,7 +15,6 @@ import { parseUri } from './sip-uri.ts';
 export const maximumMessageOctets = 65_535;
 
 const statusLine = /^SIP\/2\.0 ([1-6]\d\d) ([^\r\n]*)$/i;
-const token = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 const sipVersion = /^SIP\/\d+\.\d+$/i;
 
 export function parseSipMessage(octets: Uint8Array): SipMessage | Malformed {
@@ -39,7 +38,7 @@ export function parseSipMessage(octets: Uint8Array): SipMessage | Malformed {
       bodyStart,
       'RFC 3261 §18.3: no more than the octets that are there',
     );
-  return createMessage(text, start, startLineEnd, headers, text.slice(bodyStart, bodyEnd));
+  return createMessage(buffer, text, start, startLineEnd, headers, text.slice(bodyStart, bodyEnd));
 }
 
 /** RFC 3261 §7.5: empty lines before the start line are to be ignored. */
@@ -67,7 +66,7 @@ function readHeaderLines(
     for (let octet = octets[at]!; isToken[octet] === 1; octet = octets[++nameEnd]!)
       hash = extendHash(hash, octet);
     const colon = skipSpaces(octets, nameEnd);
-    const end = endOfLine(text, at);
+    const end = endOfLine(octets, text, at);
     if (end < 0) return new Malformed('message-header', at, 'RFC 3261 §7: an empty line ends the headers');
     if (nameEnd === at || octets[colon] !== 0x3a)
       return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
@@ -87,10 +86,10 @@ function readHeaderLines(
 }
 
 /** Behind the CRLF that ends the line; a CRLF before white space continues it (RFC 3261 §7.3.1). −1 when there is none. */
-function endOfLine(text: string, start: number): number {
+function endOfLine(octets: Uint8Array, text: string, start: number): number {
   for (let end = text.indexOf('\r', start); end >= 0; end = text.indexOf('\r', end + 1)) {
-    const next = text.charCodeAt(end + 2);
-    if (text.charCodeAt(end + 1) === 0x0a && next !== 0x20 && next !== 0x09) return end + 2;
+    const next = octets[end + 2];
+    if (octets[end + 1] === 0x0a && next !== 0x20 && next !== 0x09) return end + 2;
   }
   return -1;
 }
@@ -107,30 +106,31 @@ function skipSpaces(octets: Uint8Array, start: number): number {
 }
 
 function createMessage(
+  octets: Uint8Array,
   text: string,
   start: number,
   end: number,
   headers: SipHeaders,
   body: string,
 ): SipMessage | Malformed {
-  if (text.startsWith('SIP/', start)) {
+  if (octets[start + 3] === 0x2f) {
     const status = statusLine.exec(text.slice(start, end));
     return status === null
       ? new Malformed('start-line', start, 'RFC 3261 §7.2: SIP/2.0, a code from 100 to 699, a reason')
       : new SipResponse(Number(status[1]), status[2]!, headers, body);
   }
-  const methodEnd = text.indexOf(' ', start);
+  let methodEnd = start;
+  while (isToken[octets[methodEnd]!] === 1) methodEnd++;
   const uriEnd = text.indexOf(' ', methodEnd + 1);
-  const method = text.slice(start, methodEnd);
   const version = text.slice(uriEnd + 1, end);
-  if (methodEnd < 0 || uriEnd < 0 || uriEnd > end || !token.test(method) || !isVersion(version))
+  if (methodEnd === start || octets[methodEnd] !== 0x20 || uriEnd < 0 || !isVersion(version))
     return new Malformed('start-line', start, 'RFC 3261 §7.1: method, URI, version, one space between');
   const requestUri = text.slice(methodEnd + 1, uriEnd);
   if (!matchesAt(commonRequestUri, text, methodEnd + 1)) {
     const uri = parseUri(requestUri, methodEnd + 1);
     if (isMalformed(uri)) return new Malformed('Request-URI', uri.offset, uri.rule);
   }
-  return new SipRequest(method, requestUri, headers, body, version);
+  return new SipRequest(text.slice(start, methodEnd), requestUri, headers, body, version);
 }
 
 function isVersion(text: string): boolean {

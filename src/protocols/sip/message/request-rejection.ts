@@ -14,21 +14,18 @@ const mandatoryFields = ['Via', 'From', 'To', 'Call-ID', 'CSeq'];
 
 /** `undefined` when nothing is wrong. Max-Forwards may be missing: elements older than RFC 3261 leave it out (RFC 4475 §3.4.1). */
 export function requestRejection(request: SipRequest): Rejection | undefined {
-  if (request.version.toUpperCase() !== 'SIP/2.0')
+  const { requestUri, version } = request;
+  if (version !== 'SIP/2.0' && version.toUpperCase() !== 'SIP/2.0')
     return { statusCode: 505, reasonPhrase: 'Version Not Supported' };
   const missing = mandatoryFields.find((name) => !request.headers.has(name));
   if (missing !== undefined) return { statusCode: 400, reasonPhrase: `Missing ${missing}` };
   if (cseqOf(request).method !== request.method)
     return { statusCode: 400, reasonPhrase: 'CSeq method differs from request method' };
-  // RFC 3261 §19.1.1, table 1: no headers in a Request-URI; acting on them would let anyone inject Route or Replaces.
-  if (/^sips?:[^?]*\?/i.test(request.requestUri) && !isQuestionMarkInUser(request.requestUri))
-    return { statusCode: 400, reasonPhrase: 'Request-URI with headers' };
-  if (!/^(?:sips?|tel):/i.test(request.requestUri))
+  if (!requestUri.startsWith('sip:') && !/^(?:sips?|tel):/i.test(requestUri))
     return { statusCode: 416, reasonPhrase: 'Unsupported URI Scheme' };
+  // RFC 3261 §19.1.1, table 1: no headers in a Request-URI; acting on them would let anyone inject Route or Replaces.
+  // A question mark before the at sign is part of the user and means nothing.
+  if (requestUri.includes('?') && requestUri.lastIndexOf('?') > requestUri.indexOf('@'))
+    return { statusCode: 400, reasonPhrase: 'Request-URI with headers' };
   return undefined;
-}
-
-/** A question mark may stand in the user part, where it means nothing. */
-function isQuestionMarkInUser(requestUri: string): boolean {
-  return requestUri.lastIndexOf('?') < requestUri.indexOf('@');
 }

@@ -1,6 +1,6 @@
 /**
- * The check of those header fields by which messages are routed, matched and framed: nothing behind the parser has to expect them
- * malformed. Max-Forwards and the rest of RFC 3261 §20 as far as it decides about the whole message.
+ * The check of those header fields by which every element matches, routes and frames messages: nothing behind the parser has to expect
+ * them malformed. All others are not judged here: an element should not refuse what it merely passes on (RFC 3261 §16.3 item 1).
  */
 import { isMalformed, Malformed } from '../../../base/malformed.ts';
 import * as shapes from './common-shapes.ts';
@@ -24,9 +24,7 @@ for (const [name, singleBit, commonShape, parse] of [
   ['Via', 0, shapes.commonVia, parseVia],
   ['From', 1, shapes.commonAddress, addressParser('From')],
   ['To', 2, shapes.commonAddress, addressParser('To')],
-  ['Contact', 0, shapes.commonAddressList, parseContact],
   ['Route', 0, shapes.commonAddressList, addressParser('Route')],
-  ['Record-Route', 0, shapes.commonAddressList, addressParser('Record-Route')],
   ['CSeq', 4, shapes.commonCSeq, parseCSeq],
   ['Call-ID', 8, shapes.commonCallId, parseCallId],
   ['Max-Forwards', 16, shapes.commonMaxForwards, parseMaxForwards],
@@ -68,10 +66,6 @@ export function faultOfLine(
 
 function addressParser(field: string): FieldCheck['parse'] {
   return (value, offset) => parseNameAddress(value, field, offset);
-}
-
-function parseContact(value: string, offset: number): unknown {
-  return value === '*' ? undefined : parseNameAddress(value, 'Contact', offset);
 }
 
 function parseCallId(value: string, offset: number): unknown {

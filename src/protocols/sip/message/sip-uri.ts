@@ -37,7 +37,7 @@ export interface OpaqueUri {
 export type Uri = SipUri | TelUri | OpaqueUri;
 
 const sipUriPattern =
-  /^(sips?):(?:([A-Za-z0-9\-_.!~*'()%&=+$,;?/#|^`{}\x80-\xff]+)(?::([A-Za-z0-9\-_.!~*'()%&=+$,]*))?@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-_.]+)(?::(\d{1,5}))?((?:;[^;?\s<>"]+)*)(?:\?([^\s<>"]*))?$/i;
+  /^([sS][iI][pP][sS]?):(?:([\w\-.!~*'()%&=+$,;?/#|^`{}\x80-\xff]+)(?::([\w\-.!~*'()%&=+$,]*))?@)?(\[[\dA-Fa-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?((?:;[^;?\s<>"]+)*)(?:\?([^\s<>"]*))?$/;
 
 /** The parts of a SIP URI that one builds; absent parts are left out. */
 export function sipUri(parts: Partial<Omit<SipUri, 'kind'>> & { readonly host: string }): SipUri {
@@ -45,13 +45,11 @@ export function sipUri(parts: Partial<Omit<SipUri, 'kind'>> & { readonly host: s
 }
 
 export function parseUri(text: string, offset = 0): Uri | Malformed {
-  const colon = text.indexOf(':');
-  const scheme = text.slice(0, Math.max(colon, 0)).toLowerCase();
-  if (scheme === 'sip' || scheme === 'sips') return parseSipUri(text, offset);
+  if (/^sips?:/i.test(text)) return parseSipUri(text, offset);
+  const scheme = text.slice(0, Math.max(text.indexOf(':'), 0)).toLowerCase();
   if (!/^[a-z][a-z0-9+\-.]*$/.test(scheme) || /[\s<>"]/.test(text))
     return new Malformed('URI', offset, 'RFC 3261 §25.1 absoluteURI: scheme ":" and no spaces');
-  if (scheme === 'tel') return parseTelUri(text, offset);
-  return { kind: 'opaque', scheme, text };
+  return scheme === 'tel' ? parseTelUri(text, offset) : { kind: 'opaque', scheme, text };
 }
 
 export function parseSipUri(text: string, offset = 0): SipUri | Malformed {
@@ -86,13 +84,18 @@ function parseTelUri(text: string, offset: number): TelUri | Malformed {
   };
 }
 
+/** `text` is empty or begins with a semicolon. */
 function uriParametersOf(text: string): SipParameters {
   if (text === '') return noParameters;
   const parameters = new Map<string, string>();
-  for (const parameter of text.slice(1).split(';')) {
-    const equals = parameter.indexOf('=');
-    const name = (equals < 0 ? parameter : parameter.slice(0, equals)).toLowerCase();
-    if (!parameters.has(name)) parameters.set(name, equals < 0 ? '' : parameter.slice(equals + 1));
+  for (let start = 1; start <= text.length; ) {
+    const semicolon = text.indexOf(';', start);
+    const end = semicolon < 0 ? text.length : semicolon;
+    const equals = text.indexOf('=', start);
+    const nameEnd = equals < 0 || equals > end ? end : equals;
+    const name = text.slice(start, nameEnd).toLowerCase();
+    if (!parameters.has(name)) parameters.set(name, text.slice(nameEnd + 1, Math.max(nameEnd + 1, end)));
+    start = end + 1;
   }
   return parameters;
 }
