@@ -31,7 +31,7 @@ export interface Link {
   readonly mtu: number;
   /** Switched on by the administrator. */
   readonly isUp: boolean;
-  /** The line carries: on, and the other end too. */
+  /** The line carries, the other end is on too, and the kernel sends: right after a carrier came back it drops for a moment more. */
   readonly hasCarrier: boolean;
 }
 
@@ -84,7 +84,7 @@ export function readLink({ payload }: NetlinkMessage): Link {
     macAddress: formatMacAddress(attributes.get(1) ?? new Uint8Array()),
     mtu: numberOf(attributes.get(4)),
     isUp: (flags & 0x1) !== 0,
-    hasCarrier: (flags & 0x1_0000) !== 0,
+    hasCarrier: (flags & IFF_RUNNING) !== 0,
   };
 }
 
@@ -147,6 +147,9 @@ export function parseMacAddress(text: string): Uint8Array {
 export function formatMacAddress(octets: Uint8Array): string {
   return Array.from(octets, (octet) => octet.toString(16).padStart(2, '0')).join(':');
 }
+
+/** RFC 2863's operational state; IFF_LOWER_UP comes earlier, before the kernel sends again (linkwatch). */
+const IFF_RUNNING = 0x40;
 
 function addressOf(octets: Uint8Array | undefined): string {
   return octets === undefined ? '' : formatIpAddress(octets);
