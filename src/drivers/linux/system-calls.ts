@@ -35,6 +35,7 @@ const calls = {
   close: declare('int close(int fd)'),
   bind: declare('int bind(int fd, const void *address, uint32_t length)'),
   listen: declare('int listen(int fd, int backlog)'),
+  accept: declare('int accept4(int fd, void *address, void *length, int flags)'),
   connect: declare('int connect(int fd, const void *address, uint32_t length)'),
   setsockopt: declare('int setsockopt(int fd, int level, int name, const void *value, uint32_t length)'),
   getsockopt: declare('int getsockopt(int fd, int level, int name, void *value, void *length)'),
@@ -69,6 +70,10 @@ export function bindSocket(fd: number, address: Uint8Array): void {
 
 export function listenSocket(fd: number): void {
   checked('listen', calls.listen(fd, 128));
+}
+
+export function acceptConnection(fd: number): number {
+  return checked('accept4', calls.accept(fd, null, null, SOCK_CLOEXEC));
 }
 
 export function connectSocket(fd: number, address: Uint8Array): void {
