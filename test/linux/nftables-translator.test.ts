@@ -184,7 +184,7 @@ kernelTest(
         payload: new Uint8Array(9),
       };
       const probe = new PacketProbe(network.cn, network.mn, [links.wlan]);
-      assert.deepEqual(probe.pass(buildPacket(spoofed)), []);
+      assert.deepEqual(probe.pass(buildPacket(spoofed), 0), []);
       assert.equal(
         network.home.run(() => translator.readDropped()),
         1,

@@ -48,20 +48,22 @@ export class PacketProbe {
 
   /**
    * Sends one packet and gives what came out. As a rule the whole path is walked within the sending, but a busy kernel puts some of it
-   * off: a packet that is only forwarded is sent after it, and what comes out before that has come out.
+   * off: a packet that is only forwarded is sent after it and waited for, and so are as many as must come out (the two may have been
+   * put off on different processors).
    */
-  pass(octets: Uint8Array): Uint8Array[] {
+  pass(octets: Uint8Array, atLeast = 1): Uint8Array[] {
     const marker = this.#marker();
     this.#send(octets);
     this.#send(marker.octets);
     const seen: Uint8Array[] = [];
     const deadline = performance.now() + 1000;
-    for (let isOver = false; !isOver && performance.now() < deadline; ) {
+    let isMarkerOut = false;
+    while ((!isMarkerOut || seen.length < atLeast) && performance.now() < deadline) {
       for (const fd of this.#taps) {
         const length = receive(fd, this.#buffer);
         if (length === undefined) continue;
         const packet = this.#buffer.slice(0, length);
-        if (marker.isIn(packet)) isOver = true;
+        if (marker.isIn(packet)) isMarkerOut = true;
         else if (isTransport(packet)) seen.push(packet);
       }
     }

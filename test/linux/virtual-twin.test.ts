@@ -43,7 +43,7 @@ kernelTest(
             twin.apply(operations ?? []);
             const packet = packetFor(binding, one);
             const expected = twin.translate(packet)?.octets;
-            const seen = probe.pass(packet);
+            const seen = probe.pass(packet, expected ? 1 : 0);
             assert.deepEqual(seen.map(hasRightChecksums), expected ? [true] : []);
             assert.deepEqual(
               seen.map(withoutVolatileFields),
