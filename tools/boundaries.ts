@@ -82,7 +82,7 @@ export const boundaries: readonly Boundary[] = [
   ),
   pure('correspondent-node', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/rtp'),
   impure('drivers', ['base', 'protocols/ip', 'translation', 'access-network'], 'koffi'),
-  pure('observation', 'base', 'protocols/sip', 'protocols/diameter'),
+  pure('observation', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/diameter'),
   pure('sim', ...core, 'observation'),
   impure('runtime', [...core, 'observation', 'drivers'], 'zod', 'yaml'),
   impure('testbed', [...core, 'observation', 'sim', 'runtime', 'drivers'], 'zod', 'yaml'),

@@ -10,6 +10,9 @@ import { cxApplication } from '../protocols/diameter/dictionary/cx.ts';
 import { Dictionary } from '../protocols/diameter/dictionary/dictionary.ts';
 import { natControlApplication } from '../protocols/diameter/dictionary/nat-control.ts';
 import { type DiameterMessage, decodeMessage } from '../protocols/diameter/message.ts';
+import { mediaAddressOf } from '../protocols/sdp/media-address.ts';
+import { preconditionsOf } from '../protocols/sdp/preconditions.ts';
+import { parseSessionDescription } from '../protocols/sdp/session-description.ts';
 import { callIdOf, cseqOf, topViaOf } from '../protocols/sip/message/header-fields.ts';
 import { parseSipMessage } from '../protocols/sip/message/parse-sip-message.ts';
 import type { SipMessage } from '../protocols/sip/message/sip-message.ts';
@@ -57,7 +60,21 @@ function sipDetails(message: SipMessage): Record<string, string> {
     cseq: `${cseq.number} ${cseq.method}`,
     branch: topViaOf(message).parameters.get('branch') ?? '',
     content: message.body === '' ? '' : (message.headers.get('Content-Type') ?? ''),
+    ...mediaDetails(message),
   };
+}
+
+/** Where the media of each stream are to go, and what is reserved there (RFC 3312): the columns of TRIM fig. 4's table. */
+function mediaDetails(message: SipMessage): { readonly media?: string } {
+  const description = message.body.startsWith('v=') ? parseSessionDescription(message.body) : undefined;
+  if (description === undefined || isMalformed(description)) return {};
+  const places = description.media.map((media, index) => {
+    const place = mediaAddressOf(description, index);
+    const reserved = preconditionsOf(media)?.current;
+    const status = reserved && ` local ${reserved.get('local')}, remote ${reserved.get('remote')}`;
+    return place === undefined ? 'refused' : `${place.address}:${place.port}${status ?? ''}`;
+  });
+  return { media: places.join('; ') };
 }
 
 /** "NCR"; the answer with its result, "NCA 2001". */
