@@ -13,6 +13,8 @@ export class VirtualNetwork {
   readonly simulation: Simulation = new Simulation();
   /** Every signalling message of every process, in the order in which it happened. */
   readonly trace: TraceEntry[] = [];
+  /** Sees every packet between hosts, as a capture in the core does. */
+  onPacket: ((packet: VirtualPacket) => void) | undefined;
   readonly #links = new Map<string, VirtualLink>();
   readonly #seeds: SeededRandomSource;
 
@@ -36,6 +38,7 @@ export class VirtualNetwork {
   }
 
   forward(packet: VirtualPacket): void {
+    this.onPacket?.(packet);
     this.#links.get(packet.destination)?.sendDown(packet);
   }
 }
