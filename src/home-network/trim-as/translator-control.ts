@@ -15,6 +15,7 @@ import {
   NatControlClient,
   type NatControlEvent,
   type NatRequestId,
+  type NatSession,
 } from '../../protocols/diameter/nat-control-client.ts';
 import { resultCode } from '../../protocols/diameter/result-code.ts';
 import type { AnchoredSession } from './anchored-session.ts';
@@ -36,6 +37,8 @@ export class TranslatorControl {
   readonly #client: NatControlClient;
   readonly #selection: TranslatorSelection;
   readonly #awaited = new Map<NatRequestId, (outcome: NatControlEvent, now: Instant) => void>();
+  /** Sessions that have bindings. */
+  readonly #sessions = new Set<AnchoredSession>();
   readonly #events: TrimEvent[] = [];
 
   constructor({ diameter, translators, random }: TranslatorControlOptions) {
@@ -88,6 +91,7 @@ export class TranslatorControl {
     const { nat } = session;
     if (nat === undefined) return;
     session.nat = undefined;
+    this.#sessions.delete(session);
     this.#selection.count(nat.translator, -1);
     this.#client.close(nat, now);
   }
@@ -103,6 +107,7 @@ export class TranslatorControl {
     this.#awaited.set(request, (outcome, at) => {
       if (outcome.kind === 'request-completed') {
         session.nat = nat;
+        this.#sessions.add(session);
         this.#selection.count(host, 1);
         session.components = withAddresses(change, outcome.components);
         done(undefined, at);
@@ -127,11 +132,9 @@ export class TranslatorControl {
         done(undefined, at);
         return;
       }
-      if (outcome.kind === 'request-lost') this.#restore(session, change, at);
-      done(
-        outcome.kind === 'request-lost' ? outcome.reason : `translator answered ${outcome.resultCode}`,
-        at,
-      );
+      const isLost = outcome.kind === 'request-lost';
+      if (isLost || outcome.resultCode === resultCode.unknownSessionId) this.#reassert(session, at);
+      done(isLost ? outcome.reason : `translator answered ${outcome.resultCode}`, at);
     });
   }
 
@@ -143,13 +146,31 @@ export class TranslatorControl {
       if (former !== undefined) components.set(key, former);
     }
     session.components = components;
-    this.#restore(session, change, now);
+    this.#reassert(session, now);
   }
 
-  /** Tells the translator again what the session has, for components that a change touched or may have touched. */
-  #restore(session: AnchoredSession, change: BindingChange, now: Instant): void {
-    const known = change.install.flatMap((key) => session.components.get(key) ?? []);
-    if (session.nat !== undefined && known.length > 0) this.#client.update(session.nat, known, now);
+  /**
+   * Tells the translator what the session has: after a request of which nobody knows whether it was carried out, and whenever the
+   * translator has been away. One that has restarted knows nothing of the session and gets it anew, with the same x:a and y:b.
+   */
+  #reassert(session: AnchoredSession, now: Instant): void {
+    const { nat } = session;
+    const known = [...session.components.values()];
+    if (nat === undefined || known.length === 0) return;
+    this.#awaited.set(this.#client.update(nat, known, now), (outcome, at) => {
+      const isForgotten =
+        outcome.kind === 'request-refused' && outcome.resultCode === resultCode.unknownSessionId;
+      if (isForgotten && session.nat === nat) this.#reopen(session, nat, at);
+    });
+  }
+
+  #reopen(session: AnchoredSession, nat: NatSession, now: Instant): void {
+    const request = this.#client.open(nat, [...session.components.values()], now);
+    this.#awaited.set(request, (outcome) => {
+      if (outcome.kind !== 'request-refused' || session.nat !== nat) return;
+      const reason = `translator answered ${outcome.resultCode}`;
+      this.#events.push({ type: 'bindings-lost', session: session.call, reason });
+    });
   }
 
   #removeUnused({ nat }: AnchoredSession, { remove }: BindingChange, now: Instant): void {
@@ -158,7 +179,7 @@ export class TranslatorControl {
 
   #settle(now: Instant): void {
     for (let event = this.#endpoint.pollEvent(); event !== undefined; event = this.#endpoint.pollEvent()) {
-      this.#notePeer(event);
+      this.#notePeer(event, now);
       if (!this.#client.handleEvent(event, now) && event.kind === 'request-received')
         this.#endpoint.answer(event.request, resultAvps(resultCode.commandUnsupported));
     }
@@ -169,7 +190,7 @@ export class TranslatorControl {
     }
   }
 
-  #notePeer(event: DiameterEvent): void {
+  #notePeer(event: DiameterEvent, now: Instant): void {
     if (event.kind !== 'peer-available' && event.kind !== 'peer-unavailable') return;
     const isUp = event.kind === 'peer-available';
     this.#selection.setUp(event.peer, isUp);
@@ -178,6 +199,9 @@ export class TranslatorControl {
         ? { type: 'translator-available', translator: event.peer }
         : { type: 'translator-lost', translator: event.peer, reason: event.reason },
     );
+    if (!isUp) return;
+    for (const session of this.#sessions)
+      if (session.nat?.translator === event.peer) this.#reassert(session, now);
   }
 }
 

@@ -28,6 +28,8 @@ export type TrimEvent =
       readonly cause: string;
       readonly graceMs: DurationMs;
     }
+  /** A translator that restarted no longer has the addresses of this session free: its media have no way. */
+  | { readonly type: 'bindings-lost'; readonly session: number; readonly reason: string }
   | { readonly type: 'session-ended'; readonly session: number }
   | { readonly type: 'session-refused'; readonly identity: string; readonly reason: string }
   | { readonly type: 'translator-available'; readonly translator: string }
