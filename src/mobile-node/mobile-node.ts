@@ -19,6 +19,7 @@ import { SipEndpoint } from '../protocols/sip/endpoint.ts';
 import { type Access, type AccessInput, AccessMonitor } from './access-monitor/access-monitor.ts';
 import type { AccessSelector } from './access-selection/access-selector.ts';
 import { LocalAddressTranslator } from './address-translator/local-address-translator.ts';
+import { AccessReleases } from './handover-manager/access-releases.ts';
 import { Handover } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
 import { HandoverManager } from './handover-manager/handover-manager.ts';
@@ -83,6 +84,7 @@ export class MobileNode
   )[] = [];
   /** Effects whose completion is awaited, by id. */
   readonly #attaching = new Map<number, number>();
+  readonly #releases = new AccessReleases();
   #nextId = 1;
   #current: number | undefined;
   #handover: Handover | undefined;
@@ -142,7 +144,7 @@ export class MobileNode
     if (!this.#isReady(access.index)) return 'not attached';
     this.#options.selector.pin(name);
     if (this.#handover === undefined && this.#current === access.index) return 'already there';
-    const wasBusy = this.#handover !== undefined && this.#handover.phase !== 'releasing';
+    const wasBusy = this.#handover !== undefined;
     this.#decide(now);
     this.#drain(now);
     return wasBusy ? 'queued' : 'started';
@@ -165,7 +167,7 @@ export class MobileNode
     if (input.kind === 'link-changed' || input.kind === 'address-changed')
       this.#monitor.handleInput(input, now);
     else if (input.kind === 'effect-completed') this.#effectCompleted(input.id, input.error, now);
-    else if (input.kind === 'flows-used') this.#flowsUsed(input.id);
+    else if (input.kind === 'flows-used') this.#releases.dataArrived(input.id, now);
     else this.#agent.handleInput(input, now);
     this.#drain(now);
   }
@@ -175,7 +177,9 @@ export class MobileNode
     this.#userAgent.handleTimeout(now);
     this.#manager.handleTimeout(now);
     const handover = this.#handover;
-    if (handover?.deadline !== undefined && handover.deadline <= now) this.#handoverDeadline(handover, now);
+    if (handover?.deadline !== undefined && handover.deadline <= now) this.#tryAgain(handover, now);
+    for (let due = this.#releases.takeDue(now); due !== undefined; due = this.#releases.takeDue(now))
+      this.#released(due.access, due.reason);
     this.#drain(now);
   }
 
@@ -188,6 +192,7 @@ export class MobileNode
     return [
       this.#userAgent.pollTimeout(),
       this.#manager.pollTimeout(),
+      this.#releases.pollTimeout(),
       deadline === undefined ? undefined : { at: deadline, reason: 'handover' },
     ].reduce(earlierTimeout, this.#agent.pollTimeout());
   }
@@ -281,6 +286,7 @@ export class MobileNode
     this.#attached.delete(index);
     if (state.signallingMs !== undefined) this.#setListening(state, false, now);
     this.#manager.removeAccess(index);
+    this.#releases.cancel(index);
     this.#userAgent.accessLost(index);
     this.#effect({ type: 'detach-access', index });
     this.#tell({ type: 'access-lost', access: state.options.name });
@@ -306,7 +312,7 @@ export class MobileNode
 
   /** Asks the policy; a handover on its way to another access is not interrupted unless its access is lost. */
   #decide(now: Instant): void {
-    if (this.#isStopping || (this.#handover !== undefined && this.#handover.phase !== 'releasing')) return;
+    if (this.#isStopping || this.#handover !== undefined) return;
     const candidates = [...this.#attached.values()].filter(({ signallingMs }) => signallingMs !== undefined);
     const names = candidates.map(({ options }) => options.name);
     const current = this.#current === undefined ? undefined : this.#nameOf(this.#current);
@@ -316,7 +322,7 @@ export class MobileNode
   }
 
   #startHandover(to: number, now: Instant): void {
-    this.#endRelease('no data');
+    this.#releases.cancel(to);
     const isAlive = this.#current !== undefined && this.#attached.has(this.#current);
     const hasSessions = this.#manager.sessions.length > 0 || this.#current !== undefined;
     const kind = isAlive ? 'soft' : hasSessions ? 'hard' : 'first';
@@ -388,12 +394,8 @@ export class MobileNode
     this.#completeHandover(handover, now);
   }
 
-  #handoverDeadline(handover: Handover, now: Instant): void {
+  #tryAgain(handover: Handover, now: Instant): void {
     handover.deadline = undefined;
-    if (handover.phase === 'releasing') {
-      this.#endRelease('no data');
-      return;
-    }
     handover.attempts++;
     this.#manager.moveSessions(handover.to, now);
     this.#checkTransfer(handover, now);
@@ -419,40 +421,30 @@ export class MobileNode
     this.#release(handover, now);
   }
 
-  /** The old contact goes when nothing needs it, the old access only once data came in over the new one (TRIM §3.3, soft handover). */
-  #release(handover: Handover, now: Instant): void {
-    handover.phase = 'releasing';
+  /** The old contact goes when nothing needs it, the old access later (access-releases.ts). */
+  #release({ from, to, moved }: Handover, now: Instant): void {
+    this.#handover = undefined;
     const stillCarrying = new Set(this.#manager.sessions.map(({ access }) => access.index));
     for (const index of this.#userAgent.registeredAccesses) {
-      if (index !== handover.to && !stillCarrying.has(index)) this.#deregister(index, now);
+      if (index !== to && !stillCarrying.has(index)) this.#deregister(index, now);
     }
-    const to = this.#attached.get(handover.to);
-    const flows = to === undefined ? [] : this.#manager.downlinkFlows(this.#networkAccess(to));
-    if (handover.from === undefined || handover.moved.length === 0 || flows.length === 0) {
-      this.#endRelease('no sessions');
-      this.#decide(now);
-      return;
+    const access = this.#attached.get(to);
+    const flows = access === undefined ? [] : this.#manager.downlinkFlows(this.#networkAccess(access));
+    if (from !== undefined && !stillCarrying.has(from)) {
+      const watch = this.#nextId++;
+      if (moved.length === 0 || flows.length === 0) this.#released(from, 'no sessions');
+      else {
+        this.#releases.begin(from, watch, now + this.#options.releaseAfterMs);
+        this.#effect({ type: 'watch-flows', id: watch, flows });
+      }
     }
-    handover.watch = this.#nextId++;
-    handover.deadline = now + this.#options.releaseAfterMs;
-    this.#effect({ type: 'watch-flows', id: handover.watch, flows });
     this.#decide(now);
   }
 
-  #flowsUsed(id: number): void {
-    if (this.#handover?.watch === id) this.#endRelease('data arrived');
-  }
-
-  #endRelease(reason: 'data arrived' | 'no data' | 'no sessions'): void {
-    const handover = this.#handover;
-    if (handover?.phase !== 'releasing') return;
-    this.#handover = undefined;
-    for (const state of this.#attached.values()) {
-      if (state.options.index !== handover.to && state.signallingMs !== undefined)
-        this.#manager.dismissAccess(this.#networkAccess(state));
-    }
-    if (handover.from !== undefined)
-      this.#tell({ type: 'access-released', access: this.#nameOf(handover.from), reason });
+  #released(index: number, reason: 'data arrived' | 'no data' | 'no sessions'): void {
+    const state = this.#attached.get(index);
+    if (state !== undefined) this.#manager.dismissAccess(this.#networkAccess(state));
+    this.#tell({ type: 'access-released', access: this.#nameOf(index), reason });
   }
 
   /** Over the old access while it lives, else over whichever carries the sessions now. */

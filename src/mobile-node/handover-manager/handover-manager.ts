@@ -88,6 +88,8 @@ export class HandoverManager {
   }
 
   removeAccess(index: number): void {
+    const access = this.#accesses.get(index);
+    if (access !== undefined) this.dismissAccess(access);
     this.#accesses.delete(index);
     if (this.#current?.index === index) this.#current = undefined;
   }
@@ -150,7 +152,8 @@ export class HandoverManager {
   /** Sessions that have moved away are no longer accepted over the access they came from. */
   dismissAccess(access: NetworkAccess): void {
     for (const session of this.#sessions.values()) {
-      if (session.access.address !== access.address) this.#translator.dismiss(session.id, access);
+      if (session.access.address !== access.address && session.move?.access.address !== access.address)
+        this.#translator.dismiss(session.id, access);
     }
   }
 
@@ -324,10 +327,12 @@ export class HandoverManager {
   #moved(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {
     const { access, isReplacement, startedAt } = move;
     const answer = descriptionOf(response);
+    const former = session.access;
     session.move = undefined;
     session.lostUntil = undefined;
     session.access = access;
     this.#translator.move(session.id, access);
+    if (!this.#accesses.has(former.index)) this.#translator.dismiss(session.id, former);
     if (answer !== undefined) session.hearMoveAnswer(answer);
     this.#setMedia(session);
     this.#events.push({

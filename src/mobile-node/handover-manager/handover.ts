@@ -2,8 +2,8 @@
  * One handover of the mobile node from decision to end, with the four times of TRIM §4.4. Data and the question "what is left to do"; the
  * steps are taken by mobile-node.ts, in this order:
  *
- *   registering ──200──▶ transferring ──every session moved──▶ releasing ──data came in over the new access──▶ over
- *        └──refused, access lost──▶ over (failed)   └──some did not move──▶ retrying after a pause, then releasing what can be
+ *   registering ──200──▶ transferring ──every session moved──▶ over; the old access is released later (access-releases.ts)
+ *        └──refused, access lost──▶ over (failed)   └──some did not move──▶ tried again after a pause
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
 
@@ -21,11 +21,9 @@ export class Handover {
   readonly to: number;
   readonly kind: HandoverKind;
   readonly startedAt: Instant;
-  phase: 'registering' | 'transferring' | 'releasing' = 'registering';
+  phase: 'registering' | 'transferring' = 'registering';
   registerMs: DurationMs = 0;
-  /** Waiting for the first data over the new access; the input that tells of it carries this id. */
-  watch: number | undefined;
-  /** When to try sessions again that did not move, or to stop waiting for data. */
+  /** When to try sessions again that did not move. */
   deadline: Instant | undefined;
   attempts: number;
   readonly moved: SessionTransfer[] = [];
