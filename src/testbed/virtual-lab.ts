@@ -22,6 +22,7 @@ import { type Subscriber, trimFilterCriteria } from '../ims-core/hss/subscriber.
 import { InterrogatingCscf } from '../ims-core/i-cscf/interrogating-cscf.ts';
 import { ProxyCscf } from '../ims-core/p-cscf/proxy-cscf.ts';
 import { ServingCscf } from '../ims-core/s-cscf/serving-cscf.ts';
+import type { ServingCscfOptions } from '../ims-core/s-cscf/serving-cscf-options.ts';
 import type { AccessInput } from '../mobile-node/access-monitor/access-monitor.ts';
 import { PreferenceOrder } from '../mobile-node/access-selection/access-selector.ts';
 import { MobileNode } from '../mobile-node/mobile-node.ts';
@@ -47,6 +48,10 @@ export interface VirtualLabOptions {
   /** Of signalling, on the mobile node's access links. */
   readonly faults?: Faults;
   readonly translatorPorts?: { readonly first: number; readonly last: number };
+  /** A second address translator, which the application server may choose too. */
+  readonly hasSecondTranslator?: boolean;
+  /** Of the S-CSCF: real cores differ in what a second contact does to the first. */
+  readonly registration?: ServingCscfOptions['registration'];
 }
 
 const realm = 'ims.test';
@@ -56,15 +61,36 @@ export const labUsers: Readonly<Record<'mobileNode' | 'correspondentNode', strin
   correspondentNode: `sip:alice@${realm}`,
 } as const;
 
-const addresses = { ...labAddresses, secondProxyCscf: '10.10.0.15' } as const;
+const addresses = {
+  ...labAddresses,
+  secondProxyCscf: '10.10.0.15',
+  secondTranslator: '10.20.0.3',
+  secondTranslatorPool: ['198.51.100.11', '192.0.2.11'],
+} as const;
 const diameterHosts = {
   interrogatingCscf: `icscf.${realm}`,
   servingCscf: `scscf.${realm}`,
   homeSubscriberServer: `hss.${realm}`,
   trimApplicationServer: `trim-as.${realm}`,
   translator: `translator.${realm}`,
+  secondTranslator: `translator-2.${realm}`,
 } as const;
 const port = { sip: 5060, diameter: 3868 } as const;
+
+const translatorNames = ['translator', 'translator-2'] as const;
+export type TranslatorName = (typeof translatorNames)[number];
+const translatorPlaces = {
+  translator: {
+    host: diameterHosts.translator,
+    address: addresses.translator,
+    pool: addresses.translatorTowardsPeers,
+  },
+  'translator-2': {
+    host: diameterHosts.secondTranslator,
+    address: addresses.secondTranslator,
+    pool: addresses.secondTranslatorPool,
+  },
+} as const;
 
 export class VirtualLab {
   readonly network: VirtualNetwork;
@@ -73,10 +99,11 @@ export class VirtualLab {
   readonly mobileNode: MobileNode;
   readonly mobileHost: VirtualHost;
   readonly correspondentHost: VirtualHost;
-  readonly translatorHost: VirtualHost;
   readonly trimApplicationServer: TrimApplicationServer;
-  readonly addressTranslator: AddressTranslator;
   readonly #options: VirtualLabOptions;
+  readonly #hosts = new Map<string, VirtualHost>();
+  readonly #translators = new Map<TranslatorName, AddressTranslator>();
+  #translatorStarts = 0;
   readonly #mobileProcess: VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>;
   readonly #accessLinks: Readonly<Record<LabAccess, VirtualLink>>;
 
@@ -85,13 +112,24 @@ export class VirtualLab {
     this.network = new VirtualNetwork(options.seed);
     this.#addCore();
     this.trimApplicationServer = this.#addApplicationServer();
-    this.translatorHost = this.network.addHost('translator');
-    this.addressTranslator = this.#addTranslator();
+    this.startTranslator('translator');
+    if (options.hasSecondTranslator) this.startTranslator('translator-2');
     this.correspondentHost = this.#addHost('cn', [addresses.correspondentNode]);
     this.mobileHost = this.network.addHost('mn');
     this.#accessLinks = this.#attachAccesses();
     this.mobileNode = this.#newMobileNode();
     this.#mobileProcess = this.#runMobileNode();
+  }
+
+  /** A node of the network by its name in ladders, such as "hss": to be killed, for example. */
+  host(name: string): VirtualHost {
+    const host = this.#hosts.get(name);
+    if (host === undefined) throw new Error(`no host ${name}`);
+    return host;
+  }
+
+  addressTranslator(name: TranslatorName = 'translator'): AddressTranslator | undefined {
+    return this.#translators.get(name);
   }
 
   get trace(): readonly TraceEntry[] {
@@ -181,6 +219,7 @@ export class VirtualLab {
         realm,
         hosts,
         diameter: { ...identityAt(diameterHosts.servingCscf), peers: [hss] },
+        ...(this.#options.registration && { registration: this.#options.registration }),
         random: this.network.newRandomSource(),
       }),
     );
@@ -208,15 +247,15 @@ export class VirtualLab {
   }
 
   #addApplicationServer(): TrimApplicationServer {
+    const names = this.#options.hasSecondTranslator ? translatorNames : translatorNames.slice(0, 1);
+    const translators = names.map((name) => translatorPlaces[name]);
     const machine = new TrimApplicationServer({
       sip: at(addresses.trimApplicationServer),
       diameter: {
         ...identityAt(diameterHosts.trimApplicationServer),
-        peers: [
-          { host: diameterHosts.translator, address: { address: addresses.translator, port: port.diameter } },
-        ],
+        peers: translators.map(({ host, address }) => ({ host, address: { address, port: port.diameter } })),
       },
-      translators: [{ host: diameterHosts.translator }],
+      translators: translators.map(({ host }) => ({ host })),
       graceMs: 32_000,
       maximumSessions: 1000,
       random: this.network.newRandomSource(),
@@ -230,21 +269,26 @@ export class VirtualLab {
     return machine;
   }
 
-  #addTranslator(): AddressTranslator {
+  /** On a machine of its own without any memory: also in place of one that was killed. */
+  startTranslator(name: TranslatorName): void {
+    const { host: originHost, address, pool } = translatorPlaces[name];
     const { first, last } = this.#options.translatorPorts ?? { first: 20_000, last: 29_999 };
     const machine = new AddressTranslator({
       diameter: {
-        ...identityAt(diameterHosts.translator),
-        listen: [{ address: addresses.translator, port: port.diameter }],
+        ...identityAt(originHost),
+        originStateId: ++this.#translatorStarts,
+        listen: [{ address, port: port.diameter }],
         peers: [{ host: diameterHosts.trimApplicationServer }],
         random: this.network.newRandomSource(),
       },
-      pool: { addresses: [...addresses.translatorTowardsPeers], firstPort: first, lastPort: last },
+      pool: { addresses: [...pool], firstPort: first, lastPort: last },
     });
-    const host = this.translatorHost;
+    this.#translators.set(name, machine);
+    const host = this.network.addHost(name);
+    this.#hosts.set(name, host);
     const link = host.attach('eth0', wire);
-    host.addAddress(addresses.translator, link);
-    for (const address of addresses.translatorTowardsPeers) host.addTranslatedAddress(address, link);
+    host.addAddress(address, link);
+    for (const own of pool) host.addTranslatedAddress(own, link);
     const process = host.run({
       machine,
       onEffect: (effect: AddressTranslatorEffect) => {
@@ -254,7 +298,6 @@ export class VirtualLab {
       },
     });
     process.perform((now) => machine.start(now));
-    return machine;
   }
 
   #attachAccesses(): Record<LabAccess, VirtualLink> {
@@ -328,6 +371,7 @@ export class VirtualLab {
 
   #addHost(name: string, own: readonly string[]): VirtualHost {
     const host = this.network.addHost(name);
+    this.#hosts.set(name, host);
     const link = host.attach('eth0', wire);
     for (const address of own) host.addAddress(address, link);
     return host;
