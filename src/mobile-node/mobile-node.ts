@@ -461,8 +461,7 @@ export class MobileNode
     this.#manager.setMoving(false);
     this.#manager.abandonMoves(handover.to, now);
     this.#options.selector.pin(undefined);
-    const isOver = handover.phase === 'releasing';
-    if (!isOver) this.#tell({ type: 'handover-failed', to: this.#nameOf(handover.to), reason });
+    this.#tell({ type: 'handover-failed', to: this.#nameOf(handover.to), reason });
   }
 
   #isReady(index: number): boolean {
