@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
-import { type Boundary, boundaries } from './boundaries.ts';
+import { type Boundary, boundaries, formatBoundaries } from './boundaries.ts';
 
 /** Clocks, timers, randomness and promises belong to drivers and the layers above; a machine is handed what it needs. */
 const forbiddenInCores =
@@ -40,12 +40,26 @@ test('boundaries: no machine reads a clock, sets a timer, draws randomness or ma
   assert.deepEqual(broken, []);
 });
 
+test('boundaries: ARCHITECTURE.md shows the import table (TRIMARAN_GOLDEN=write rewrites it)', () => {
+  const text = readFileSync('ARCHITECTURE.md', 'utf8');
+  const shown = /\| box \| may import [\s\S]*?\n\n/.exec(text)?.[0] ?? '';
+  const wanted = `${formatBoundaries()}\n\n`;
+  if (process.env['TRIMARAN_GOLDEN'] === 'write')
+    writeFileSync('ARCHITECTURE.md', text.replace(shown, wanted));
+  else assert.equal(unpadded(shown), unpadded(wanted));
+});
+
 test('boundaries: no source file is longer than 500 lines', () => {
   const long = sourceFiles()
     .map((file) => ({ file, lines: readFileSync(file, 'utf8').split('\n').length - 1 }))
     .filter(({ file, lines }) => lines > 500 && !file.endsWith('.test.ts'));
   assert.deepEqual(long, []);
 });
+
+/** The formatter pads tables. */
+function unpadded(table: string): string {
+  return table.replaceAll(/ +/g, ' ').replaceAll(/\| ?-+ ?/g, '|---');
+}
 
 function sourceFiles(): string[] {
   return readdirSync('src', { recursive: true, encoding: 'utf8' })

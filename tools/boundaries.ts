@@ -88,3 +88,20 @@ export const boundaries: readonly Boundary[] = [
   impure('testbed', [...core, 'observation', 'sim', 'runtime', 'drivers'], 'zod', 'yaml'),
   impure('cli', [...core, 'observation', 'sim', 'runtime', 'drivers', 'testbed']),
 ];
+
+/** The table as ARCHITECTURE.md shows it. A box that may import all that stands above it in the table says so. */
+export function formatBoundaries(): string {
+  const rows = boundaries.map(({ box, imports, node, packages }, index) => {
+    const above = boundaries.slice(0, index).map((boundary) => boundary.box);
+    const missing = above.filter(
+      (name) => !imports.includes(name) && !imports.some((parent) => name.startsWith(`${parent}/`)),
+    );
+    const isAlmostAll = above.length > 12 && missing.length <= 2;
+    const but = missing.length === 0 ? '' : ` but ${missing.join(', ')}`;
+    const allowed = isAlmostAll ? `all above${but}` : imports.join(', ') || '–';
+    const outside =
+      [...(node === 'all' ? ['Node'] : node === 'none' ? [] : node), ...packages].join(', ') || '–';
+    return `| \`${box}\` | ${allowed} | ${outside} |`;
+  });
+  return ['| box | may import | Node, packages |', '|---|---|---|', ...rows].join('\n');
+}
