@@ -28,6 +28,7 @@ const protocols: readonly string[] = [
   'protocols/sip',
   'protocols/sdp',
   'protocols/diameter',
+  'protocols/mobile-ip',
 ];
 const core = ['base', ...protocols, 'translation', 'access-network', ...functions];
 
@@ -46,6 +47,7 @@ export const boundaries: readonly Boundary[] = [
   pure('protocols/sip', 'base'),
   pure('protocols/sdp', 'base'),
   pure('protocols/diameter', 'base'),
+  pure('protocols/mobile-ip', 'base', 'protocols/ip'),
   pure('translation', 'base', 'protocols/ip'),
   pure('access-network', 'base'),
   pure('ims-core/p-cscf', 'base', 'protocols/sip', 'protocols/sdp'),
@@ -81,7 +83,11 @@ export const boundaries: readonly Boundary[] = [
     'mobile-node/handover-manager',
   ),
   pure('correspondent-node', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/rtp'),
-  impure('drivers', ['base', 'protocols/ip', 'translation', 'access-network'], 'koffi'),
+  impure(
+    'drivers',
+    ['base', 'protocols/ip', 'protocols/mobile-ip', 'translation', 'access-network'],
+    'koffi',
+  ),
   pure('observation', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/diameter'),
   pure('sim', ...core, 'observation'),
   impure('runtime', [...core, 'observation', 'drivers'], 'zod', 'yaml'),
