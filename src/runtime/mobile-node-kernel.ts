@@ -8,7 +8,11 @@ import { type NetworkEvent, NetworkMonitor } from '../drivers/linux/network-moni
 import { NftablesTranslator } from '../drivers/linux/nftables-translator.ts';
 import type { AccessInput } from '../mobile-node/access-monitor/access-monitor.ts';
 import type { MobileNodeEffect, MobileNodeInput } from '../mobile-node/mobile-node-output.ts';
-import type { FlowKey } from '../translation/translation-operation.ts';
+import {
+  type FlowKey,
+  formatFlowKey,
+  type TranslationOperation,
+} from '../translation/translation-operation.ts';
 
 /** How often the counters of watched flows are read: a few times within one RTP packet spacing. */
 const watchIntervalMs = 5;
@@ -17,6 +21,9 @@ export class MobileNodeKernel {
   readonly #onInput: (input: AccessInput | MobileNodeInput) => void;
   readonly #routing: AccessRouting;
   readonly #translator: NftablesTranslator;
+  readonly #internalAddress: string;
+  /** Destinations of the flows that applications send, by flow. */
+  readonly #peers = new Map<string, string>();
   #monitor: NetworkMonitor | undefined;
   #watch: NodeJS.Timeout | undefined;
 
@@ -26,6 +33,7 @@ export class MobileNodeKernel {
     onInput: (input: AccessInput | MobileNodeInput) => void,
   ) {
     this.#onInput = onInput;
+    this.#internalAddress = options.internalAddress;
     this.#translator = NftablesTranslator.open({
       instance: options.instance,
       placement: 'mobile-node',
@@ -47,7 +55,7 @@ export class MobileNodeKernel {
   }
 
   perform(effect: MobileNodeEffect): void {
-    if (effect.type === 'translate') this.#translator.apply(effect.operations);
+    if (effect.type === 'translate') this.#translate(effect.operations);
     else if (effect.type === 'attach-access') this.#attach(effect);
     else if (effect.type === 'detach-access') this.#routing.detach(effect.index);
     else if (effect.type === 'watch-flows') this.#watchFlows(effect.id, effect.flows);
@@ -58,6 +66,19 @@ export class MobileNodeKernel {
     this.#monitor?.close();
     this.#routing.close();
     this.#translator.close();
+  }
+
+  #translate(operations: readonly TranslationOperation[]): void {
+    this.#translator.apply(operations);
+    const before = new Set(this.#peers.values());
+    for (const operation of operations) {
+      if (operation.kind === 'deselect') this.#peers.delete(formatFlowKey(operation.key));
+      else if (operation.kind === 'select-version' && operation.key.source === this.#internalAddress)
+        this.#peers.set(formatFlowKey(operation.key), operation.key.destination);
+    }
+    const after = new Set(this.#peers.values());
+    for (const peer of after) if (!before.has(peer)) this.#routing.addPeer(peer);
+    for (const peer of before) if (!after.has(peer)) this.#routing.removePeer(peer);
   }
 
   #attach(effect: Extract<MobileNodeEffect, { type: 'attach-access' }>): void {

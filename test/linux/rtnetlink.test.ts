@@ -13,10 +13,12 @@ kernelTest('Rtnetlink: what is made is listed, and what is deleted is not', () =
   const route = { destination: '0.0.0.0/0', gateway: '10.1.0.1', link: 'wlan0', table: 100 };
   const rule = { family: 4, priority: 100, table: 100, mark: 0x0100_0000, mask: 0xff00_0000 } as const;
   const from = { family: 4, priority: 101, table: 100, from: '10.64.0.1/32' } as const;
+  const to = { family: 4, priority: 102, table: 100, to: '192.0.2.1/32' } as const;
   near.addAddress(address.link, address.address);
   near.replaceRoute(route);
   near.addRule(rule);
   near.addRule(from);
+  near.addRule(to);
   near.replaceNeighbour({ link: 'wlan0', address: '10.1.0.1', macAddress: '02:00:00:00:00:02' });
 
   const { mtu, isUp } = near.links().at(-1) ?? {};
@@ -28,12 +30,13 @@ kernelTest('Rtnetlink: what is made is listed, and what is deleted is not', () =
   );
   assert.deepEqual(
     near.rules().filter(({ table }) => table === 100),
-    [rule, from],
+    [rule, from, to],
   );
 
   near.deleteRoute(route);
   near.deleteRule(rule);
   near.deleteRule(from);
+  near.deleteRule(to);
   near.deleteAddress(address.link, address.address);
   near.changeLink('wlan0', { up: false, mtu: 1500 });
   assert.deepEqual(state(near), before);

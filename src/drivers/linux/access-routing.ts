@@ -2,7 +2,8 @@
  * Routing of a mobile node with several accesses (TRIM §3.3: "configures the lower layers to use the new interface"): every access has a
  * routing table of its own, chosen by the source address or by the upper eight bits of the packet mark, which the node's address translator
  * sets. The internal address lives on the loopback interface; what applications send from it finds a route even while there is no access,
- * so that they never see an error, and leaves by the access that its mark names.
+ * so that they never see an error, and leaves by the access that its mark names. Towards the peers of sessions, programs that choose no
+ * source address get the internal one.
  *
  *   ip rule 1000+n: fwmark n<<24/0xff000000 lookup 5944+n      ip rule 1200+n: from ADDRESS lookup 5944+n
  *   ip rule 1400:   from INTERNAL lookup 5944                  table 5944: default dev lo
@@ -16,6 +17,7 @@ const firstTable = 5944;
 const lastTable = firstTable + 127;
 const markRulePriority = 1000;
 const addressRulePriority = 1200;
+const peerRulePriority = 1300;
 const internalRulePriority = 1400;
 /** What a packet can hold on every access: applications learn their segment size from the route to nowhere. */
 const internalMtu = 1500;
@@ -44,6 +46,7 @@ export class AccessRouting {
       destination: defaultDestination(family),
       link: 'lo',
       table: firstTable,
+      source: internalAddress,
       mtu: internalMtu,
     });
     this.#addRule({ family, priority: internalRulePriority, table: firstTable, from: internalAddress });
@@ -74,6 +77,14 @@ export class AccessRouting {
 
   detach(index: number): void {
     this.#removeTable((table) => table === firstTable + index);
+  }
+
+  addPeer(address: string): void {
+    this.#rtnetlink.addRule(peerRule(address));
+  }
+
+  removePeer(address: string): void {
+    this.#rtnetlink.deleteRule(peerRule(address));
   }
 
   close(): void {
@@ -110,6 +121,11 @@ export class AccessRouting {
       .find((route: Route) => route.link === link && route.destination === defaultDestination(family))
       ?.gateway;
   }
+}
+
+function peerRule(address: string): RoutingRule {
+  const to = `${address}/${hostBits(address)}`;
+  return { family: familyOf(address), priority: peerRulePriority, table: firstTable, to };
 }
 
 function ignoreGone(change: () => void): void {

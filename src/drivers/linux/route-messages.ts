@@ -65,8 +65,9 @@ export interface RoutingRule {
   readonly mark?: number;
   /** Which bits of the packet mark count; all when absent. */
   readonly mask?: number;
-  /** "10.64.0.1/32" */
+  /** Source and destination prefix: "10.64.0.1/32" */
   readonly from?: string;
+  readonly to?: string;
 }
 
 export interface Neighbour {
@@ -127,6 +128,7 @@ export function readRule({ payload }: NetlinkMessage): RoutingRule {
     table: attributes.has(15) ? numberOf(attributes.get(15)) : (payload[4] ?? 0),
     ...(attributes.has(10) && { mark: numberOf(attributes.get(10)), mask: numberOf(attributes.get(16)) }),
     ...(attributes.has(2) && { from: `${addressOf(attributes.get(2))}/${payload[2]}` }),
+    ...(attributes.has(1) && { to: `${addressOf(attributes.get(1))}/${payload[1]}` }),
   };
 }
 

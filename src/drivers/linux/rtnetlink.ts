@@ -199,11 +199,14 @@ export class Rtnetlink {
 
   #changeRule(type: number, flags: number, rule: RoutingRule): void {
     const from = rule.from === undefined ? undefined : parsePrefix(rule.from);
+    const to = rule.to === undefined ? undefined : parsePrefix(rule.to);
     const family = rule.family === 4 ? AF_INET : AF_INET6;
-    const header = Uint8Array.of(family, 0, from?.prefixLength ?? 0, 0, 0, 0, 0, FR_ACT_TO_TBL, 0, 0, 0, 0);
+    const header = new Uint8Array(12);
+    header.set([family, to?.prefixLength ?? 0, from?.prefixLength ?? 0, 0, 0, 0, 0, FR_ACT_TO_TBL]);
     this.#change(type, flags, header, `rule ${rule.priority}`, (writer) => {
       writer.uint32(FRA_PRIORITY, rule.priority);
       writer.uint32(FRA_TABLE, rule.table);
+      if (to !== undefined) writer.attribute(FRA_DST, to.octets);
       if (from !== undefined) writer.attribute(FRA_SRC, from.octets);
       if (rule.mark !== undefined) writer.uint32(FRA_FWMARK, rule.mark);
       if (rule.mask !== undefined) writer.uint32(FRA_FWMASK, rule.mask);
@@ -268,6 +271,7 @@ const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 const RTPROT_STATIC = 4;
 const RTN_UNICAST = 1;
+const FRA_DST = 1;
 const FRA_SRC = 2;
 const FRA_PRIORITY = 6;
 const FRA_FWMARK = 10;
