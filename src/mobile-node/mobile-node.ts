@@ -156,7 +156,7 @@ export class MobileNode
       interface: link,
       address: this.#attached.get(index)?.address,
       isReady: this.#isReady(index),
-      isRegistered: this.#userAgent.registeredAccesses.includes(index),
+      isRegistered: this.#userAgent.isRegistered(index),
       isCurrent: index === this.#current,
     }));
     const handover = this.#handover && { to: this.#nameOf(this.#handover.to), phase: this.#handover.phase };
@@ -337,7 +337,7 @@ export class MobileNode
     });
     const state = this.#attached.get(to);
     if (state === undefined) return;
-    if (this.#userAgent.registeredAccesses.includes(to)) this.#transfer(handover, now);
+    if (this.#userAgent.isRegistered(to)) this.#transfer(handover, now);
     else this.#userAgent.register(this.#networkAccess(state), now);
   }
 

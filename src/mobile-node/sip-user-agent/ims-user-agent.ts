@@ -50,6 +50,9 @@ interface Registration {
   over: SignallingAccess | undefined;
   startedAt: Instant;
   transaction: ClientTransactionId | undefined;
+  isLeaving: boolean;
+  /** To be made again as soon as it has been taken back. */
+  next: SignallingAccess | undefined;
 }
 
 export interface ImsUserAgentOptions {
@@ -75,14 +78,32 @@ export class ImsUserAgent {
     return [...this.#registrations].filter(([, { client }]) => client.isRegistered).map(([index]) => index);
   }
 
+  /** Whether calls can use the access: its contact is known and is not being taken back. */
+  isRegistered(index: number): boolean {
+    const registration = this.#registrations.get(index);
+    return registration !== undefined && registration.client.isRegistered && !registration.isLeaving;
+  }
+
   /** Registers the access's contact over the access; refreshes itself from then on. */
   register(access: SignallingAccess, now: Instant): void {
-    this.#registrations.delete(access.index);
+    const present = this.#registrations.get(access.index);
+    if (present?.isLeaving && present.over !== undefined) {
+      // RFC 3261 §10.2: not before the previous REGISTER is answered. The two could overtake each other.
+      present.next = access;
+      present.startedAt = now;
+      return;
+    }
+    this.#register(access, now, now);
+  }
+
+  #register(access: SignallingAccess, startedAt: Instant, now: Instant): void {
     const registration: Registration = {
       client: this.#newClient(access),
       over: access,
-      startedAt: now,
+      startedAt,
       transaction: undefined,
+      isLeaving: false,
+      next: undefined,
     };
     this.#registrations.set(access.index, registration);
     this.#send(registration, registration.client.register(), now);
@@ -92,6 +113,9 @@ export class ImsUserAgent {
   deregister(index: number, over: SignallingAccess, now: Instant): void {
     const registration = this.#registrations.get(index);
     if (registration === undefined) return;
+    registration.next = undefined;
+    if (registration.isLeaving && registration.over !== undefined) return;
+    registration.isLeaving = true;
     registration.over = over;
     this.#send(registration, registration.client.deregister(), now);
   }
@@ -101,6 +125,7 @@ export class ImsUserAgent {
     const registration = this.#registrations.get(index);
     if (registration === undefined) return;
     registration.over = undefined;
+    registration.next = undefined;
     if (!registration.client.isRegistered) this.#registrations.delete(index);
   }
 
@@ -158,6 +183,7 @@ export class ImsUserAgent {
     } else if (outcome.kind === 'deregistered') {
       this.#registrations.delete(index);
       this.#events.push({ type: 'deregistered', access: index });
+      if (registration.next !== undefined) this.#register(registration.next, registration.startedAt, now);
     } else this.#events.push({ type: 'registration-failed', access: index, statusCode: outcome.statusCode });
   }
 
