@@ -81,7 +81,7 @@ export class ImsUserAgent {
   /** Whether calls can use the access: its contact is known and is not being taken back. */
   isRegistered(index: number): boolean {
     const registration = this.#registrations.get(index);
-    return registration !== undefined && registration.client.isRegistered && !registration.isLeaving;
+    return registration?.client.isRegistered === true && !registration.isLeaving;
   }
 
   /** Registers the access's contact over the access; refreshes itself from then on. */
