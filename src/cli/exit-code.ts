@@ -18,6 +18,7 @@ export function exitCodeOf(error: unknown): ExitCode {
     case 'USAGE':
     case 'CONFIGURATION_INVALID':
     case 'CONFIGURATION_UNREADABLE':
+    case 'UNKNOWN_SCENARIO':
       return exitCode.usage;
     case 'NOT_PERMITTED':
     case 'EPERM':

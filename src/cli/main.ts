@@ -11,6 +11,7 @@ import { correspondentNodeCommand } from './commands/correspondent-node.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { handoverCommand } from './commands/handover.ts';
 import { imsCoreCommand } from './commands/ims-core.ts';
+import { labCommand } from './commands/lab.ts';
 import { mobileNodeCommand } from './commands/mobile-node.ts';
 import { runCommand } from './commands/run.ts';
 import { sessionCommand } from './commands/session.ts';
@@ -20,6 +21,7 @@ import { type ExitCode, exitCode, exitCodeOf } from './exit-code.ts';
 import { formatManualPage } from './manual-page.ts';
 
 const commands: readonly Command[] = [
+  labCommand,
   mobileNodeCommand,
   imsCoreCommand,
   trimAsCommand,

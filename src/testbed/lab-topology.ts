@@ -23,6 +23,8 @@ export const labAddresses = {
   interrogatingCscf: '10.10.0.12',
   servingCscf: '10.10.0.13',
   homeSubscriberServer: '10.10.0.14',
+  /** Of the WLAN, in scenarios with a P-CSCF per access. */
+  secondProxyCscf: '10.10.0.15',
   trimApplicationServer: '10.10.0.20',
   /** Of the translator as a Diameter peer. */
   translator: '10.20.0.2',
@@ -90,6 +92,7 @@ const nodes: readonly NodeDescription[] = [
       labAddresses.interrogatingCscf,
       labAddresses.servingCscf,
       labAddresses.homeSubscriberServer,
+      labAddresses.secondProxyCscf,
       labAddresses.trimApplicationServer,
     ].map((address) => `${address}/32`),
     routes: [

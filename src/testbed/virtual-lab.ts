@@ -47,6 +47,9 @@ export interface VirtualLabOptions {
   readonly proxyCscfs: 'shared' | 'per-access';
   /** Of signalling, on the mobile node's access links. */
   readonly faults?: Faults;
+  /** Most preferred first; WLAN, then 3G by default. */
+  readonly preference?: readonly LabAccess[];
+  readonly onMobileNodeEvent?: (event: MobileNodeEvent, now: number) => void;
   readonly translatorPorts?: { readonly first: number; readonly last: number };
   /** A second address translator, which the application server may choose too. */
   readonly hasSecondTranslator?: boolean;
@@ -63,7 +66,6 @@ export const labUsers: Readonly<Record<'mobileNode' | 'correspondentNode', strin
 
 const addresses = {
   ...labAddresses,
-  secondProxyCscf: '10.10.0.15',
   secondTranslator: '10.20.0.3',
   secondTranslatorPool: ['198.51.100.11', '192.0.2.11'],
 } as const;
@@ -144,6 +146,11 @@ export class VirtualLab {
     else this.mobileHost.removeAddress(address);
     this.#mobileProcess.handleInput({ kind: 'link-changed', interface: link, up: isUp });
     this.#mobileProcess.handleInput({ kind: 'address-changed', interface: link, address, present: isUp });
+  }
+
+  /** The link takes another profile in place. */
+  changeLink(access: LabAccess, { uplink, downlink }: AccessProfile): void {
+    this.#accessLinks[access].change(uplink, downlink);
   }
 
   requestHandover(access: LabAccess): void {
@@ -342,7 +349,7 @@ export class VirtualLab {
           accessNetworkInfo: 'IEEE-802.11',
         },
       ],
-      selector: new PreferenceOrder(['wlan', '3g']),
+      selector: new PreferenceOrder(this.#options.preference ?? ['wlan', '3g']),
       withReservation: this.#options.withReservation,
       graceMs: 32_000,
       releaseAfterMs: 10_000,
@@ -354,7 +361,10 @@ export class VirtualLab {
     const process: VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect> =
       this.mobileHost.run({
         machine: this.mobileNode,
-        onEvent: (event: MobileNodeEvent) => this.mobileNodeEvents.push(event),
+        onEvent: (event: MobileNodeEvent, now: number) => {
+          this.mobileNodeEvents.push(event);
+          this.#options.onMobileNodeEvent?.(event, now);
+        },
         onEffect: (effect: MobileNodeEffect) => {
           if (effect.type === 'translate') this.mobileHost.translate(effect.operations);
           else if (effect.type === 'attach-access')

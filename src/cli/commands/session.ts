@@ -45,6 +45,8 @@ export const sessionCommand: Command = {
     if (args.options['json'] === true) process.stdout.write(`${JSON.stringify({ established: true })}\n`);
     await Promise.race([session.ended(), endOfInput(), signalled()]);
     await session.close();
+    // Standard input that nobody ends would keep the process.
+    process.stdin.destroy();
     return exitCode.ok;
   },
 };

@@ -1,0 +1,92 @@
+/** Puts a run's measurements together and says whether it went as its scenario expects. */
+import type { Instant } from '../base/instant.ts';
+import type { TraceEntry } from '../base/trace.ts';
+import { type Captures, flowResults, type MeasuredFlow } from './flow-results.ts';
+import type { FlowResult, HandoverResult, LabResult } from './lab-result.ts';
+import type { LabTierReport } from './lab-tier.ts';
+import { labAddresses } from './lab-topology.ts';
+import type { Scenario } from './scenario.ts';
+
+/** What a runner brings home. */
+export interface LabMeasurements {
+  readonly trafficBeganAt: Instant;
+  readonly trafficEndedAt: Instant;
+  readonly handovers: readonly HandoverResult[];
+  readonly flows: readonly MeasuredFlow[];
+  readonly captures: Captures;
+  readonly trace: readonly TraceEntry[];
+  readonly kernelStateRestored: boolean | null;
+  /** What went wrong on the way. */
+  readonly problems: readonly string[];
+}
+
+export const internalAddress = '10.64.0.1';
+export const applicationPort = 5070;
+
+export function assessRun(
+  scenario: Scenario,
+  { tier, reason }: LabTierReport,
+  measured: LabMeasurements,
+): LabResult {
+  const flows = measured.flows.flatMap((flow) => flowResults(flow, measured.captures, scenario));
+  const during = measured.trace.filter(
+    ({ at }) => at >= measured.trafficBeganAt && at <= measured.trafficEndedAt,
+  );
+  const result = {
+    schema: 'trimaran/lab-result/1' as const,
+    tier,
+    reason,
+    scenario: scenario.name,
+    seed: scenario.seed,
+    handovers: measured.handovers,
+    flows,
+    correspondentSaw: {
+      remotes: [...new Set(flows.flatMap(({ remotesSeenByPeer }) => remotesSeenByPeer))].sort(),
+      sipMessages: countMessages(during, `${labAddresses.correspondentNode}:5060`),
+    },
+    sipMessagesToApplications: countMessages(during, `${internalAddress}:${applicationPort}`),
+    kernelStateRestored: measured.kernelStateRestored,
+    files: {},
+  };
+  const problems = [...measured.problems, ...problemsOf(scenario, result)];
+  return { ...result, ok: problems.length === 0, problems };
+}
+
+/** Each message once, by whichever end recorded it. */
+function countMessages(trace: readonly TraceEntry[], address: string): number {
+  const messages = trace.filter(
+    ({ protocol, from, to }) => protocol === 'sip' && (from === address || to === address),
+  );
+  return new Set(
+    messages.map(({ from, to, summary, details }) => JSON.stringify([from, to, summary, details])),
+  ).size;
+}
+
+function problemsOf(scenario: Scenario, result: Omit<LabResult, 'ok' | 'problems'>): string[] {
+  const problems: string[] = result.flows.flatMap((flow) => flowProblems(flow, scenario));
+  const moves = result.handovers.filter(({ kind }) => kind !== 'first');
+  if (moves.length !== scenario.expectedHandovers)
+    problems.push(`${moves.length} handovers, expected ${scenario.expectedHandovers}`);
+  for (const { to, failed } of moves)
+    if (failed > 0) problems.push(`${failed} sessions did not move to ${to}`);
+  if (result.correspondentSaw.sipMessages > 0)
+    problems.push(`${result.correspondentSaw.sipMessages} SIP messages at the correspondent`);
+  if (result.sipMessagesToApplications > 0)
+    problems.push(`${result.sipMessagesToApplications} SIP messages to applications`);
+  if (result.kernelStateRestored === false) problems.push('the kernel state is not what it was before');
+  return problems;
+}
+
+function flowProblems(flow: FlowResult, { mayLose }: Scenario): string[] {
+  const problems: string[] = [];
+  const say = (text: string): void => void problems.push(`${flow.name} (${flow.direction}): ${text}`);
+  if (flow.received === 0) say('nothing arrived');
+  if (flow.lost !== 0 && (flow.protocol === 'tcp' || !mayLose)) say(`${flow.lost} ${flow.unit} lost`);
+  if (flow.duplicated !== null && flow.duplicated > 0) say(`${flow.duplicated} duplicated`);
+  if (flow.bytesIntact === false) say('damaged, or the connection broke');
+  if (flow.remotesSeenByPeer.length !== 1)
+    say(`the correspondent saw ${flow.remotesSeenByPeer.join(', ') || 'nobody'}`);
+  if (flow.remotesSeenByApplication.length !== 1)
+    say(`the application saw ${flow.remotesSeenByApplication.join(', ') || 'nobody'}`);
+  return problems;
+}

@@ -1,0 +1,153 @@
+/**
+ * The applications of a scenario in the kernel lab: ordinary programs on the mobile node's internal address and on the correspondent node,
+ * which get nothing but the addresses that their session told them.
+ */
+import type { TransportAddress } from '../base/network.ts';
+import { TrimaranError } from '../base/trimaran-error.ts';
+import type { RemoteMedium } from '../correspondent-node/terminal-description.ts';
+import { internalAddress } from './assess-run.ts';
+import type { MeasuredFlow } from './flow-results.ts';
+import type { PlannedFlow } from './lab-flows.ts';
+import { labAddresses } from './lab-topology.ts';
+import { MediaProgram, type Spawn } from './media/media-program.ts';
+import type { MediaKind, MediaReports } from './media/media-protocol.ts';
+
+/** Where the mobile node's programs find the peer, and the correspondent's programs theirs. */
+export interface FlowAddresses {
+  readonly ofCorrespondent: RemoteMedium;
+  readonly ofMobileNode: RemoteMedium;
+}
+
+interface RunningFlow {
+  readonly plan: PlannedFlow;
+  readonly mobile: MediaProgram<MediaKind>;
+  readonly correspondent: MediaProgram<MediaKind>;
+}
+
+/** What is on its way when sending stops arrives within this time, over the slowest access with a full queue. */
+const settleMs = 5000;
+
+export class KernelMedia {
+  readonly #onMobile: Spawn;
+  readonly #onCorrespondent: Spawn;
+  readonly #flows: RunningFlow[] = [];
+
+  constructor(onMobile: Spawn, onCorrespondent: Spawn) {
+    this.#onMobile = onMobile;
+    this.#onCorrespondent = onCorrespondent;
+  }
+
+  /** Starts both ends of a flow; TCP data flow at once, RTP when `startSending` says so. */
+  async start(plan: PlannedFlow, addresses: FlowAddresses): Promise<void> {
+    this.#flows.push({ plan, ...(await this.#startEnds(plan, addresses)) });
+  }
+
+  startSending(): void {
+    for (const { plan, mobile, correspondent } of this.#flows) {
+      if (plan.media !== 'rtp') continue;
+      if (plan.flow.direction !== 'to-mobile-node') mobile.startSending();
+      if (plan.flow.direction !== 'to-correspondent') correspondent.startSending();
+    }
+  }
+
+  /** Stops sending, waits until what was sent has arrived or will not any more, and asks for the reports. */
+  async finish(): Promise<MeasuredFlow[]> {
+    for (const { mobile, correspondent } of this.#flows) {
+      mobile.stopSending();
+      correspondent.stopSending();
+    }
+    const giveUpAt = performance.now() + settleMs;
+    while (performance.now() < giveUpAt && !this.#flows.every(hasArrived))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    return await Promise.all(
+      this.#flows.map(async ({ plan, mobile, correspondent }) => {
+        const [atMobile, atCorrespondent] = await Promise.all([mobile.finish(), correspondent.finish()]);
+        const reports = { media: plan.media, mobile: atMobile, correspondent: atCorrespondent };
+        return { plan, reports: reports as MeasuredFlow['reports'] };
+      }),
+    );
+  }
+
+  async #startEnds(
+    { media, flow, port, seed }: PlannedFlow,
+    { ofCorrespondent, ofMobileNode }: FlowAddresses,
+  ): Promise<Omit<RunningFlow, 'plan'>> {
+    const near = { address: internalAddress, port };
+    const far = { address: labAddresses.correspondentNode, port };
+    if (media === 'rtp') {
+      const stream = flow.kind === 'rtp-audio' ? 'voice' : 'video';
+      const ends = {
+        mobile: { local: near, remote: place(ofCorrespondent) },
+        correspondent: { local: far, remote: place(ofMobileNode) },
+      };
+      return {
+        mobile: await MediaProgram.start(this.#onMobile, 'rtp', { ...ends.mobile, stream, seed }),
+        correspondent: await MediaProgram.start(this.#onCorrespondent, 'rtp', {
+          ...ends.correspondent,
+          stream,
+          seed: seed + 1,
+        }),
+      };
+    }
+    if (media === 'bulk') {
+      const rate = flow.rateBitsPerSecond === undefined ? {} : { rateBitsPerSecond: flow.rateBitsPerSecond };
+      const isSender = flow.direction === 'to-correspondent';
+      const [mobileRole, farRole] = isSender
+        ? (['sender', 'receiver'] as const)
+        : (['receiver', 'sender'] as const);
+      return {
+        mobile: await MediaProgram.start(this.#onMobile, 'bulk', {
+          opening: { kind: 'listen', local: near },
+          role: mobileRole,
+          ...rate,
+          seed,
+        }),
+        correspondent: await MediaProgram.start(this.#onCorrespondent, 'bulk', {
+          opening: { kind: 'connect', remote: place(ofMobileNode) },
+          role: farRole,
+          ...rate,
+          seed,
+        }),
+      };
+    }
+    const correspondent = await MediaProgram.start(this.#onCorrespondent, 'interactive', {
+      opening: { kind: 'listen', local: far },
+      role: 'echo',
+      seed,
+    });
+    const opening = {
+      kind: 'connect',
+      remote: place(ofCorrespondent),
+      local: { address: internalAddress, port: 0 },
+    } as const;
+    const mobile = await MediaProgram.start(this.#onMobile, 'interactive', { opening, role: 'typist', seed });
+    return { mobile, correspondent };
+  }
+}
+
+function place({ address, port }: RemoteMedium): TransportAddress {
+  if (port === undefined)
+    throw new TrimaranError('LAB_NO_ADDRESS', 'a session gave no port for a stream that needs one');
+  return { address, port };
+}
+
+/** By the latest news of both ends, which come four times a second. */
+function hasArrived({ plan, mobile, correspondent }: RunningFlow): boolean {
+  if (plan.media === 'rtp') {
+    const [near, far] = [progressOf(mobile, 'rtp'), progressOf(correspondent, 'rtp')];
+    const received = (report: typeof near): number =>
+      report?.received.reduce((sum, { unique }) => sum + unique, 0) ?? 0;
+    return received(near) === far?.sent && received(far) === near?.sent;
+  }
+  if (plan.media === 'bulk')
+    return [mobile, correspondent].every((program) => progressOf(program, 'bulk')?.ending === 'finished');
+  const typist = progressOf(mobile, 'interactive');
+  return typist !== undefined && typist.keys === typist.echoed;
+}
+
+function progressOf<Kind extends MediaKind>(
+  { progress }: MediaProgram<MediaKind>,
+  _kind: Kind,
+): Omit<MediaReports[Kind], 'series'> | undefined {
+  return progress as Omit<MediaReports[Kind], 'series'> | undefined;
+}

@@ -1,0 +1,129 @@
+/** The roles of TRIM fig. 7 as processes on the nodes of the kernel lab, started in the order in which they need one another, each when the last is ready. */
+import { join } from 'node:path';
+import type { TraceEntry } from '../base/trace.ts';
+import type { RemoteMedium } from '../correspondent-node/terminal-description.ts';
+import { ControlClient } from '../runtime/control-client.ts';
+import type { FlowAddresses } from './kernel-media.ts';
+import type { KernelTopology } from './kernel-topology.ts';
+import type { PlannedFlow } from './lab-flows.ts';
+import { LabProgram, type OutputLine } from './lab-program.ts';
+import type { LabAccess, LabNode } from './lab-topology.ts';
+import { correspondentIdentity, type LabRole, writeRoleConfiguration } from './role-configurations.ts';
+import type { Scenario } from './scenario.ts';
+
+export interface KernelNetworkOptions {
+  readonly topology: KernelTopology;
+  readonly scenario: Scenario;
+  /** For configuration files and the control socket; nobody else may look into it. */
+  readonly folder: string;
+  readonly onMessage: (entry: TraceEntry) => void;
+  /** What the mobile node reports. */
+  readonly onMobileEvent: (event: OutputLine) => void;
+}
+
+const nodeOf: Readonly<Record<LabRole, LabNode>> = {
+  'ims-core': 'home',
+  'address-translator': 'translator',
+  'trim-as': 'home',
+  'correspondent-node': 'cn',
+  'mobile-node': 'mn',
+};
+
+export class KernelNetwork {
+  readonly #options: KernelNetworkOptions;
+  readonly #control: string;
+  readonly #trace: TraceEntry[] = [];
+  /** In order of starting. */
+  readonly #programs: LabProgram[] = [];
+  #correspondent: LabProgram | undefined;
+  #client: ControlClient | undefined;
+
+  constructor(options: KernelNetworkOptions) {
+    this.#options = options;
+    this.#control = join(options.folder, 'mobile-node.sock');
+  }
+
+  get trace(): readonly TraceEntry[] {
+    return this.#trace;
+  }
+
+  /** Registered and ready for calls when it resolves. */
+  async start(): Promise<void> {
+    const core = this.#startRole('ims-core');
+    const translator = this.#startRole('address-translator');
+    // The CSCFs take no registration before their HSS answers.
+    const cxPeers = (): number =>
+      this.#trace.filter(
+        ({ node, direction, summary }) =>
+          /^[is]-cscf$/.test(node) && direction === 'received' && summary.startsWith('CEA 2001'),
+      ).length;
+    await Promise.all([core.until(() => cxPeers() >= 2, 'the Cx peers'), translator.untilEvent('started')]);
+    const server = this.#startRole('trim-as');
+    this.#correspondent = this.#startRole('correspondent-node');
+    await Promise.all([
+      server.untilEvent('translator-available'),
+      this.#correspondent.untilEvent('registered'),
+    ]);
+    const mobileNode = this.#startRole('mobile-node');
+    await mobileNode.untilEvent('handover-completed');
+    this.#client = await ControlClient.connect(this.#control);
+  }
+
+  /** One session with all its flows, opened by the command that users have. */
+  async openSession(name: string, flows: readonly PlannedFlow[]): Promise<FlowAddresses[]> {
+    const session = new LabProgram({
+      name: `session ${name}`,
+      args: ['session', '--to', correspondentIdentity, ...flows.map(({ medium }) => medium)],
+      spawn: (...rest) => this.#options.topology.spawn('mn', ...rest),
+    });
+    const callsBefore = this.#correspondentCalls().length;
+    this.#programs.push(session);
+    await session.until(() => session.lines.some(({ established }) => established === true), 'its start');
+    await this.#correspondent?.until(
+      () => this.#correspondentCalls().length > callsBefore,
+      'session-established',
+    );
+    const far = session.lines as unknown as RemoteMedium[];
+    const near = this.#correspondentCalls().at(-1) ?? [];
+    return flows.map((_, index) => ({
+      ofCorrespondent: far[index] as RemoteMedium,
+      ofMobileNode: near[index] as RemoteMedium,
+    }));
+  }
+
+  async requestHandover(to: LabAccess): Promise<string> {
+    const answer = await this.#client?.request('handover', { to });
+    return String((answer as { readonly outcome?: unknown } | undefined)?.outcome);
+  }
+
+  /** Sessions first, then the roles, the last started first: each says goodbye to peers that are still there. */
+  async stop(): Promise<void> {
+    this.#client?.close();
+    for (const program of this.#programs.toReversed()) await program.stop();
+  }
+
+  #startRole(role: LabRole): LabProgram {
+    const { topology, scenario, folder, onMessage, onMobileEvent } = this.#options;
+    const file = writeRoleConfiguration(role, scenario, folder, this.#control);
+    const program = new LabProgram({
+      name: role,
+      args: [role, '-c', file],
+      spawn: (...rest) => topology.spawn(nodeOf[role], ...rest),
+      ...(role === 'mobile-node' && { onLine: onMobileEvent }),
+      onMessage: (entry) => {
+        this.#trace.push(entry);
+        onMessage(entry);
+      },
+    });
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** The media of each call, as the correspondent told when the call was established. */
+  #correspondentCalls(): RemoteMedium[][] {
+    const lines = this.#correspondent?.lines ?? [];
+    return lines
+      .filter(({ event }) => event === 'session-established')
+      .map(({ media }) => media as RemoteMedium[]);
+  }
+}

@@ -1,0 +1,244 @@
+/**
+ * Runs a scenario on the real kernel (TRIM fig. 7): network namespaces, the roles as processes of their own, ordinary programs as
+ * applications, captures at both ends, and a look at the kernel's state before and after.
+ */
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Instant } from '../base/instant.ts';
+import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
+import { monotonicNow } from '../runtime/monotonic-clock.ts';
+import type { LabMeasurements } from './assess-run.ts';
+import { HandoverLog } from './handover-log.ts';
+import { KernelMedia } from './kernel-media.ts';
+import { KernelNetwork } from './kernel-network.ts';
+import { type KernelState, readKernelState } from './kernel-state.ts';
+import { KernelTopology } from './kernel-topology.ts';
+import { planFlows } from './lab-flows.ts';
+import type { AccessState, LabProgress } from './lab-progress.ts';
+import { type LabAccess, type LabNode, labAddresses, labTopology } from './lab-topology.ts';
+import { MediaProgram, type Spawn } from './media/media-program.ts';
+import type { Scenario, TimelineStep } from './scenario.ts';
+
+export interface KernelRunOptions {
+  readonly scenario: Scenario;
+  /** A private folder for the roles' configuration; the caller removes it. */
+  readonly folder: string;
+  /** Where every frame at both ends is written as pcapng; nothing is written when absent. */
+  readonly captureFolder: string | undefined;
+  readonly tell: (progress: LabProgress) => void;
+}
+
+const accessNames = ['3g', 'wlan'] as const;
+const measureIntervalMs = 250;
+/** A handover that takes longer than all retransmissions of its INVITE (RFC 3261 §17.1.1.2: 32 s) will not end any more. */
+const handoverPatienceMs = 40_000;
+/** Carrier and routes come back shortly after the link. */
+const restorePatienceMs = 3000;
+
+/** Must run inside the lab's namespaces (startLabProcess): it makes further ones. */
+export function runInKernel(options: KernelRunOptions): Promise<LabMeasurements> {
+  return new KernelRun(options).run();
+}
+
+class KernelRun {
+  readonly #scenario: Scenario;
+  readonly #captureFolder: string | undefined;
+  readonly #tell: (progress: LabProgress) => void;
+  readonly #topology: KernelTopology;
+  readonly #network: KernelNetwork;
+  readonly #media: KernelMedia;
+  readonly #log: HandoverLog;
+  readonly #isUp: Record<LabAccess, boolean>;
+  readonly #problems: string[] = [];
+
+  constructor({ scenario, folder, captureFolder, tell }: KernelRunOptions) {
+    this.#scenario = scenario;
+    this.#captureFolder = captureFolder;
+    this.#tell = tell;
+    this.#isUp = { ...scenario.startsUp };
+    tell({ kind: 'stage-began', text: 'building the network of TRIM fig. 7 from network namespaces' });
+    this.#topology = new KernelTopology(labTopology(scenario.profiles), { seed: scenario.seed });
+    this.#media = new KernelMedia(this.#on('mn'), this.#on('cn'));
+    this.#log = new HandoverLog(tell);
+    this.#network = new KernelNetwork({
+      topology: this.#topology,
+      scenario,
+      folder,
+      onMessage: (entry) => tell({ kind: 'message-seen', entry }),
+      onMobileEvent: ({ at, event, ...details }) =>
+        this.#log.take({ type: event, ...details } as MobileNodeEvent, Number(at)),
+    });
+  }
+
+  async run(): Promise<LabMeasurements> {
+    for (const access of accessNames) if (!this.#isUp[access]) this.#topology.link(access).setUp(false);
+    const before = this.#readStates();
+    const meter = new AccessMeter(this.#topology);
+    const captures = await this.#startCaptures();
+    this.#stage('starting IMS core, TRIM AS, address translator, correspondent and mobile node');
+    await this.#network.start();
+    const meterTimer = setInterval(() => this.#measure(meter), measureIntervalMs);
+    await this.#openSessions();
+    this.#media.startSending();
+    const trafficBeganAt = monotonicNow();
+    this.#log.trafficBegan(trafficBeganAt);
+    this.#tell({ kind: 'traffic-began', at: trafficBeganAt });
+    await this.#followTimeline(trafficBeganAt);
+    const trafficEndedAt = monotonicNow();
+    this.#tell({ kind: 'traffic-ended', at: trafficEndedAt });
+    const flows = await this.#media.finish();
+    const [mobile, correspondent] = await Promise.all(captures.map((capture) => capture.finish()));
+    clearInterval(meterTimer);
+    // Sessions end from here on because they are told to.
+    const problems = [...this.#log.problems];
+    const kernelStateRestored = await this.#takeDown(before);
+    return {
+      trafficBeganAt,
+      trafficEndedAt,
+      handovers: this.#log.handovers,
+      flows,
+      captures: { mobile: mobile?.flows ?? [], correspondent: correspondent?.flows ?? [] },
+      trace: this.#network.trace,
+      kernelStateRestored,
+      problems: [...this.#problems, ...problems],
+    };
+  }
+
+  async #openSessions(): Promise<void> {
+    this.#stage('opening sessions and starting their programs');
+    const plans = planFlows(this.#scenario);
+    for (const name of ['call', 'data'] as const) {
+      const flows = plans.filter(({ session }) => session === name);
+      if (flows.length === 0) continue;
+      const addresses = await this.#network.openSession(name, flows);
+      for (const [index, plan] of flows.entries()) await this.#media.start(plan, addresses[index]!);
+    }
+  }
+
+  /** Flows are told apart by them; signalling shows up too and does not disturb. */
+  #startCaptures(): Promise<MediaProgram<'capture'>[]> {
+    const interfaces = accessNames.map((access) => labAddresses.accesses[access].interface);
+    const start = (node: LabNode, names: readonly string[]) => {
+      const file =
+        this.#captureFolder === undefined ? {} : { file: join(this.#captureFolder, `${node}.pcapng`) };
+      return MediaProgram.start(this.#on(node), 'capture', { interfaces: names, ...file });
+    };
+    return Promise.all([start('mn', interfaces), start('cn', ['eth0'])]);
+  }
+
+  async #followTimeline(origin: Instant): Promise<void> {
+    for (const { atMs, action } of this.#scenario.timeline) {
+      await sleepUntil(origin + atMs);
+      if (action.kind === 'handover') {
+        await this.#untilHandoverEnds();
+        await this.#requestHandover(action.access);
+      } else this.#changeLink(action);
+    }
+    await sleepUntil(origin + this.#scenario.durationMs);
+    await this.#untilHandoverEnds();
+  }
+
+  async #requestHandover(access: LabAccess): Promise<void> {
+    try {
+      const outcome = await this.#network.requestHandover(access);
+      if (outcome === 'already there') this.#problems.push(`handover to ${access}: ${outcome}`);
+    } catch (error) {
+      this.#problems.push(`handover to ${access}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+
+  #changeLink(action: Exclude<TimelineStep['action'], { readonly kind: 'handover' }>): void {
+    const link = this.#topology.link(action.access);
+    if (action.kind === 'change') link.change(action.profile);
+    else {
+      this.#isUp[action.access] = action.kind === 'up';
+      link.setUp(action.kind === 'up');
+    }
+    const text = { up: 'comes up', down: 'goes down', change: 'changes its rate and delay' }[action.kind];
+    this.#tell({ kind: 'step-taken', at: monotonicNow(), text: `${action.access} ${text}` });
+  }
+
+  async #untilHandoverEnds(): Promise<void> {
+    const giveUpAt = monotonicNow() + handoverPatienceMs;
+    while (this.#log.isUnderWay && monotonicNow() < giveUpAt) await sleepUntil(monotonicNow() + 5);
+  }
+
+  /** Everything ends in order; then each node must be as it was. */
+  async #takeDown(before: ReadonlyMap<string, KernelState>): Promise<boolean> {
+    this.#stage('ending sessions and roles, comparing the state of the kernel');
+    await this.#network.stop();
+    for (const access of accessNames)
+      if (this.#isUp[access] !== this.#scenario.startsUp[access])
+        this.#topology.link(access).setUp(this.#scenario.startsUp[access]);
+    const giveUpAt = monotonicNow() + restorePatienceMs;
+    while (!isDeepStrictEqual(this.#readStates(), before) && monotonicNow() < giveUpAt)
+      await sleepUntil(monotonicNow() + 50);
+    const after = this.#readStates();
+    for (const [node, state] of before) this.#tellDifferences(node, state, after.get(node));
+    await this.#topology.close();
+    return isDeepStrictEqual(after, before);
+  }
+
+  #tellDifferences(node: string, before: KernelState, after: KernelState | undefined): void {
+    for (const [kind, lines] of Object.entries(before) as [
+      keyof KernelState,
+      readonly string[] | undefined,
+    ][]) {
+      const now = after?.[kind] ?? [];
+      for (const line of lines ?? []) if (!now.includes(line)) this.#problems.push(`${node}: gone: ${line}`);
+      for (const line of now) if (!lines?.includes(line)) this.#problems.push(`${node}: left: ${line}`);
+    }
+  }
+
+  #readStates(): Map<string, KernelState> {
+    const nodes = labTopology().nodes.map(({ name }) => name);
+    return new Map(nodes.map((node) => [node, this.#topology.namespaceOf(node).run(readKernelState)]));
+  }
+
+  #measure(meter: AccessMeter): void {
+    const accesses = accessNames.map((name) => ({
+      name,
+      address: labAddresses.accesses[name].address,
+      isUp: this.#isUp[name],
+      isCurrent: this.#log.current === name,
+      ...meter.measure(name),
+    }));
+    this.#tell({ kind: 'accesses-measured', at: monotonicNow(), accesses });
+  }
+
+  #on(node: LabNode): Spawn {
+    return (...rest) => this.#topology.spawn(node, ...rest);
+  }
+
+  #stage(text: string): void {
+    this.#tell({ kind: 'stage-began', text });
+  }
+}
+
+type Rates = Pick<AccessState, 'downlinkBitsPerSecond' | 'uplinkBitsPerSecond'>;
+
+/** Rates since the last time it was asked, from the counters of the links. */
+class AccessMeter {
+  readonly #topology: KernelTopology;
+  readonly #last = new Map<LabAccess, { readonly at: Instant; readonly down: number; readonly up: number }>();
+
+  constructor(topology: KernelTopology) {
+    this.#topology = topology;
+  }
+
+  measure(access: LabAccess): Rates {
+    const { uplink, downlink } = this.#topology.link(access).counters();
+    const now = { at: monotonicNow(), down: downlink.deliveredOctets, up: uplink.deliveredOctets };
+    const last = this.#last.get(access) ?? { at: now.at - measureIntervalMs, down: now.down, up: now.up };
+    this.#last.set(access, now);
+    const perSecond = (octets: number): number => (octets * 8000) / (now.at - last.at);
+    return {
+      downlinkBitsPerSecond: perSecond(now.down - last.down),
+      uplinkBitsPerSecond: perSecond(now.up - last.up),
+    };
+  }
+}
+
+function sleepUntil(at: Instant): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, at - monotonicNow())));
+}

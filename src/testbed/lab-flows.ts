@@ -1,0 +1,61 @@
+/**
+ * From a scenario's flows to sessions, ports and programs, the same in both runners. RTP flows share one session (a video call), TCP flows
+ * another; the correspondent answers each with the media it has.
+ */
+import type { TerminalMedium } from '../correspondent-node/terminal-description.ts';
+import type { Scenario, ScenarioFlow } from './scenario.ts';
+
+export interface PlannedFlow {
+  readonly flow: ScenarioFlow;
+  readonly media: 'rtp' | 'bulk' | 'interactive';
+  readonly session: 'call' | 'data';
+  /** Of the program that waits for packets or connections, on either node. */
+  readonly port: number;
+  /** What `trimaran session` is asked for. */
+  readonly medium: string;
+  /** What the mobile node's terminal offers, and the correspondent answers with. */
+  readonly offer: TerminalMedium;
+  readonly answer: TerminalMedium;
+  readonly seed: number;
+}
+
+/** RTP takes even ports (RFC 3550 §11); TCP those of iperf. */
+const firstPort = { rtp: 40_000, tcp: 5001 } as const;
+
+export function planFlows(scenario: Scenario): PlannedFlow[] {
+  return scenario.flows.map((flow, index) => planFlow(flow, index, scenario.seed));
+}
+
+function planFlow(flow: ScenarioFlow, index: number, scenarioSeed: number): PlannedFlow {
+  const seed = (scenarioSeed + 1000 * (index + 1)) >>> 0;
+  if (flow.kind === 'rtp-audio' || flow.kind === 'rtp-video') {
+    const [media, formats] =
+      flow.kind === 'rtp-audio' ? (['audio', ['0', '8']] as const) : (['video', ['96']] as const);
+    const port = firstPort.rtp + 2 * index;
+    const offer: TerminalMedium = { media, transport: 'udp', port, formats };
+    return {
+      flow,
+      media: 'rtp',
+      session: 'call',
+      port,
+      medium: `${media}:${port}`,
+      offer,
+      answer: offer,
+      seed,
+    };
+  }
+  const isInteractive = flow.kind === 'tcp-interactive';
+  const port = firstPort.tcp + index;
+  const medium: TerminalMedium = { media: 'application', transport: 'tcp', port };
+  return {
+    flow,
+    media: isInteractive ? 'interactive' : 'bulk',
+    session: 'data',
+    port,
+    medium: isInteractive ? 'tcp:connect' : `tcp:listen:${port}`,
+    offer: { ...medium, setup: isInteractive ? 'active' : 'passive' },
+    // Without a role of its own it takes the one that the offer leaves (RFC 4145 §4.1).
+    answer: medium,
+    seed,
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * What a lab run found out, in one shape for both runners; docs/lab-result.md describes it for readers of the JSON. Durations are in
+ * milliseconds, instants in milliseconds since traffic started. null: does not apply, or was not measured.
+ */
+import type { DurationMs } from '../base/instant.ts';
+import type { LabTier } from './lab-tier.ts';
+import type { FlowKind } from './scenario.ts';
+
+export interface LabResult {
+  readonly schema: 'trimaran/lab-result/1';
+  readonly tier: LabTier;
+  readonly reason: string;
+  readonly scenario: string;
+  readonly seed: number;
+  /** Nothing in `problems`. */
+  readonly ok: boolean;
+  /** What did not go as the scenario expects, in words. */
+  readonly problems: readonly string[];
+  readonly handovers: readonly HandoverResult[];
+  readonly flows: readonly FlowResult[];
+  readonly correspondentSaw: {
+    /** Addresses other than its own that sent to or were sent to by its media programs, by capture. */
+    readonly remotes: readonly string[];
+    /** From the start of traffic to its end: every one would be a consequence of a handover. */
+    readonly sipMessages: number;
+  };
+  readonly sipMessagesToApplications: number;
+  /** Links, addresses, routes, rules and nftables tables of every node, before the roles started and after they ended. */
+  readonly kernelStateRestored: boolean | null;
+  /** Paths by purpose, such as "figure8". */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+export interface HandoverResult {
+  readonly atMs: number;
+  readonly from: string | null;
+  readonly to: string;
+  /** Soft: the old access still lived; hard: it did not. */
+  readonly kind: 'soft' | 'hard' | 'first';
+  /** The four terms of TRIM §4.4. */
+  readonly tAttachMs: DurationMs;
+  readonly tActSigMs: DurationMs;
+  readonly tRegisterMs: DurationMs;
+  readonly tSipMs: DurationMs;
+  /** From the decision to the last 200. */
+  readonly totalMs: DurationMs;
+  readonly sessions: number;
+  readonly failed: number;
+}
+
+export interface FlowResult {
+  /** The name in the scenario; a flow in both directions has two entries. */
+  readonly name: string;
+  readonly kind: FlowKind;
+  readonly protocol: 'udp' | 'tcp';
+  readonly direction: 'to-mobile-node' | 'to-correspondent' | 'both';
+  /** Of `sent`, `received` and `lost`. */
+  readonly unit: 'packets' | 'octets' | 'keys';
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  readonly duplicated: number | null;
+  readonly reordered: number | null;
+  /** Between two packets at the receiver; `gapBoundMs` is packet spacing + difference of the two access delays + 20 ms. */
+  readonly longestGapMs: DurationMs | null;
+  readonly gapBoundMs: DurationMs | null;
+  /** How late the sender's own timer was at most: part of a gap that no network made. */
+  readonly senderLatenessMs: DurationMs | null;
+  /** Longest time without progress at the receiver. */
+  readonly stallMs: DurationMs | null;
+  /** Median and most of the time until a key's echo. */
+  readonly echoMs: { readonly median: DurationMs; readonly most: DurationMs } | null;
+  readonly retransmissions: number | null;
+  readonly timeouts: number | null;
+  /** Checksums of all octets agree and the connection ended in order. */
+  readonly bytesIntact: boolean | null;
+  readonly remotesSeenByPeer: readonly string[];
+  readonly remotesSeenByApplication: readonly string[];
+}

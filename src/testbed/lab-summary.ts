@@ -1,0 +1,121 @@
+/** The table that ends a lab run, for people, in 80 columns. */
+import type { FlowResult, HandoverResult, LabResult } from './lab-result.ts';
+
+export function formatSummary(result: LabResult): string[] {
+  const { correspondentSaw, sipMessagesToApplications, kernelStateRestored } = result;
+  return [
+    ...handoverTable(result.handovers),
+    '',
+    ...flowTable(result.flows),
+    '',
+    ...result.flows
+      .filter(
+        ({ direction }, index, all) =>
+          direction !== 'to-correspondent' || all[index - 1]?.name !== all[index]?.name,
+      )
+      .map(
+        ({ name, remotesSeenByPeer, remotesSeenByApplication }) =>
+          `${name}: the correspondent saw ${list(remotesSeenByPeer)}, the application ${list(remotesSeenByApplication)}`,
+      ),
+    `SIP messages because of handovers: ${correspondentSaw.sipMessages} at the correspondent, ${sipMessagesToApplications} at applications`,
+    ...(kernelStateRestored === null
+      ? []
+      : [`Kernel state after the run: ${kernelStateRestored ? 'as before' : 'NOT as before'}`]),
+    ...Object.entries(result.files).map(([purpose, path]) => `${purpose}: ${path}`),
+    '',
+    ...(result.ok
+      ? ['Everything went as expected.']
+      : result.problems.map((problem) => `PROBLEM: ${problem}`)),
+  ];
+}
+
+/** Many handovers are summed up by their medians. */
+const listedHandovers = 12;
+
+function handoverTable(handovers: readonly HandoverResult[]): string[] {
+  if (handovers.length === 0) return ['No handover.'];
+  const heading = row(
+    ['at', 'handover', 'kind', 'T_attach', 'T_act-sig', 'T_register', 'T_sip', 'total ms'],
+    handoverWidths,
+  );
+  const rows = handovers
+    .slice(0, listedHandovers)
+    .map((handover) =>
+      row(
+        [
+          `${(handover.atMs / 1000).toFixed(1)} s`,
+          `${handover.from ?? '(none)'} > ${handover.to}`,
+          handover.kind,
+          ...termsOf(handover).map(oneDecimal),
+        ],
+        handoverWidths,
+      ),
+    );
+  if (handovers.length <= listedHandovers) return [heading, ...rows];
+  const medians = [0, 1, 2, 3, 4].map((term) =>
+    median(handovers.map((handover) => termsOf(handover)[term] ?? 0)),
+  );
+  return [
+    heading,
+    ...rows,
+    `… and ${handovers.length - listedHandovers} more; medians of all ${handovers.length}:`,
+    row(['', '', '', ...medians.map(oneDecimal)], handoverWidths),
+  ];
+}
+
+const handoverWidths = [-7, -13, -6, 9, 10, 11, 8, 10];
+const flowWidths = [-20, 9, 9, 5, 4, 6, 8, 9, 5, 5];
+
+function termsOf({ tAttachMs, tActSigMs, tRegisterMs, tSipMs, totalMs }: HandoverResult): number[] {
+  return [tAttachMs, tActSigMs, tRegisterMs, tSipMs, totalMs];
+}
+
+function flowTable(flows: readonly FlowResult[]): string[] {
+  const heading = row(
+    ['flow', 'sent', 'received', 'lost', 'dup', 'reord', 'gap ms', 'stall ms', 'retr', 'RTO'],
+    flowWidths,
+  );
+  return [heading, ...flows.map(flowRow)];
+}
+
+function flowRow(flow: FlowResult): string {
+  const arrows = { 'to-mobile-node': 'CN>MN', 'to-correspondent': 'MN>CN', both: 'MN<>CN' } as const;
+  const { sent, received, lost, duplicated, reordered, retransmissions, timeouts } = flow;
+  return row(
+    [
+      `${flow.name.slice(0, 12)} ${arrows[flow.direction]}`,
+      ...[sent, received, lost, duplicated, reordered].map(whole),
+      oneDecimal(flow.longestGapMs),
+      oneDecimal(flow.stallMs ?? flow.echoMs?.most ?? null),
+      ...[retransmissions, timeouts].map(whole),
+    ],
+    flowWidths,
+  );
+}
+
+/** Positive widths align to the right, negative ones to the left. */
+function row(cells: readonly string[], widths: readonly number[]): string {
+  return cells
+    .map((cell, index) => {
+      const width = widths[index] ?? 8;
+      return width < 0 ? cell.padEnd(-width) : cell.padStart(width);
+    })
+    .join('')
+    .trimEnd();
+}
+
+function whole(value: number | null): string {
+  return value === null ? '-' : String(value);
+}
+
+function oneDecimal(value: number | null): string {
+  return value === null ? '-' : value.toFixed(1);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+}
+
+function list(texts: readonly string[]): string {
+  return texts.length === 0 ? 'nobody' : texts.join(', ');
+}

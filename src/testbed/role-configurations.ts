@@ -1,0 +1,128 @@
+/** The configuration files of the lab's roles (TRIM fig. 7): the same files that an operator writes, with the addresses of lab-topology.ts. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { applicationPort, internalAddress } from './assess-run.ts';
+import { planFlows } from './lab-flows.ts';
+import { labAddresses } from './lab-topology.ts';
+import type { Scenario } from './scenario.ts';
+
+export type LabRole = 'ims-core' | 'address-translator' | 'trim-as' | 'correspondent-node' | 'mobile-node';
+
+const domain = 'ims.test';
+export const correspondentIdentity: string = `sip:alice@${domain}`;
+const mobileIdentity = `sip:bob@${domain}`;
+const diameterHosts = { trimAs: `trim-as.${domain}`, translator: `translator.${domain}` } as const;
+const { accesses, proxyCscf, secondProxyCscf } = labAddresses;
+
+/** Writes one role's file into the folder and says where; `control` is the mobile node's control socket. */
+export function writeRoleConfiguration(
+  role: LabRole,
+  scenario: Scenario,
+  folder: string,
+  control: string,
+): string {
+  const file = join(folder, `${role}.yaml`);
+  writeFileSync(file, stringify(configurationOf(role, scenario, control)), { mode: 0o600 });
+  return file;
+}
+
+function configurationOf(role: LabRole, scenario: Scenario, control: string): unknown {
+  switch (role) {
+    case 'ims-core':
+      return imsCore(scenario);
+    case 'address-translator':
+      return {
+        identity: diameterHosts.translator,
+        realm: domain,
+        listen: diameter(labAddresses.translator),
+        controllers: [diameterHosts.trimAs],
+        pool: { addresses: labAddresses.translatorTowardsPeers, 'first-port': 20_000, 'last-port': 29_999 },
+      };
+    case 'trim-as':
+      return {
+        sip: sip(labAddresses.trimApplicationServer),
+        identity: diameterHosts.trimAs,
+        realm: domain,
+        translators: [{ identity: diameterHosts.translator, address: diameter(labAddresses.translator) }],
+        reconnect: '1s',
+      };
+    case 'correspondent-node':
+      return {
+        sip: sip(labAddresses.correspondentNode),
+        identity: identityOf(correspondentIdentity),
+        'outbound-proxy': sip(proxyCscf),
+        media: planFlows(scenario).map(({ answer }) => answer),
+        reservation: scenario.withReservation,
+      };
+    case 'mobile-node':
+      return mobileNode(scenario, control);
+  }
+}
+
+function imsCore({ proxyCscfs }: Scenario): unknown {
+  return {
+    domain,
+    'p-cscf': (proxyCscfs === 'shared' ? [proxyCscf] : [proxyCscf, secondProxyCscf]).map(sip),
+    'i-cscf': sip(labAddresses.interrogatingCscf),
+    's-cscf': sip(labAddresses.servingCscf),
+    hss: diameter(labAddresses.homeSubscriberServer),
+    subscribers: [mobileIdentity, correspondentIdentity].map((identity) => ({
+      'private-identity': privateIdentity(identity),
+      'public-identities': [identity],
+      password: passwordOf(identity),
+      ...(identity === mobileIdentity && { 'trim-as': `sip:${sip(labAddresses.trimApplicationServer)}` }),
+    })),
+  };
+}
+
+function mobileNode(scenario: Scenario, control: string): unknown {
+  const second = scenario.proxyCscfs === 'shared' ? proxyCscf : secondProxyCscf;
+  const networks = {
+    '3g': { 'proxy-cscf': sip(proxyCscf), 'access-network-info': '3GPP-UTRAN-FDD' },
+    wlan: { 'proxy-cscf': sip(second), 'access-network-info': 'IEEE-802.11' },
+  } as const;
+  const order = [...new Set([...scenario.preference, '3g' as const, 'wlan' as const])];
+  return {
+    identity: {
+      ...identityOf(mobileIdentity),
+      instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
+    },
+    'internal-address': internalAddress,
+    'application-port': applicationPort,
+    accesses: order.map((name) => ({
+      name,
+      interface: accesses[name].interface,
+      gateway: accesses[name].gateway,
+      ...networks[name],
+    })),
+    reservation: scenario.withReservation,
+    control,
+  };
+}
+
+function identityOf(identity: string) {
+  return {
+    public: identity,
+    private: privateIdentity(identity),
+    password: passwordOf(identity),
+    'home-domain': domain,
+  };
+}
+
+function privateIdentity(identity: string): string {
+  return identity.slice('sip:'.length);
+}
+
+/** Nobody outside the lab can reach its core. */
+function passwordOf(identity: string): string {
+  return `secret of ${identity}`;
+}
+
+function sip(address: string): string {
+  return `${address}:5060`;
+}
+
+function diameter(address: string): string {
+  return `${address}:3868`;
+}
