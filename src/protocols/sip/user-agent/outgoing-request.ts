@@ -16,6 +16,8 @@ export class OutgoingRequest {
   /** RAck of a PRACK. */
   readonly rack: string | undefined;
   state: 'waiting' | 'sent' | 'finished' = 'waiting';
+  /** The peer's Contact when it was sent last. */
+  target: string | undefined;
   /** Absent for an initial INVITE, whose responses make dialogs. */
   readonly dialog: LegDialog | undefined;
   /** As it was sent last. */
@@ -31,6 +33,8 @@ export class OutgoingRequest {
   /** Nobody waits for its end any more: a 2xx is acknowledged and, for an initial INVITE, ended by BYE. */
   isAbandoned = false;
   isCancelled = false;
+  /** INVITE: its 2xx carried an offer, which the ACK answers. */
+  owesAnswer = false;
   /** INVITE: the dialog whose 2xx came first, and the content of the ACK once it was sent. */
   winner: LegDialog | undefined;
   ack: MessageContent | undefined;

@@ -207,7 +207,8 @@ export class RequestReceiver implements ResponderOwner {
 
   #acknowledged(invite: IncomingRequest, ack: SipRequest | undefined, now: Instant): void {
     const dialog = this.#leg.confirmed;
-    if (dialog !== undefined) dialog.openOffer = undefined;
+    // The ACK answers an offer of ours in the 2xx; one in a later UPDATE is another matter.
+    if (dialog !== undefined && !invite.hasSessionDescription) dialog.openOffer = undefined;
     this.#forget(invite);
     this.#leg.emit({ kind: 'acknowledged', leg: this.#leg, incoming: invite, ack });
     this.#leg.afterAck(now);

@@ -95,7 +95,7 @@ export class RequestSender implements LegTimer {
   sendAck(invite: OutgoingRequest, content: MessageContent, now: Instant): void {
     if (invite.winner === undefined || invite.ack !== undefined) return;
     invite.ack = content;
-    invite.winner.openOffer = undefined;
+    if (invite.owesAnswer) invite.winner.openOffer = undefined;
     this.#transmitAck(invite, invite.winner, now);
     this.#leg.pump(now);
   }
@@ -199,6 +199,7 @@ export class RequestSender implements LegTimer {
     if (outgoing.rack !== undefined) request.headers.append('RAck', outgoing.rack);
     writeContent(request, outgoing.content);
     outgoing.request = request;
+    outgoing.target = outgoing.dialog?.dialog.remoteTarget;
     outgoing.attempts += 1;
     outgoing.state = 'sent';
     outgoing.transaction = this.#host.send(this.#leg, outgoing, routed, path, now);
@@ -222,7 +223,7 @@ export class RequestSender implements LegTimer {
     if (isReliable) {
       invite.mayHaveMovedTarget = true;
       dialog.dialog.refreshTarget(response);
-      if (role !== undefined) dialog.openOffer = role === 'offer' ? 'theirs' : undefined;
+      noteOffer(dialog, role);
     }
     this.#leg.emit({
       kind: 'response',
@@ -249,7 +250,8 @@ export class RequestSender implements LegTimer {
     dialog.dialog.confirm(response);
     dialog.dialog.refreshTarget(response);
     const role = roleOf(invite, response);
-    dialog.openOffer = role === 'offer' ? 'theirs' : undefined;
+    invite.owesAnswer = role === 'offer';
+    noteOffer(dialog, role ?? 'answer');
     if (invite.isAbandoned || wasFinished) {
       this.sendAck(invite, emptyContent, now);
       if (invite.dialog === undefined) this.sendBye(dialog, emptyContent, now);
@@ -330,8 +332,9 @@ export class RequestSender implements LegTimer {
       statusCode !== 481
     )
       this.#moveTargetBack(outgoing.dialog, now);
-    // RFC 3261 §12.2.1.2. That a request by a new path found no answer says nothing about the old one.
-    const isTimeout = statusCode === 408 && outgoing.path === undefined;
+    // RFC 3261 §12.2.1.2. That a request by a new path, or to where the peer was before, found no answer says nothing about the present.
+    const hasMoved = outgoing.target !== outgoing.dialog.dialog.remoteTarget;
+    const isTimeout = statusCode === 408 && outgoing.path === undefined && !hasMoved;
     if (statusCode !== 481 && !isTimeout) return;
     const cause = statusCode === 481 ? 'does-not-exist' : 'timed-out';
     this.#leg.emit({ kind: 'lost', leg: this.#leg, cause, message: response });
@@ -413,6 +416,13 @@ function isNextReliable(invite: OutgoingRequest, dialog: LegDialog, rseq: number
   if (last?.invite === invite && rseq !== last.rseq + 1) return false;
   dialog.lastReliable = { invite, rseq };
   return true;
+}
+
+/** A response to INVITE with its session description, or a 2xx without. An offer in a later UPDATE or PRACK is another matter. */
+function noteOffer(dialog: LegDialog, role: OfferRole | undefined): void {
+  if (role === 'offer') dialog.openOffer = 'theirs';
+  else if (role === 'answer' && dialog.openOffer === 'ours' && dialog.inFlight?.hasOffer !== true)
+    dialog.openOffer = undefined;
 }
 
 function roleOf(outgoing: OutgoingRequest, response: SipResponse): OfferRole | undefined {
