@@ -10,15 +10,16 @@
  */
 import type { DurationMs, Instant } from '../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../base/machine.ts';
-import type { NetworkInput, NetworkOutput, TransportAddress } from '../base/network.ts';
+import type { NetworkInput, NetworkOutput } from '../base/network.ts';
 import type { NetworkFunction } from '../base/network-function.ts';
 import type { RandomSource } from '../base/random-source.ts';
 import { BackToBackUserAgent } from '../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type { CallEvent } from '../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { SipEndpoint } from '../protocols/sip/endpoint.ts';
-import { type Access, type AccessInput, AccessMonitor } from './access-monitor/access-monitor.ts';
+import { type AccessInput, AccessMonitor } from './access-monitor/access-monitor.ts';
 import type { AccessSelector } from './access-selection/access-selector.ts';
 import { LocalAddressTranslator } from './address-translator/local-address-translator.ts';
+import { type AccessOptions, type AttachedAccess, networkAccessOf } from './attached-access.ts';
 import { AccessReleases } from './handover-manager/access-releases.ts';
 import { Handover } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
@@ -31,13 +32,6 @@ import type {
   MobileNodeStatus,
 } from './mobile-node-output.ts';
 import { type ImsIdentity, ImsUserAgent, type RegistrationEvent } from './sip-user-agent/ims-user-agent.ts';
-
-export interface AccessOptions extends Access {
-  /** The router of the access network; absent when the peers are on the link itself. */
-  readonly gateway?: string;
-  readonly proxyCscf: TransportAddress;
-  readonly accessNetworkInfo?: string;
-}
 
 export interface MobileNodeOptions {
   readonly identity: ImsIdentity;
@@ -55,15 +49,6 @@ export interface MobileNodeOptions {
   readonly random: RandomSource;
 }
 
-interface AccessState {
-  readonly options: AccessOptions;
-  readonly address: string;
-  readonly attachedAt: Instant;
-  readonly attachMs: DurationMs;
-  signallingMs: DurationMs | undefined;
-  serviceRoute: readonly string[];
-}
-
 /** Sessions that did not move are tried again so often, after 1, 2, 4 … seconds. */
 const maximumAttempts = 4;
 
@@ -76,7 +61,7 @@ export class MobileNode
   readonly #userAgent: ImsUserAgent;
   readonly #translator = new LocalAddressTranslator();
   readonly #manager: HandoverManager;
-  readonly #attached = new Map<number, AccessState>();
+  readonly #attached = new Map<number, AttachedAccess>();
   readonly #outputs: (
     | NetworkOutput
     | { readonly kind: 'event'; readonly event: MobileNodeEvent }
@@ -85,6 +70,8 @@ export class MobileNode
   /** Effects whose completion is awaited, by id. */
   readonly #attaching = new Map<number, number>();
   readonly #releases = new AccessReleases();
+  /** Contacts that go once nothing that left from them waits for an answer: the P-CSCF refuses what comes from no contact. */
+  readonly #leaving = new Set<number>();
   #nextId = 1;
   #current: number | undefined;
   #handover: Handover | undefined;
@@ -225,10 +212,9 @@ export class MobileNode
         this.#userAgentSaid(next, now);
       }
       const output = this.#agent.pollOutput();
-      if (output === undefined) continue;
-      isBusy = true;
-      if (output.kind === 'event') this.#agentSaid(output.event, now);
-      else this.#outputs.push(output);
+      if (output?.kind === 'event') this.#agentSaid(output.event, now);
+      else if (output !== undefined) this.#outputs.push(output);
+      isBusy = output !== undefined || this.#removeContacts(now) || isBusy;
     }
   }
 
@@ -296,7 +282,7 @@ export class MobileNode
     this.#decide(now);
   }
 
-  #setListening({ address }: AccessState, isListening: boolean, now: Instant): void {
+  #setListening({ address }: AttachedAccess, isListening: boolean, now: Instant): void {
     for (const transport of ['udp', 'tcp'] as const) {
       const listener = { transport, address, port: this.#options.signallingPort };
       if (isListening) this.#agent.addListener(listener, now);
@@ -304,10 +290,8 @@ export class MobileNode
     }
   }
 
-  #networkAccess({ options, address, serviceRoute }: AccessState): NetworkAccess {
-    const { index, name, proxyCscf, accessNetworkInfo } = options;
-    const { signallingPort } = this.#options;
-    return { index, name, address, signallingPort, proxyCscf, accessNetworkInfo, serviceRoute };
+  #networkAccess(access: AttachedAccess): NetworkAccess {
+    return networkAccessOf(access, this.#options.signallingPort);
   }
 
   /** Asks the policy; a handover on its way to another access is not interrupted unless its access is lost. */
@@ -315,7 +299,7 @@ export class MobileNode
     if (this.#isStopping || this.#handover !== undefined) return;
     const candidates = [...this.#attached.values()].filter(({ signallingMs }) => signallingMs !== undefined);
     const names = candidates.map(({ options }) => options.name);
-    const current = this.#current === undefined ? undefined : this.#nameOf(this.#current);
+    const current = this.#optionalName(this.#current);
     const chosen = this.#options.selector.select(names, current);
     const target = candidates.find(({ options }) => options.name === chosen)?.options.index;
     if (target !== undefined && target !== this.#current) this.#startHandover(target, now);
@@ -323,6 +307,7 @@ export class MobileNode
 
   #startHandover(to: number, now: Instant): void {
     this.#releases.cancel(to);
+    this.#leaving.delete(to);
     const isAlive = this.#current !== undefined && this.#attached.has(this.#current);
     const hasSessions = this.#manager.sessions.length > 0 || this.#current !== undefined;
     const kind = isAlive ? 'soft' : hasSessions ? 'hard' : 'first';
@@ -426,7 +411,8 @@ export class MobileNode
     this.#handover = undefined;
     const stillCarrying = new Set(this.#manager.sessions.map(({ access }) => access.index));
     for (const index of this.#userAgent.registeredAccesses) {
-      if (index !== to && !stillCarrying.has(index)) this.#deregister(index, now);
+      const isLeft = index !== to && !stillCarrying.has(index);
+      if (isLeft && this.#userAgent.isRegistered(index)) this.#leaving.add(index);
     }
     const access = this.#attached.get(to);
     const flows = access === undefined ? [] : this.#manager.downlinkFlows(this.#networkAccess(access));
@@ -445,6 +431,18 @@ export class MobileNode
     const state = this.#attached.get(index);
     if (state !== undefined) this.#manager.dismissAccess(this.#networkAccess(state));
     this.#tell({ type: 'access-released', access: this.#nameOf(index), reason });
+  }
+
+  #removeContacts(now: Instant): boolean {
+    const idle = [...this.#leaving].filter((index) => {
+      const address = this.#attached.get(index)?.address;
+      return address === undefined || !this.#agent.hasUnanswered(address);
+    });
+    for (const index of idle) {
+      this.#leaving.delete(index);
+      this.#deregister(index, now);
+    }
+    return idle.length > 0;
   }
 
   /** Over the old access while it lives, else over whichever carries the sessions now. */

@@ -78,6 +78,11 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     };
   }
 
+  /** Whether a request that left from this address waits for its final response. */
+  hasUnanswered(localAddress: string): boolean {
+    return this.#clients.hasUnanswered(localAddress);
+  }
+
   /** Asks the host for the listening sockets. */
   start(now: Instant): void {
     this.#transport.start();

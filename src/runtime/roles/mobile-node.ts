@@ -5,7 +5,8 @@
 
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import { PreferenceOrder } from '../../mobile-node/access-selection/access-selector.ts';
-import { type AccessOptions, MobileNode } from '../../mobile-node/mobile-node.ts';
+import type { AccessOptions } from '../../mobile-node/attached-access.ts';
+import { MobileNode } from '../../mobile-node/mobile-node.ts';
 import {
   type AccessConfiguration,
   type MobileNodeConfiguration,

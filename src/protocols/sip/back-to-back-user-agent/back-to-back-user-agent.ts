@@ -77,6 +77,11 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     this.userAgent = new UserAgent(options);
   }
 
+  /** Whether a request that left from this address waits for its final response. */
+  hasUnanswered(localAddress: string): boolean {
+    return this.#endpoint.hasUnanswered(localAddress);
+  }
+
   /** Asks the host for the endpoint's listening sockets. */
   start(now: Instant): void {
     this.userAgent.start(now);

@@ -64,6 +64,13 @@ export class ClientTransactions {
     return this.#entries.size;
   }
 
+  /** Whether a request that left from this address waits for its final response. */
+  hasUnanswered(localAddress: string): boolean {
+    return [...this.#entries.values()].some(
+      ({ route, transaction }) => route.local.address === localAddress && transaction.progress !== 'answered',
+    );
+  }
+
   /** Takes the request over: the caller does not change it any more. */
   start(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
     const id: ClientTransactionId = `client-${this.#count++}`;
