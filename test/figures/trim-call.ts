@@ -118,11 +118,21 @@ export class TrimCall {
     return party;
   }
 
+  get isRegistered(): boolean {
+    const isOver = (events: readonly { readonly type: string }[]) =>
+      events.some(({ type }) => type === 'registered');
+    return isOver(this.correspondent.events) && isOver(this.phone.events) && isOver(this.mobileNodeEvents);
+  }
+
+  startHandover(access: LabAccess): void {
+    this.lab.setAccess(access, true);
+    this.lab.requestHandover(access);
+  }
+
   /** Moves to the access and waits until that is over. */
   handOver(access: LabAccess, limitMs = 10_000): void {
     const before = this.mobileNodeEvents.length;
-    this.lab.setAccess(access, true);
-    this.lab.requestHandover(access);
+    this.startHandover(access);
     const isOver = () =>
       this.mobileNodeEvents
         .slice(before)
@@ -188,11 +198,21 @@ export class TrimCall {
     if (call?.type === 'session-established') perform((now) => terminal.hangUp(call.call, now));
   }
 
-  /** Everybody has let go: no session at the mobile node or the AS, no binding at the translator. */
+  /** Nothing once everybody has let go: no session at the mobile node or the AS, no binding at the translator. */
+  whatIsLeft(): string | undefined {
+    const left = {
+      'sessions of the mobile node': this.lab.mobileNode.status().sessions.length,
+      'sessions of the AS': this.lab.trimApplicationServer.sessionCount,
+      'sessions of the translator': this.lab.addressTranslator()?.sessions ?? 0,
+      'calls of the phone': openCalls(this.phone.events),
+      'calls of the correspondent': openCalls(this.correspondent.events),
+    };
+    const text = Object.entries(left).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
+    return text.length === 0 ? undefined : text.join(', ');
+  }
+
   assertNothingLeft(): void {
-    assert.deepEqual(this.lab.mobileNode.status().sessions, []);
-    assert.equal(this.lab.trimApplicationServer.sessionCount, 0);
-    assert.equal(this.lab.addressTranslator()?.sessions, 0);
+    assert.equal(this.whatIsLeft(), undefined);
   }
 }
 
@@ -231,4 +251,14 @@ const symbols: readonly (readonly [string, string])[] = [
 
 function symbolic(places: string): string {
   return symbols.reduce((text, [place, symbol]) => text.replaceAll(place, symbol), places);
+}
+
+function openCalls(events: readonly CorrespondentNodeEvent[]): number {
+  const called = new Set(
+    events.flatMap((event) =>
+      event.type === 'call-arrived' || event.type === 'session-established' ? [event.call] : [],
+    ),
+  );
+  for (const event of events) if (event.type === 'session-ended') called.delete(event.call);
+  return called.size;
 }
