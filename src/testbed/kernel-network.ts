@@ -1,19 +1,25 @@
 /** The roles of TRIM fig. 7 as processes on the nodes of the kernel lab, started in the order in which they need one another, each when the last is ready. */
 import { join } from 'node:path';
 import type { TraceEntry } from '../base/trace.ts';
-import type { RemoteMedium } from '../correspondent-node/terminal-description.ts';
+import type { RemoteMedium, TerminalMedium } from '../correspondent-node/terminal-description.ts';
 import { ControlClient } from '../runtime/control-client.ts';
 import type { FlowAddresses } from './kernel-media.ts';
 import type { KernelTopology } from './kernel-topology.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import { LabProgram, type OutputLine } from './lab-program.ts';
 import type { LabAccess, LabNode } from './lab-topology.ts';
-import { correspondentIdentity, type LabRole, writeRoleConfiguration } from './role-configurations.ts';
-import type { Scenario } from './scenario.ts';
+import {
+  correspondentIdentity,
+  type ImsSettings,
+  type LabRole,
+  writeRoleConfiguration,
+} from './role-configurations.ts';
 
 export interface KernelNetworkOptions {
   readonly topology: KernelTopology;
-  readonly scenario: Scenario;
+  readonly ims: ImsSettings;
+  /** What the correspondent answers calls with; absent: the correspondent is somebody else's program. */
+  readonly correspondentMedia?: readonly TerminalMedium[];
   /** For configuration files and the control socket; nobody else may look into it. */
   readonly folder: string;
   readonly onMessage: (entry: TraceEntry) => void;
@@ -59,10 +65,11 @@ export class KernelNetwork {
       ).length;
     await Promise.all([core.until(() => cxPeers() >= 2, 'the Cx peers'), translator.untilEvent('started')]);
     const server = this.#startRole('trim-as');
-    this.#correspondent = this.#startRole('correspondent-node');
+    if (this.#options.correspondentMedia !== undefined)
+      this.#correspondent = this.#startRole('correspondent-node');
     await Promise.all([
       server.untilEvent('translator-available'),
-      this.#correspondent.untilEvent('registered'),
+      this.#correspondent?.untilEvent('registered'),
     ]);
     const mobileNode = this.#startRole('mobile-node');
     await mobileNode.untilEvent('handover-completed');
@@ -76,15 +83,15 @@ export class KernelNetwork {
       args: ['session', '--to', correspondentIdentity, ...flows.map(({ medium }) => medium)],
       spawn: (...rest) => this.#options.topology.spawn('mn', ...rest),
     });
-    const callsBefore = this.#correspondentCalls().length;
+    const callsBefore = this.correspondentCalls().length;
     this.#programs.push(session);
     await session.until(() => session.lines.some(({ established }) => established === true), 'its start');
     await this.#correspondent?.until(
-      () => this.#correspondentCalls().length > callsBefore,
+      () => this.correspondentCalls().length > callsBefore,
       'session-established',
     );
     const far = session.lines as unknown as RemoteMedium[];
-    const near = this.#correspondentCalls().at(-1) ?? [];
+    const near = this.correspondentCalls().at(-1) ?? [];
     return flows.map((_, index) => ({
       ofCorrespondent: far[index] as RemoteMedium,
       ofMobileNode: near[index] as RemoteMedium,
@@ -96,6 +103,14 @@ export class KernelNetwork {
     return String((answer as { readonly outcome?: unknown } | undefined)?.outcome);
   }
 
+  /** The media of each call, as the correspondent told when the call was established. */
+  correspondentCalls(): RemoteMedium[][] {
+    const lines = this.#correspondent?.lines ?? [];
+    return lines
+      .filter(({ event }) => event === 'session-established')
+      .map(({ media }) => media as RemoteMedium[]);
+  }
+
   /** Sessions first, then the roles, the last started first: each says goodbye to peers that are still there. */
   async stop(): Promise<void> {
     this.#client?.close();
@@ -103,8 +118,8 @@ export class KernelNetwork {
   }
 
   #startRole(role: LabRole): LabProgram {
-    const { topology, scenario, folder, onMessage, onMobileEvent } = this.#options;
-    const file = writeRoleConfiguration(role, scenario, folder, this.#control);
+    const { topology, ims, correspondentMedia = [], folder, onMessage, onMobileEvent } = this.#options;
+    const file = writeRoleConfiguration(role, { ...ims, correspondentMedia }, folder, this.#control);
     const program = new LabProgram({
       name: role,
       args: [role, '-c', file],
@@ -117,13 +132,5 @@ export class KernelNetwork {
     });
     this.#programs.push(program);
     return program;
-  }
-
-  /** The media of each call, as the correspondent told when the call was established. */
-  #correspondentCalls(): RemoteMedium[][] {
-    const lines = this.#correspondent?.lines ?? [];
-    return lines
-      .filter(({ event }) => event === 'session-established')
-      .map(({ media }) => media as RemoteMedium[]);
   }
 }

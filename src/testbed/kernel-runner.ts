@@ -62,7 +62,8 @@ class KernelRun {
     this.#log = new HandoverLog(tell);
     this.#network = new KernelNetwork({
       topology: this.#topology,
-      scenario,
+      ims: scenario,
+      correspondentMedia: planFlows(scenario).map(({ answer }) => answer),
       folder,
       onMessage: (entry) => tell({ kind: 'message-seen', entry }),
       onMobileEvent: ({ at, event, ...details }) =>

@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { TerminalMedium } from '../correspondent-node/terminal-description.ts';
 import { applicationPort, internalAddress } from './assess-run.ts';
-import { planFlows } from './lab-flows.ts';
 import { labAddresses } from './lab-topology.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -11,26 +11,31 @@ export type LabRole = 'ims-core' | 'address-translator' | 'trim-as' | 'correspon
 
 const domain = 'ims.test';
 export const correspondentIdentity: string = `sip:alice@${domain}`;
-const mobileIdentity = `sip:bob@${domain}`;
+export const mobileIdentity: string = `sip:bob@${domain}`;
 const diameterHosts = { trimAs: `trim-as.${domain}`, translator: `translator.${domain}` } as const;
 const { accesses, proxyCscf, secondProxyCscf } = labAddresses;
+
+/** How the IMS is used in a run. */
+export type ImsSettings = Pick<Scenario, 'proxyCscfs' | 'withReservation' | 'preference'>;
+
+type RoleSettings = ImsSettings & { readonly correspondentMedia: readonly TerminalMedium[] };
 
 /** Writes one role's file into the folder and says where; `control` is the mobile node's control socket. */
 export function writeRoleConfiguration(
   role: LabRole,
-  scenario: Scenario,
+  settings: RoleSettings,
   folder: string,
   control: string,
 ): string {
   const file = join(folder, `${role}.yaml`);
-  writeFileSync(file, stringify(configurationOf(role, scenario, control)), { mode: 0o600 });
+  writeFileSync(file, stringify(configurationOf(role, settings, control)), { mode: 0o600 });
   return file;
 }
 
-function configurationOf(role: LabRole, scenario: Scenario, control: string): unknown {
+function configurationOf(role: LabRole, settings: RoleSettings, control: string): unknown {
   switch (role) {
     case 'ims-core':
-      return imsCore(scenario);
+      return imsCore(settings);
     case 'address-translator':
       return {
         identity: diameterHosts.translator,
@@ -52,15 +57,15 @@ function configurationOf(role: LabRole, scenario: Scenario, control: string): un
         sip: sip(labAddresses.correspondentNode),
         identity: identityOf(correspondentIdentity),
         'outbound-proxy': sip(proxyCscf),
-        media: planFlows(scenario).map(({ answer }) => answer),
-        reservation: scenario.withReservation,
+        media: settings.correspondentMedia,
+        reservation: settings.withReservation,
       };
     case 'mobile-node':
-      return mobileNode(scenario, control);
+      return mobileNode(settings, control);
   }
 }
 
-function imsCore({ proxyCscfs }: Scenario): unknown {
+function imsCore({ proxyCscfs }: ImsSettings): unknown {
   return {
     domain,
     'p-cscf': (proxyCscfs === 'shared' ? [proxyCscf] : [proxyCscf, secondProxyCscf]).map(sip),
@@ -76,13 +81,13 @@ function imsCore({ proxyCscfs }: Scenario): unknown {
   };
 }
 
-function mobileNode(scenario: Scenario, control: string): unknown {
-  const second = scenario.proxyCscfs === 'shared' ? proxyCscf : secondProxyCscf;
+function mobileNode(settings: ImsSettings, control: string): unknown {
+  const second = settings.proxyCscfs === 'shared' ? proxyCscf : secondProxyCscf;
   const networks = {
     '3g': { 'proxy-cscf': sip(proxyCscf), 'access-network-info': '3GPP-UTRAN-FDD' },
     wlan: { 'proxy-cscf': sip(second), 'access-network-info': 'IEEE-802.11' },
   } as const;
-  const order = [...new Set([...scenario.preference, '3g' as const, 'wlan' as const])];
+  const order = [...new Set([...settings.preference, '3g' as const, 'wlan' as const])];
   return {
     identity: {
       ...identityOf(mobileIdentity),
@@ -96,7 +101,7 @@ function mobileNode(scenario: Scenario, control: string): unknown {
       gateway: accesses[name].gateway,
       ...networks[name],
     })),
-    reservation: scenario.withReservation,
+    reservation: settings.withReservation,
     control,
   };
 }
@@ -114,9 +119,9 @@ function privateIdentity(identity: string): string {
   return identity.slice('sip:'.length);
 }
 
-/** Nobody outside the lab can reach its core. */
-function passwordOf(identity: string): string {
-  return `secret of ${identity}`;
+/** Nobody outside the lab can reach its core. Softphones write it into files where spaces and semicolons part things. */
+export function passwordOf(identity: string): string {
+  return `secret-of-${identity.replace(/^sip:|@.*/g, '')}`;
 }
 
 function sip(address: string): string {

@@ -1,11 +1,11 @@
 /**
- * Kernel tests live in a network namespace of their own. Importing this file runs the importing test file again inside
+ * Kernel tests live in network and process namespaces of their own. Importing this file runs the importing test file again inside
  * `unshare` (of util-linux), as root of a user namespace where we are not root already; what the test reports goes to the test
- * runner unchanged, and everything it makes in the kernel ends with it. Where the machine forbids that, the tests are skipped
+ * runner unchanged, and everything it makes in the kernel ends with it, as do the programs that it started. Where the machine forbids that, the tests are skipped
  * with the reason.
  */
 import { spawnSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { after, test } from 'node:test';
 
 const MARK = 'TRIMARAN_TEST_NAMESPACE';
@@ -16,16 +16,22 @@ after(() => void setTimeout(() => process.exit(), 1000).unref());
 /** Why no kernel test can run here; undefined when they can. */
 export const skipReason: string | undefined = enterOwnNamespace();
 
-/** `test`, skipped with the reason where the kernel may not be touched. */
-export function kernelTest(name: string, body: () => void | Promise<void>): void {
-  void test(name, { skip: skipReason ?? false, timeout: 60_000 }, body);
+/** `test`, skipped with the reason where the kernel may not be touched, or a Debian package with a program is missing. */
+export function kernelTest(
+  name: string,
+  body: () => void | Promise<void>,
+  packages: Readonly<Record<string, string>> = {},
+): void {
+  const missing = Object.entries(packages).find(([, program]) => !existsSync(program));
+  const skip = skipReason ?? (missing && `${missing[1]} is missing: apt-get install ${missing[0]}`) ?? false;
+  void test(name, { skip, timeout: 60_000 }, body);
 }
 
 function enterOwnNamespace(): string | undefined {
   const own = readlinkSync('/proc/self/ns/net');
   const parent = process.env[MARK];
   if (parent !== undefined && parent !== own) return undefined;
-  const options = ['--net', '--fork', '--kill-child'];
+  const options = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
   if (process.getuid?.() !== 0) options.push('--user', '--map-root-user');
   const trial = spawnSync('unshare', [...options, 'true'], { encoding: 'utf8' });
   if (trial.status !== 0) return `no network namespace: ${trial.error?.message ?? trial.stderr.trim()}`;

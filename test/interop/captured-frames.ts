@@ -1,0 +1,60 @@
+/** What a capture of the lab holds (pcapng, written by testbed/capture), read back: the UDP and TCP flows, and RTP streams in them. */
+import { readFileSync } from 'node:fs';
+import { isMalformed } from '../../src/base/malformed.ts';
+import { decodeRtpPacket } from '../../src/protocols/rtp/rtp-header.ts';
+import { type Flow, flowOfFrame } from '../../src/testbed/capture/flow-of-frame.ts';
+
+export interface CapturedFrame {
+  readonly flow: Flow;
+  /** Of UDP: behind the UDP header. */
+  readonly payload: Uint8Array;
+}
+
+export interface RtpStream {
+  readonly ssrc: number;
+  readonly source: string;
+  readonly destination: string;
+  /** Sequence numbers in the order of arrival, without the wrap at 2^16. */
+  readonly sequenceNumbers: readonly number[];
+}
+
+const enhancedPacketBlock = 6;
+const ethernetOctets = 14;
+const udpHeaderOctets = 8;
+
+export function readFrames(file: string): CapturedFrame[] {
+  const octets = readFileSync(file);
+  const frames: CapturedFrame[] = [];
+  for (let at = 0; at < octets.length; at += octets.readUInt32LE(at + 4)) {
+    if (octets.readUInt32LE(at) !== enhancedPacketBlock) continue;
+    const frame = octets.subarray(at + 28, at + 28 + octets.readUInt32LE(at + 20));
+    const flow = flowOfFrame(frame);
+    if (flow === undefined) continue;
+    const headerOctets = 4 * ((frame[ethernetOctets] ?? 0) & 15);
+    frames.push({ flow, payload: frame.subarray(ethernetOctets + headerOctets + udpHeaderOctets) });
+  }
+  return frames;
+}
+
+/** UDP packets to an even port in the range of media ports, one stream per SSRC and pair of addresses. */
+export function rtpStreams(frames: readonly CapturedFrame[]): RtpStream[] {
+  const streams = new Map<string, { ssrc: number; sequenceNumbers: number[] } & Flow>();
+  for (const { flow, payload } of frames) {
+    if (flow.protocol !== 'udp' || !isRtpPort(flow.source) || !isRtpPort(flow.destination)) continue;
+    const packet = decodeRtpPacket(payload);
+    if (isMalformed(packet)) continue;
+    const { ssrc, sequenceNumber } = packet.header;
+    const key = `${ssrc} ${flow.source} ${flow.destination}`;
+    const stream = streams.get(key) ?? { ...flow, ssrc, sequenceNumbers: [] };
+    streams.set(key, stream);
+    const last = stream.sequenceNumbers.at(-1) ?? sequenceNumber;
+    // The number nearest to the last one that is the same modulo 2^16.
+    stream.sequenceNumbers.push(last + (((sequenceNumber - last + 0x8000) & 0xffff) - 0x8000));
+  }
+  return [...streams.values()];
+}
+
+function isRtpPort(end: string): boolean {
+  const port = Number(end.split(':').at(-1));
+  return port >= 16_384 && port % 2 === 0;
+}

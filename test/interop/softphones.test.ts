@@ -1,0 +1,155 @@
+/**
+ * Two unmodified softphones (baresip of Debian) in a call that moves ten times between WLAN and 3G: neither hears of it, in SIP, in
+ * addresses, or in sound. The one on the mobile node knows nothing but its outbound proxy, 10.64.0.1:5070.
+ */
+import assert from 'node:assert/strict';
+import { internalAddress } from '../../src/testbed/assess-run.ts';
+import { labAddresses } from '../../src/testbed/lab-topology.ts';
+import { correspondentIdentity, mobileIdentity } from '../../src/testbed/role-configurations.ts';
+import { kernelTest } from '../linux/own-namespace.ts';
+import { type CapturedFrame, rtpStreams } from './captured-frames.ts';
+import { InteropLab, pause } from './interop-lab.ts';
+import { Softphone } from './softphone.ts';
+import { windowsWithTone } from './tone.ts';
+
+const handovers = 10;
+const mobilePort = 5062;
+/** Multiples of the 50 Hz that a window resolves, and no harmonics of one another. */
+const tones = { mobile: 450, correspondent: 1000 } as const;
+const packages = { 'baresip-core': '/usr/bin/baresip' } as const;
+
+kernelTest(
+  'softphones: over UDP, the mobile node calls, ten handovers, the correspondent hangs up',
+  () => call({ transport: 'udp', caller: 'mobile', hangsUp: 'correspondent' }),
+  packages,
+);
+
+kernelTest(
+  'softphones: over TCP, the correspondent calls, ten handovers, the mobile node hangs up',
+  () => call({ transport: 'tcp', caller: 'correspondent', hangsUp: 'mobile' }),
+  packages,
+);
+
+type Side = 'mobile' | 'correspondent';
+type Phones = Readonly<Record<Side, Softphone>>;
+
+async function call(how: { transport: 'udp' | 'tcp'; caller: Side; hangsUp: Side }): Promise<void> {
+  const lab = await InteropLab.start();
+  const phones = await startPhones(lab, how.transport);
+  await dial(phones, how.caller);
+  const captures = await Promise.all([
+    lab.capture('cn', ['eth0']),
+    lab.capture('mn', ['3g0', 'wlan0']),
+    lab.capture('mn', ['lo']),
+  ]);
+  const messagesBefore = lab.network.trace.length;
+
+  await lab.handOver(handovers, 300);
+
+  const [atCorrespondent, atAccesses, atApplications] = await Promise.all(captures.map((end) => end()));
+  assert.deepEqual(lab.sipMessages(labAddresses.correspondentNode, messagesBefore), []);
+  assert.deepEqual(lab.sipMessages(internalAddress, messagesBefore), []);
+  assert.deepEqual(sipFrames(atCorrespondent), []);
+  assert.deepEqual(sipFrames(atApplications), []);
+  assertUninterrupted(atCorrespondent, labAddresses.correspondentNode);
+  assertOneRemote(atCorrespondent, (end) => end.startsWith(`${labAddresses.correspondentNode}:`));
+  assertOneRemote(atAccesses, (end) => /^10\.[12]\.0\.2:/.test(end));
+  await hangUp(phones, how.hangsUp);
+  await Promise.all([phones.mobile.quit(), phones.correspondent.quit()]);
+  assertHeard(phones.mobile, tones.correspondent);
+  assertHeard(phones.correspondent, tones.mobile);
+  await lab.close();
+}
+
+async function startPhones(lab: InteropLab, transport: 'udp' | 'tcp'): Promise<Phones> {
+  const { topology } = lab;
+  const [mobile, correspondent] = await Promise.all([
+    Softphone.start({
+      topology,
+      node: 'mn',
+      folder: lab.folder('mobile'),
+      identity: mobileIdentity,
+      sip: { address: internalAddress, port: mobilePort },
+      outboundProxy: `${internalAddress}:5070`,
+      transport,
+      toneHz: tones.mobile,
+    }),
+    Softphone.start({
+      topology,
+      node: 'cn',
+      folder: lab.folder('correspondent'),
+      identity: correspondentIdentity,
+      sip: { address: labAddresses.correspondentNode, port: 5060 },
+      outboundProxy: `${labAddresses.proxyCscf}:5060`,
+      transport,
+      toneHz: tones.correspondent,
+    }),
+  ]);
+  return { mobile, correspondent };
+}
+
+/** Until both hear each other. */
+async function dial(phones: Phones, caller: Side): Promise<void> {
+  phones[caller].command('dial', caller === 'mobile' ? correspondentIdentity : mobileIdentity);
+  await Promise.all(Object.values(phones).map((phone) => phone.until('CALL_ESTABLISHED')));
+  await pause(500);
+}
+
+async function hangUp(phones: Phones, side: Side): Promise<void> {
+  phones[side].command('hangup');
+  await Promise.all(Object.values(phones).map((phone) => phone.until('CALL_CLOSED')));
+}
+
+function sipFrames(frames: readonly CapturedFrame[] = []): string[] {
+  return frames
+    .filter(({ flow, payload }) =>
+      flow.protocol === 'udp'
+        ? Buffer.from(payload).includes('SIP/2.0')
+        : /:50(60|62|70)$/.test(flow.source) || /:50(60|62|70)$/.test(flow.destination),
+    )
+    .map(({ flow }) => `${flow.source} > ${flow.destination}`);
+}
+
+/** One SSRC in each direction, with every sequence number from the first to the last exactly once. */
+function assertUninterrupted(frames: readonly CapturedFrame[] = [], own: string): void {
+  const streams = rtpStreams(frames);
+  assert.equal(streams.length, 2, JSON.stringify(streams.map(({ sequenceNumbers: _, ...stream }) => stream)));
+  assert.equal(streams.filter(({ source }) => source.startsWith(`${own}:`)).length, 1);
+  for (const { source, sequenceNumbers } of streams) {
+    const sorted = [...sequenceNumbers].sort((a, b) => a - b);
+    const first = sorted[0] ?? 0;
+    assert.deepEqual(
+      sorted,
+      sorted.map((_, index) => first + index),
+      `sequence numbers from ${source}`,
+    );
+    assert.ok(sorted.length > 100);
+  }
+}
+
+/** RTP and RTCP each have one end on the other side, in both directions, from beginning to end. */
+function assertOneRemote(frames: readonly CapturedFrame[] = [], isOwn: (end: string) => boolean): void {
+  const remotes = new Set<string>();
+  for (const { flow } of frames) {
+    const [own, remote] = isOwn(flow.source)
+      ? [flow.source, flow.destination]
+      : [flow.destination, flow.source];
+    const port = Number(own.split(':')[1]);
+    if (flow.protocol === 'udp' && port >= 40_000 && port < 50_000)
+      remotes.add(`${port % 2 === 0 ? 'RTP' : 'RTCP'} ${remote}`);
+  }
+  const kinds = [...remotes].map((remote) => remote.split(' ')[0]).sort();
+  assert.deepEqual(kinds, ['RTCP', 'RTP'], [...remotes].join());
+}
+
+/** The other's tone in every window of 20 ms from the first to the last. */
+function assertHeard(phone: Softphone, frequencyHz: number): void {
+  const windows = windowsWithTone(phone.recording, frequencyHz);
+  const heard = windows.slice(windows.indexOf(true), windows.lastIndexOf(true) + 1);
+  assert.ok(heard.length > 150, `${heard.length} windows with tone`);
+  assert.deepEqual(
+    heard.filter((holdsTone) => !holdsTone),
+    [],
+    heard.map((holdsTone) => (holdsTone ? '#' : '.')).join(''),
+  );
+}
