@@ -18,6 +18,7 @@ class Bench {
   readonly #network = openTranslatorNetwork();
   readonly #translator = openHomeTranslator(this.#network);
   readonly #bindings = new BindingTable({ graceTimeMs: 0 });
+  readonly #numbered = Array.from({ length: BINDINGS }, (_, index) => bindingNumber(index));
   readonly #downlinks: FlowKey[] = [];
   readonly #marks: number[] = [];
   #moves = 0;
@@ -77,7 +78,7 @@ class Bench {
 
   /** The next version is defined and selected, and the former one forgotten: one element of the kernel's map changes. */
   #flip(index: number): TranslationOperation[] {
-    const { family, protocol, towardsMobileNode } = bindingNumber(index);
+    const { family, protocol, towardsMobileNode } = this.#numbered[index] ?? assert.fail();
     const key = this.#downlinks[index] ?? assert.fail();
     const former = this.#marks[index] ?? 0;
     const mark = ++this.#lastMark;

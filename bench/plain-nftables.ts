@@ -9,6 +9,7 @@ import {
   lookUp,
   verdict,
 } from '../src/drivers/linux/nftables-expression.ts';
+import { SetElements } from '../src/drivers/linux/nftables-set-elements.ts';
 
 const PREROUTING = 0;
 const POSTROUTING = 4;
@@ -47,12 +48,14 @@ export function addTrackingTranslator(
     [10, 1],
   ];
   batch.add(nftablesMessage.newSet, netlinkFlag.create, 4, set, 'map');
-  const word = (port: number) => [port >> 8, port & 255, 0, 0];
-  const encoded = elements.map(({ destination, port, to, toPort }) => ({
-    key: Uint8Array.of(...octetsOf(destination), ...word(port)),
-    data: Uint8Array.of(...octetsOf(to), ...word(toPort)),
-  }));
-  batch.addElements(nftablesMessage.newElement, 4, TABLE, 'to', encoded, 'elements');
+  const encoded = new SetElements(TABLE, 'to', 8, 8);
+  for (const { destination, port, to, toPort } of elements) {
+    const at = encoded.append();
+    const word = (of: number) => [of >> 8, of & 255, 0, 0];
+    encoded.octets.set([...octetsOf(destination), ...word(port)], at + encoded.keyOffset);
+    encoded.octets.set([...octetsOf(to), ...word(toPort)], at + encoded.dataOffset);
+  }
+  batch.addElements(nftablesMessage.newElement, 4, encoded, 'elements');
   addChain(batch, 'dnat', 'nat', PREROUTING, -100);
   const destinationAndPort = [loadHeader('network', 16, 4, 0), loadHeader('transport', 2, 2, 1)];
   addRule(batch, 'dnat', [...destinationAndPort, lookUp('to', 0, 2), translate('destination')]);

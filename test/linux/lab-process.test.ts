@@ -6,6 +6,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { detectLabTier } from '../../src/testbed/lab-tier.ts';
+import { isInUserNamespace } from './user-namespace.ts';
 
 const program = new URL('./lab-program.js', import.meta.url).pathname;
 const report = detectLabTier();
@@ -33,7 +34,7 @@ test('startLabProcess: an ordinary user builds the same lab inside a user namesp
   skip,
   timeout: 60_000,
 }, (context) => {
-  if (process.getuid?.() !== 0) {
+  if (process.getuid?.() !== 0 || isInUserNamespace()) {
     context.diagnostic('the other tests of this file ran as an ordinary user already');
     return;
   }

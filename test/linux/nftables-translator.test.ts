@@ -244,6 +244,36 @@ kernelTest('NftablesTranslator: a refused transaction changes nothing and says w
   ),
 );
 
+kernelTest(
+  'NftablesTranslator: a transaction larger than a message to the kernel is all or nothing too',
+  () =>
+    withBinding(
+      bindingOf(6),
+      async ({ network, binding, bindings, translator }) => {
+        const another = (port: number): Binding => ({
+          ...binding,
+          id: `b${port}`,
+          towardsMobileNode: { ...binding.towardsMobileNode, port },
+          towardsCorrespondent: { ...binding.towardsCorrespondent, port },
+        });
+        const install = (ports: number[]) =>
+          ports.flatMap((port) => bindings.install(another(port))?.operations ?? assert.fail());
+        const manyPorts = (from: number) => Array.from({ length: 1500 }, (_, index) => from + index);
+        const [many, more] = [install(manyPorts(1)), install(manyPorts(2001))];
+        translator.apply(many);
+        assert.throws(() => translator.apply(more), { code: 'ENFILE' });
+        // Whatever was done of it has been taken back: there is room for as many as before.
+        translator.apply(more.slice(0, 4 * 1000));
+        const [cn, mn] = endsOf(network, binding);
+        cn.send('still there');
+        assert.equal(await mn.receive(), 'still there');
+        cn.close();
+        mn.close();
+      },
+      { capacity: 2 + 2 * 2500 },
+    ),
+);
+
 interface Setting {
   readonly network: TranslatorNetwork;
   readonly binding: Binding;

@@ -5,6 +5,7 @@ import { NETLINK_NETFILTER, NetlinkSocket } from '../../src/drivers/linux/netlin
 import { NftablesTranslator } from '../../src/drivers/linux/nftables-translator.ts';
 import { tableNames } from './nftables-tables.ts';
 import { kernelTest } from './own-namespace.ts';
+import { isInUserNamespace } from './user-namespace.ts';
 
 const options = { instance: 'life', placement: 'home', addresses: ['198.51.100.1'] } as const;
 const modulePath = new URL('../../src/drivers/linux/nftables-translator.js', import.meta.url);
@@ -46,31 +47,34 @@ kernelTest('NftablesTranslator: a failed opening leaves nothing behind', () => {
   });
 });
 
-kernelTest('NftablesTranslator: an ordinary user has all of it in a user namespace', () => {
-  const script = `
+kernelTest(
+  'NftablesTranslator: an ordinary user has all of it in a user namespace, thousands of flows at a time too',
+  () => {
+    const script = `
     const { NftablesTranslator } = await import('${modulePath}');
     const translator = NftablesTranslator.open(${JSON.stringify(options)});
+    const flows = Array.from({ length: 5000 }, (_, index) => index + 1);
+    const version = { family: 4, protocol: 'udp', rewrite: { sourcePort: 1, destinationPort: 1 } };
+    const key = { family: 4, protocol: 'udp', source: '10.1.0.2', destination: '198.51.100.1', portOf: 'destination' };
+    translator.apply(flows.map((mark) => ({ kind: 'define-version', mark, ...version })));
+    translator.apply(flows.map((port) => ({ kind: 'select-version', key: { ...key, port }, mark: port })));
     console.log(process.getuid(), translator.readDropped());
     translator.close();
   `;
-  const unshare = [
-    '--user',
-    '--map-root-user',
-    '--net',
-    process.execPath,
-    '--input-type=module',
-    '-e',
-    script,
-  ];
-  const nobody = process.getuid?.() === 0 && !isInUserNamespace() ? { uid: 65534, gid: 65534 } : {};
-  const run = spawnSync('unshare', unshare, { encoding: 'utf8', timeout: 20_000, ...nobody });
-  assert.equal(run.stdout.trim(), '0 0', run.stderr);
-});
-
-/** Only user 0 is mapped into a user namespace of ours, so there is nobody else to become. */
-function isInUserNamespace(): boolean {
-  return !readFileSync('/proc/self/uid_map', 'utf8').includes('4294967295');
-}
+    const unshare = [
+      '--user',
+      '--map-root-user',
+      '--net',
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      script,
+    ];
+    const nobody = process.getuid?.() === 0 && !isInUserNamespace() ? { uid: 65534, gid: 65534 } : {};
+    const run = spawnSync('unshare', unshare, { encoding: 'utf8', timeout: 20_000, ...nobody });
+    assert.equal(run.stdout.trim(), '0 0', run.stderr);
+  },
+);
 
 function tables(): string[] {
   const socket = new NetlinkSocket(NETLINK_NETFILTER);

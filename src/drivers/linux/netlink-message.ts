@@ -55,6 +55,12 @@ export class NetlinkWriter {
     this.#append(value);
   }
 
+  /** Attributes that are encoded already. */
+  append(attributes: Uint8Array): void {
+    this.#reserve(attributes.length);
+    this.#append(attributes);
+  }
+
   text(type: number, value: string): void {
     this.attribute(type, textEncoder.encode(`${value}\0`));
   }

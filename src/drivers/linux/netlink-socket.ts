@@ -51,6 +51,7 @@ export class NetlinkSocket {
   readonly fd: number;
   readonly #buffer = new Uint8Array(RECEIVE_OCTETS);
   #sequence = 0;
+  #sendBuffer = 200_000;
   #stopWatching: (() => void) | undefined;
 
   /** Opens the socket in the calling thread's network namespace. `groups` is the bit mask of multicast groups 1 … 32. */
@@ -137,9 +138,19 @@ export class NetlinkSocket {
 
   #send(batch: NetlinkWriter): void {
     const octets = batch.octets();
-    // The default send buffer (212 kB) refuses a large batch with EMSGSIZE.
-    if (octets.length > 100_000) setSocketOption(this.fd, SOL_SOCKET, SO_SNDBUFFORCE, 2 * octets.length);
+    if (octets.length > this.#sendBuffer) this.#growSendBuffer(octets.length);
     send(this.fd, octets);
+  }
+
+  /** The default one (212 kB) refuses a large batch with EMSGSIZE. */
+  #growSendBuffer(octets: number): void {
+    this.#sendBuffer = octets;
+    try {
+      setSocketOption(this.fd, SOL_SOCKET, SO_SNDBUFFORCE, octets);
+    } catch {
+      // Not in a user namespace: there it grows to what everybody may have (net.core.wmem_max).
+      setSocketOption(this.fd, SOL_SOCKET, SO_SNDBUF, octets);
+    }
   }
 
   #receive(): NetlinkMessage[] | undefined {
@@ -157,6 +168,7 @@ export function refusalError(refusal: NetlinkRefusal, what: string): TrimaranErr
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
+const SO_SNDBUF = 7;
 const SO_SNDBUFFORCE = 32;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
@@ -167,12 +179,14 @@ const RECEIVE_OCTETS = 65536;
 /** struct nlmsgerr: the errno negated, the refused request's header (its payload is left out by NETLINK_CAP_ACK), attributes. */
 function readRefusal(message: NetlinkMessage): NetlinkRefusal {
   const view = new DataView(message.payload.buffer, message.payload.byteOffset);
+  const errno = -view.getInt32(0, true);
+  if (errno === 0) return { sequence: message.sequence, errno, text: '' };
   const text = listAttributes(message.payload.subarray(20)).find(
     ({ type }) => type === NLMSGERR_ATTR_MSG,
   )?.value;
   return {
     sequence: message.sequence,
-    errno: -view.getInt32(0, true),
+    errno,
     text: text === undefined ? '' : new TextDecoder().decode(text.subarray(0, -1)),
   };
 }

@@ -6,6 +6,7 @@
 import type { TrimaranError } from '../../base/trimaran-error.ts';
 import { NetlinkWriter } from './netlink-message.ts';
 import { type NetlinkSocket, netlinkFlag, refusalError } from './netlink-socket.ts';
+import type { SetElements } from './nftables-set-elements.ts';
 import { AF_INET, AF_INET6 } from './system-calls.ts';
 
 /** An attribute: numbers are 32 bits, bigints 64 bits, both in network order; text ends with a zero; lists nest. */
@@ -52,12 +53,6 @@ export function writeAttributes(writer: NetlinkWriter, attributes: readonly Attr
   }
 }
 
-/** One key of a set or map, with its datum in a map. */
-export interface SetElement {
-  readonly key: Uint8Array;
-  readonly data?: Uint8Array;
-}
-
 export class NftablesBatch {
   readonly #socket: NetlinkSocket;
   readonly #writer = new NetlinkWriter(65536);
@@ -87,19 +82,12 @@ export class NftablesBatch {
     this.#writer.endMessage();
   }
 
-  /** Adds or deletes elements, in as many messages as the 16-bit length of an attribute needs. */
-  addElements(
-    message: number,
-    family: IpFamily,
-    table: string,
-    set: string,
-    elements: readonly SetElement[],
-    label: string,
-  ): void {
-    for (let from = 0; from < elements.length; from += ELEMENTS_PER_MESSAGE) {
-      const flags = message === nftablesMessage.newElement ? netlinkFlag.create | netlinkFlag.exclusive : 0;
+  /** Adds or deletes elements, in as many messages as their number needs. */
+  addElements(message: number, family: IpFamily, elements: SetElements, label: string): void {
+    const flags = message === nftablesMessage.newElement ? netlinkFlag.create | netlinkFlag.exclusive : 0;
+    for (const [from, to] of elements.portions()) {
       this.#beginMessage(message, flags, family, label);
-      writeElementList(this.#writer, table, set, elements.slice(from, from + ELEMENTS_PER_MESSAGE));
+      elements.writeTo(this.#writer, from, to);
       this.#writer.endMessage();
     }
   }
@@ -112,10 +100,13 @@ export class NftablesBatch {
     this.#writer.orFlags(netlinkFlag.ack);
     this.#beginMessageOfSubsystem(NFNL_MSG_BATCH_END);
     this.#writer.endMessage();
-    const [refusal] = this.#socket.transact(this.#writer, last);
-    const label = refusal && (this.#labels[refusal.sequence - this.#firstSequence - 1] ?? 'commit');
-    this.#begin();
-    if (refusal) throw refusalError(refusal, `nftables: ${label}`) satisfies TrimaranError;
+    try {
+      const [refusal] = this.#socket.transact(this.#writer, last);
+      const label = refusal && (this.#labels[refusal.sequence - this.#firstSequence - 1] ?? 'commit');
+      if (refusal) throw refusalError(refusal, `nftables: ${label}`) satisfies TrimaranError;
+    } finally {
+      this.#begin();
+    }
   }
 
   #begin(): void {
@@ -143,43 +134,9 @@ export class NftablesBatch {
   }
 }
 
-/** The attributes of a request about elements of one set. */
-export function writeElementList(
-  writer: NetlinkWriter,
-  table: string,
-  set: string,
-  elements: readonly SetElement[],
-): void {
-  writer.text(NFTA_SET_ELEM_LIST_TABLE, table);
-  writer.text(NFTA_SET_ELEM_LIST_SET, set);
-  writer.nest(NFTA_SET_ELEM_LIST_ELEMENTS, () => {
-    for (const { key, data } of elements) {
-      const element = writer.beginNest(NFTA_LIST_ELEM);
-      writeNestedValue(writer, NFTA_SET_ELEM_KEY, key);
-      if (data) writeNestedValue(writer, NFTA_SET_ELEM_DATA, data);
-      writer.endNest(element);
-    }
-  });
-}
-
-function writeNestedValue(writer: NetlinkWriter, type: number, value: Uint8Array): void {
-  const start = writer.beginNest(type);
-  writer.attribute(NFTA_DATA_VALUE, value);
-  writer.endNest(start);
-}
-
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
-const NFTA_SET_ELEM_LIST_TABLE = 1;
-const NFTA_SET_ELEM_LIST_SET = 2;
-const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
-const NFTA_LIST_ELEM = 1;
-const NFTA_SET_ELEM_KEY = 1;
-const NFTA_SET_ELEM_DATA = 2;
-const NFTA_DATA_VALUE = 1;
-/** An IPv6 element takes 100 octets of the 65,535 that an attribute can hold. */
-const ELEMENTS_PER_MESSAGE = 500;
 
 function uint64(value: bigint): Uint8Array {
   const octets = new Uint8Array(8);

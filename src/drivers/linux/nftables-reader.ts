@@ -10,8 +10,8 @@ import {
   messageType,
   nftablesMessage,
   writeAttributes,
-  writeElementList,
 } from './nftables-batch.ts';
+import type { SetElements } from './nftables-set-elements.ts';
 
 export interface Counted {
   readonly packets: number;
@@ -19,17 +19,11 @@ export interface Counted {
 }
 
 /** The counter of one element that is known to be there. */
-export function readElementCounter(
-  socket: NetlinkSocket,
-  family: IpFamily,
-  table: string,
-  map: string,
-  key: Uint8Array,
-): Counted {
+export function readElementCounter(socket: NetlinkSocket, family: IpFamily, element: SetElements): Counted {
   const request = begin(socket, nftablesMessage.getElement, netlinkFlag.ack, family);
-  writeElementList(request, table, map, [{ key }]);
+  element.writeTo(request);
   request.endMessage();
-  const [answer] = socket.dump(request, `nftables: read an element of ${map}`);
+  const [answer] = socket.dump(request, 'nftables: read an element');
   const list = answer && attributesOf(answer.payload).get(NFTA_SET_ELEM_LIST_ELEMENTS);
   const found = list && readAttributes(list).get(NFTA_LIST_ELEM);
   const expression = found && readAttributes(found).get(NFTA_SET_ELEM_EXPR);

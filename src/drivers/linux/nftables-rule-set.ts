@@ -34,6 +34,7 @@ import {
   withoutTracking,
   writeHeader,
 } from './nftables-expression.ts';
+import { SetElements } from './nftables-set-elements.ts';
 
 export interface RuleSetOptions {
   /** `home` translates what it forwards; `mobile-node` also what the node itself sends, and picks the access by the mark. */
@@ -129,39 +130,61 @@ export function suits(form: MapForm, key: FlowKey, rewrite: Rewrite): boolean {
   return form.protocol === key.protocol && form.portOf === key.portOf && form.ports === ports;
 }
 
-/** Source, destination, port: the key of a flow's map element. */
-export function elementKeyOf(key: FlowKey): Uint8Array {
-  const [source, destination] = [addressOctets(key.source), addressOctets(key.destination)];
-  const { length } = source;
-  const octets = new Uint8Array(2 * length + 4);
-  octets.set(source);
-  octets.set(destination, length);
-  setUint16(octets, 2 * length, key.port);
-  return octets;
+/** Elements of the map of that form: keys are source, destination and port, data are mark, source, destination and ports. */
+export function elementsOf(table: string, family: IpFamily, form: MapForm): SetElements {
+  const { addressLength } = layouts[family];
+  return new SetElements(table, mapName(form), 2 * addressLength + 4, 2 * addressLength + 8);
 }
 
-/** Mark, source, destination, ports: what is written into the packets of a flow. */
-export function elementDataOf(key: FlowKey, { mark, rewrite }: SelectedVersion): Uint8Array {
+/** The same without data, as for deleting. */
+export function elementKeysOf(table: string, family: IpFamily, form: MapForm): SetElements {
+  return new SetElements(table, mapName(form), 2 * layouts[family].addressLength + 4);
+}
+
+/** Adds the element of a flow; with data, in which is what will be written into its packets, when there is a version. */
+export function appendElement(elements: SetElements, key: FlowKey, version?: SelectedVersion): void {
+  const at = elements.append();
+  const keyAt = at + elements.keyOffset;
+  const destinationAt = keyAt + setAddress(elements.octets, keyAt, key.source);
+  const portAt = destinationAt + setAddress(elements.octets, destinationAt, key.destination);
+  setUint16(elements.octets, portAt, key.port);
+  if (version) setElementData(elements.octets, at + elements.dataOffset, key, version);
+}
+
+function setElementData(
+  octets: Uint8Array,
+  at: number,
+  key: FlowKey,
+  { mark, rewrite }: SelectedVersion,
+): void {
   const isByDestination = key.portOf === 'destination';
   const keyPort = (isByDestination ? rewrite.destinationPort : rewrite.sourcePort) ?? key.port;
   const otherPort = isByDestination ? rewrite.sourcePort : rewrite.destinationPort;
-  const source = addressOctets(rewrite.source ?? key.source);
-  const { length } = source;
-  const octets = new Uint8Array(2 * length + 8);
   // The mark is a number to the kernel, in its own (little-endian) order.
-  for (let i = 0; i < 4; i++) octets[i] = mark >>> (8 * i);
-  octets.set(source, 4);
-  octets.set(addressOctets(rewrite.destination ?? key.destination), 4 + length);
+  for (let i = 0; i < 4; i++) octets[at + i] = mark >>> (8 * i);
+  const destinationAt = at + 4 + setAddress(octets, at + 4, rewrite.source ?? key.source);
+  const portsAt = destinationAt + setAddress(octets, destinationAt, rewrite.destination ?? key.destination);
   // With one port known, it comes first, wherever it is to be written.
   const keyPortIsFirst = otherPort === undefined || !isByDestination;
-  setUint16(octets, 4 + 2 * length, keyPortIsFirst ? keyPort : otherPort);
-  setUint16(octets, 6 + 2 * length, keyPortIsFirst ? (otherPort ?? 0) : keyPort);
-  return octets;
+  setUint16(octets, portsAt, keyPortIsFirst ? keyPort : otherPort);
+  setUint16(octets, portsAt + 2, keyPortIsFirst ? (otherPort ?? 0) : keyPort);
 }
 
+/** Gives the address's length. */
+function setAddress(octets: Uint8Array, at: number, address: string): number {
+  const value = addressOctets(address);
+  for (let i = 0; i < value.length; i++) octets[at + i] = value[i] ?? 0;
+  return value.length;
+}
+
+/** Parsed once: a handover brings the addresses of hosts that have been there before. */
 function addressOctets(address: string): Uint8Array {
+  const known = knownAddresses.get(address);
+  if (known !== undefined) return known;
   const octets = parseIpAddress(address);
   if (octets === undefined) throw new TrimaranError('TRANSLATION_REFUSED', `not an IP address: ${address}`);
+  if (knownAddresses.size >= MOST_KNOWN_ADDRESSES) knownAddresses.clear();
+  knownAddresses.set(address, octets);
   return octets;
 }
 
@@ -328,6 +351,9 @@ function notFromLoopback(direction: 'input' | 'output'): Expression[] {
 
 const drop: readonly Expression[] = [countIn(droppedCounter), verdict('drop')];
 
+const knownAddresses = new Map<string, Uint8Array>();
+/** About 8 MB. */
+const MOST_KNOWN_ADDRESSES = 65_536;
 const TCP_SYN = 0x02;
 const RTN_LOCAL = 2;
 /** Errors are answers to single packets, so a burst of more says that something floods: enough for 1,000 bindings that break at once. */

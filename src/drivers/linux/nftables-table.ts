@@ -17,6 +17,7 @@ import {
   ownedSet,
   type RuleSetOptions,
 } from './nftables-rule-set.ts';
+import { SetElements } from './nftables-set-elements.ts';
 
 export interface TableOptions extends RuleSetOptions {
   readonly capacity: number;
@@ -42,15 +43,14 @@ export function addTable(batch: NftablesBatch, family: IpFamily, table: string, 
       ],
       `set ${name}`,
     );
-  const addElements = (set: string, keys: readonly Uint8Array[]): void =>
-    batch.addElements(
-      nftablesMessage.newElement,
-      family,
-      table,
-      set,
-      keys.map((key) => ({ key })),
-      `elements of ${set}`,
-    );
+  const addElements = (set: string, keyLength: number, keys: readonly Uint8Array[]): void => {
+    const elements = new SetElements(table, set, keyLength);
+    for (const key of keys) {
+      const at = elements.append();
+      elements.octets.set(key, at + elements.keyOffset);
+    }
+    batch.addElements(nftablesMessage.newElement, family, elements, `elements of ${set}`);
+  };
   const owned = options.addresses.flatMap((text) => parseIpAddress(text) ?? []);
   const addressLength = family === 4 ? 4 : 16;
   const addressType = family === 4 ? TYPE_IPADDR : TYPE_IP6ADDR;
@@ -70,11 +70,13 @@ export function addTable(batch: NftablesBatch, family: IpFamily, table: string, 
   addSet(ownedSet, addressType, addressLength, [[NFTA_SET_FLAGS, 0]]);
   addElements(
     ownedSet,
+    addressLength,
     owned.filter(({ length }) => length === addressLength),
   );
   addSet(errorSet, family === 4 ? TYPE_ICMP_TYPE : TYPE_ICMP6_TYPE, 1, [[NFTA_SET_FLAGS, 0]]);
   addElements(
     errorSet,
+    1,
     icmpErrorTypes(family).map((type) => Uint8Array.of(type)),
   );
   const keyType = (addressType << 12) | (addressType << 6) | TYPE_INET_SERVICE;

@@ -19,18 +19,20 @@ import {
 } from '../../translation/translation-table.ts';
 import { IcmpErrorRelay } from './icmp-error-relay.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts';
-import { type IpFamily, NftablesBatch, nftablesMessage, type SetElement } from './nftables-batch.ts';
+import { type IpFamily, NftablesBatch, nftablesMessage } from './nftables-batch.ts';
 import { type Counted, readElementCounter, readNamedCounter, readUserData } from './nftables-reader.ts';
 import {
+  appendElement,
   droppedCounter,
-  elementDataOf,
-  elementKeyOf,
+  elementKeysOf,
+  elementsOf,
   formsOf,
   type MapForm,
   mapName,
   type RuleSetOptions,
   suits,
 } from './nftables-rule-set.ts';
+import type { SetElements } from './nftables-set-elements.ts';
 import { addNotes, addTable, deleteTable, notesChain } from './nftables-table.ts';
 import { hasIpFamily, presentSysctls, sysctlsOf, writeSysctl } from './sysctl.ts';
 
@@ -51,9 +53,8 @@ export interface NftablesTranslatorOptions
 interface FlowMap {
   readonly family: IpFamily;
   readonly form: MapForm;
-  readonly name: string;
-  readonly gone: SetElement[];
-  readonly come: SetElement[];
+  readonly gone: SetElements;
+  readonly come: SetElements;
 }
 
 export class NftablesTranslator {
@@ -94,7 +95,12 @@ export class NftablesTranslator {
     };
     this.#tableName = `trimaran-${options.instance}`;
     this.#maps = this.#options.families.flatMap((family) =>
-      formsOf(options.placement).map((form) => ({ family, form, name: mapName(form), gone: [], come: [] })),
+      formsOf(options.placement).map((form) => ({
+        family,
+        form,
+        gone: elementKeysOf(this.#tableName, family, form),
+        come: elementsOf(this.#tableName, family, form),
+      })),
     );
     this.#socket = new NetlinkSocket(NETLINK_NETFILTER);
     this.#batch = new NftablesBatch(this.#socket);
@@ -116,8 +122,10 @@ export class NftablesTranslator {
   }
 
   #countedUnder(key: FlowKey, version: SelectedVersion): Counted {
-    const { family, name } = this.#mapOf(key, version);
-    const present = readElementCounter(this.#socket, family, this.#tableName, name, elementKeyOf(key));
+    const { family, form } = this.#mapOf(key, version);
+    const element = elementKeysOf(this.#tableName, family, form);
+    appendElement(element, key);
+    const present = readElementCounter(this.#socket, family, element);
     const former = this.#counted.get(formatFlowKey(key)) ?? { packets: 0, octets: 0 };
     return { packets: former.packets + present.packets, octets: former.octets + present.octets };
   }
@@ -170,24 +178,43 @@ export class NftablesTranslator {
     this.#batch.commit();
   }
 
+  /** More flows than one message to the kernel can hold change part by part, each flow at once all the same. */
   #commit(changes: readonly FlowChange[]): void {
-    const { deleteElement, newElement } = nftablesMessage;
+    const parts = Array.from({ length: Math.ceil(changes.length / FLOWS_PER_COMMIT) }, (_, index) =>
+      changes.slice(index * FLOWS_PER_COMMIT, (index + 1) * FLOWS_PER_COMMIT),
+    );
+    const done: (readonly FlowChange[])[] = [];
     try {
-      for (const change of changes) this.#addToMaps(change);
-      for (const { family, name, gone } of this.#maps)
-        this.#batch.addElements(deleteElement, family, this.#tableName, name, gone, `deselect in ${name}`);
-      for (const { family, name, come } of this.#maps)
-        this.#batch.addElements(newElement, family, this.#tableName, name, come, `select in ${name}`);
-    } finally {
-      for (const map of this.#maps) map.gone.length = map.come.length = 0;
+      for (const part of parts) {
+        this.#commitPart(part);
+        done.unshift(part);
+      }
+    } catch (error) {
+      for (const part of done)
+        this.#commitPart(part.map(({ key, before, after }) => ({ key, before: after, after: before })));
+      throw error;
     }
-    this.#batch.commit();
   }
 
-  #addToMaps({ key, before, after }: FlowChange): void {
-    const element = { key: elementKeyOf(key) };
-    if (before) this.#mapOf(key, before).gone.push(element);
-    if (after) this.#mapOf(key, after).come.push({ ...element, data: elementDataOf(key, after) });
+  #commitPart(changes: readonly FlowChange[]): void {
+    const { deleteElement, newElement } = nftablesMessage;
+    try {
+      for (const { key, before, after } of changes) {
+        if (before) appendElement(this.#mapOf(key, before).gone, key);
+        if (after) appendElement(this.#mapOf(key, after).come, key, after);
+      }
+      for (const { family, form, gone } of this.#maps)
+        if (!gone.isEmpty)
+          this.#batch.addElements(deleteElement, family, gone, `deselect in ${mapName(form)}`);
+      for (const { family, form, come } of this.#maps)
+        if (!come.isEmpty) this.#batch.addElements(newElement, family, come, `select in ${mapName(form)}`);
+    } finally {
+      for (const { gone, come } of this.#maps) {
+        gone.clear();
+        come.clear();
+      }
+    }
+    this.#batch.commit();
   }
 
   #countedSoFar(changes: readonly FlowChange[]): [key: string, sum: Counted | undefined][] {
@@ -197,8 +224,7 @@ export class NftablesTranslator {
   }
 
   #mapOf(key: FlowKey, { rewrite }: SelectedVersion): FlowMap {
-    const map = this.#maps.find(({ family, form }) => family === key.family && suits(form, key, rewrite));
-    if (map) return map;
+    for (const map of this.#maps) if (map.family === key.family && suits(map.form, key, rewrite)) return map;
     const text = `${formatFlowKey(key)} cannot be translated at placement ${this.#options.placement}`;
     throw new TrimaranError('TRANSLATION_REFUSED', text);
   }
@@ -212,6 +238,9 @@ const defaults = {
   capacity: 65536,
   counters: false,
 };
+
+/** A change of an IPv6 flow takes 144 octets, and a message of 212,960 fits the send buffer that every process may have. */
+const FLOWS_PER_COMMIT = 1400;
 
 /** A group has one listener per network namespace, so each instance has its own: one of 4,096 by its name. */
 function logGroupOf(instance: string): number {
