@@ -97,8 +97,14 @@ export function listIncludes(message: SipMessage, name: string, token: string): 
 }
 
 function numberOf(message: SipMessage, name: string): number | undefined {
-  const value = message.headers.get(name);
-  return value !== undefined && /^\d+$/.test(value) ? Number(value) : undefined;
+  const value = message.headers.get(name) ?? '';
+  let number = 0;
+  for (let index = 0; index < value.length; index++) {
+    const digit = value.charCodeAt(index) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    number = number * 10 + digit;
+  }
+  return value === '' ? undefined : number;
 }
 
 function mandatory<T>(message: SipMessage, name: string, parse: (value: string) => T | Malformed): T {

@@ -20,7 +20,8 @@ export function parseNameAddress(text: string, field = 'name-addr', offset = 0):
   if (bracket < 0) return parseAddressSpec(text, field, offset);
   const close = text.indexOf('>', bracket);
   if (close < 0) return new Malformed(field, offset + bracket, 'RFC 3261 §25.1 name-addr: "<" needs ">"');
-  const displayName = parseDisplayName(text.slice(0, bracket).trim(), field, offset);
+  const displayName =
+    bracket === 0 ? undefined : parseDisplayName(text.slice(0, bracket).trim(), field, offset);
   if (isMalformed(displayName)) return displayName;
   const uri = parseUri(text.slice(bracket + 1, close), offset + bracket + 1);
   if (isMalformed(uri)) return new Malformed(field, uri.offset, uri.rule);

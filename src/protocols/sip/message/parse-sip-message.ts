@@ -27,11 +27,11 @@ export function parseSipMessage(octets: Uint8Array): SipMessage | Malformed {
   const startLineEnd = text.indexOf('\r\n', start);
   if (startLineEnd < 0) return new Malformed('start-line', start, 'RFC 3261 §7: a start line ends in CRLF');
   const headers = new SipHeaders();
-  const bodyStart = readHeaderLines(buffer, text, startLineEnd + 2, headers);
-  if (isMalformed(bodyStart)) return bodyStart;
-  const length = headers.get('Content-Length');
-  const bodyEnd = length === undefined ? text.length : bodyStart + Number(length);
+  const framing = readHeaderLines(buffer, text, startLineEnd + 2, headers);
+  if (isMalformed(framing)) return framing;
+  const { bodyStart, contentLength = text.length - bodyStart } = framing;
   // RFC 3261 §18.3: octets beyond Content-Length are dropped, missing ones are an error; without it the datagram ends the body.
+  const bodyEnd = bodyStart + contentLength;
   if (bodyEnd > text.length)
     return new Malformed(
       'Content-Length',
@@ -48,16 +48,22 @@ function startOfMessage(text: string): number {
   return start;
 }
 
+interface Framing {
+  readonly bodyStart: number;
+  readonly contentLength: number | undefined;
+}
+
 /**
- * Returns where the body begins. `octets` and `text` are the same message: names are read from the octets, which are quicker to look
- * at one by one, line ends and values from the text, which is quicker to search.
+ * `octets` and `text` are the same message: names are read from the octets, which are quicker to look at one by one, line ends and
+ * values from the text, which is quicker to search.
  */
 function readHeaderLines(
   octets: Uint8Array,
   text: string,
   start: number,
   headers: SipHeaders,
-): number | Malformed {
+): Framing | Malformed {
+  let contentLength: number | undefined;
   let seenBits = 0;
   let at = start;
   while (octets[at] !== 0x0d || octets[at + 1] !== 0x0a) {
@@ -78,11 +84,12 @@ function readHeaderLines(
       seenBits |= check.singleBit;
       const fault = faultOfLine(check, header, text, colon + 1, end);
       if (fault !== undefined) return fault;
+      if (header === contentLengthName) contentLength = decimalAt(octets, colon + 1);
     }
     headers.appendLine(header, text, at, colon + 1, end);
     at = end;
   }
-  return at + 2;
+  return { bodyStart: at + 2, contentLength };
 }
 
 /** Behind the CRLF that ends the line; a CRLF before white space continues it (RFC 3261 §7.3.1). −1 when there is none. */
@@ -92,6 +99,17 @@ function endOfLine(octets: Uint8Array, text: string, start: number): number {
     if (octets[end + 1] === 0x0a && next !== 0x20 && next !== 0x09) return end + 2;
   }
   return -1;
+}
+
+const contentLengthName = headerNameOf('Content-Length');
+
+/** The value of a line of which is known that it holds digits, perhaps folded. */
+function decimalAt(octets: Uint8Array, start: number): number {
+  let at = start;
+  while (octets[at]! <= 0x20) at++;
+  let value = 0;
+  for (; octets[at]! >= 0x30 && octets[at]! <= 0x39; at++) value = value * 10 + octets[at]! - 0x30;
+  return value;
 }
 
 /** RFC 3261 §25.1 token, by octet. */

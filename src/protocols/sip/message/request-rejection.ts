@@ -2,7 +2,6 @@
  * Which error a request deserves that is well-formed line by line but unacceptable as a whole (RFC 3261 §8.1.1, §8.2.2.1, §16.3):
  * the same for every element, before it looks at what it was asked to do. Leaves Max-Forwards and Require to those who act on them.
  */
-import { cseqOf } from './header-fields.ts';
 import type { SipRequest } from './sip-message.ts';
 
 export interface Rejection {
@@ -10,16 +9,17 @@ export interface Rejection {
   readonly reasonPhrase: string;
 }
 
-const mandatoryFields = ['Via', 'From', 'To', 'Call-ID', 'CSeq'];
+const mandatoryFields: readonly string[] = ['Via', 'From', 'To', 'Call-ID', 'CSeq'];
 
 /** `undefined` when nothing is wrong. Max-Forwards may be missing: elements older than RFC 3261 leave it out (RFC 4475 §3.4.1). */
 export function requestRejection(request: SipRequest): Rejection | undefined {
   const { requestUri, version } = request;
   if (version !== 'SIP/2.0' && version.toUpperCase() !== 'SIP/2.0')
     return { statusCode: 505, reasonPhrase: 'Version Not Supported' };
-  const missing = mandatoryFields.find((name) => !request.headers.has(name));
-  if (missing !== undefined) return { statusCode: 400, reasonPhrase: `Missing ${missing}` };
-  if (cseqOf(request).method !== request.method)
+  for (const name of mandatoryFields) {
+    if (!request.headers.has(name)) return { statusCode: 400, reasonPhrase: `Missing ${name}` };
+  }
+  if (!hasMethodOfRequest(request))
     return { statusCode: 400, reasonPhrase: 'CSeq method differs from request method' };
   if (!requestUri.startsWith('sip:') && !/^(?:sips?|tel):/i.test(requestUri))
     return { statusCode: 416, reasonPhrase: 'Unsupported URI Scheme' };
@@ -28,4 +28,11 @@ export function requestRejection(request: SipRequest): Rejection | undefined {
   if (requestUri.includes('?') && requestUri.lastIndexOf('?') > requestUri.indexOf('@'))
     return { statusCode: 400, reasonPhrase: 'Request-URI with headers' };
   return undefined;
+}
+
+/** CSeq is well-formed, digits and a method with white space between; so it is enough to look at its end. */
+function hasMethodOfRequest({ headers, method }: SipRequest): boolean {
+  const cseq = headers.get('CSeq') ?? '';
+  const before = cseq.charCodeAt(cseq.length - method.length - 1);
+  return cseq.endsWith(method) && (before === 0x20 || before === 0x09);
 }

@@ -8,6 +8,7 @@ import { parseCSeq } from './cseq.ts';
 import { type HeaderName, headerNameOf } from './header-names.ts';
 import { parseNameAddress } from './name-address.ts';
 import { splitList } from './split-list.ts';
+import { unfoldedValue } from './unfolded-value.ts';
 import { parseVia } from './via.ts';
 
 export interface FieldCheck {
@@ -49,11 +50,7 @@ export function faultOfLine(
   end: number,
 ): Malformed | undefined {
   if (shapes.matchesAt(check.commonShape, text, valueStart)) return undefined;
-  const value = text
-    .slice(valueStart, end)
-    .replace(/\r\n[ \t]+/g, ' ')
-    // Exactly what SipHeaders takes off; `trim` would hide a vertical tab or a no-break space from the check.
-    .replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '');
+  const value = unfoldedValue(text, valueStart, end);
   const values = header.isList ? splitList(value) : [value];
   if (values.length === 0)
     return new Malformed(header.name, valueStart, 'RFC 3261 §25.1: at least one value');

@@ -28,8 +28,10 @@ export function serializeSipMessage(message: SipMessage): Uint8Array {
 export function formatSipMessage(message: SipMessage): string {
   const { headers, body } = message;
   const length = headers.get('Content-Length');
-  if (length === undefined || Number(length) !== body.length)
-    headers.set('Content-Length', String(body.length));
+  const wanted = String(body.length);
+  // "007" is right too; the octets of a line that is right stay as they are.
+  if (length === undefined || (length !== wanted && Number(length) !== body.length))
+    headers.set('Content-Length', wanted);
   return `${startLineOf(message)}\r\n${headers.toString()}\r\n${body}`;
 }
 

@@ -39,27 +39,33 @@ export type Uri = SipUri | TelUri | OpaqueUri;
 const sipUriPattern =
   /^([sS][iI][pP][sS]?):(?:([\w\-.!~*'()%&=+$,;?/#|^`{}\x80-\xff]+)(?::([\w\-.!~*'()%&=+$,]*))?@)?(\[[\dA-Fa-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?((?:;[^;?\s<>"]+)*)(?:\?([^\s<>"]*))?$/;
 
+const uriRule =
+  'RFC 3261 §19.1.1, §25.1: sip:user@host:port;parameters?headers, or another scheme without spaces';
+
 /** The parts of a SIP URI that one builds; absent parts are left out. */
 export function sipUri(parts: Partial<Omit<SipUri, 'kind'>> & { readonly host: string }): SipUri {
   return { kind: 'sip', scheme: 'sip', parameters: noParameters, headers: '', ...parts };
 }
 
 export function parseUri(text: string, offset = 0): Uri | Malformed {
-  if (/^sips?:/i.test(text)) return parseSipUri(text, offset);
+  const match = sipUriPattern.exec(text);
+  if (match !== null) return assembleSipUri(match, offset);
   const scheme = text.slice(0, Math.max(text.indexOf(':'), 0)).toLowerCase();
-  if (!/^[a-z][a-z0-9+\-.]*$/.test(scheme) || /[\s<>"]/.test(text))
-    return new Malformed('URI', offset, 'RFC 3261 §25.1 absoluteURI: scheme ":" and no spaces');
+  if (scheme === 'sip' || scheme === 'sips' || !/^[a-z][a-z0-9+\-.]*$/.test(scheme) || /[\s<>"]/.test(text))
+    return new Malformed('URI', offset, uriRule);
   return scheme === 'tel' ? parseTelUri(text, offset) : { kind: 'opaque', scheme, text };
 }
 
 export function parseSipUri(text: string, offset = 0): SipUri | Malformed {
   const match = sipUriPattern.exec(text);
-  if (match === null)
-    return new Malformed('URI', offset, 'RFC 3261 §19.1.1 sip:user@host:port;parameters?headers');
+  return match === null ? new Malformed('URI', offset, uriRule) : assembleSipUri(match, offset);
+}
+
+function assembleSipUri(match: RegExpExecArray, offset: number): SipUri | Malformed {
   const [, scheme, user, password, host = '', port, parameters = '', headers = ''] = match;
   const portNumber = port === undefined ? undefined : Number(port);
   if (portNumber !== undefined && portNumber > 65535)
-    return new Malformed('URI', offset, 'RFC 3261 §19.1.1 port is at most 65535');
+    return new Malformed('URI', offset, 'RFC 3261 §19.1.1: port is at most 65535');
   return {
     kind: 'sip',
     scheme: scheme!.length === 3 ? 'sip' : 'sips',
@@ -84,17 +90,21 @@ function parseTelUri(text: string, offset: number): TelUri | Malformed {
   };
 }
 
+/** What nearly every Route has. */
+const onlyLooseRouting: SipParameters = new Map([['lr', '']]);
+
 /** `text` is empty or begins with a semicolon. */
 function uriParametersOf(text: string): SipParameters {
   if (text === '') return noParameters;
+  if (text === ';lr') return onlyLooseRouting;
   const parameters = new Map<string, string>();
   for (let start = 1; start <= text.length; ) {
     const semicolon = text.indexOf(';', start);
     const end = semicolon < 0 ? text.length : semicolon;
-    const equals = text.indexOf('=', start);
-    const nameEnd = equals < 0 || equals > end ? end : equals;
-    const name = text.slice(start, nameEnd).toLowerCase();
-    if (!parameters.has(name)) parameters.set(name, text.slice(nameEnd + 1, Math.max(nameEnd + 1, end)));
+    const parameter = text.slice(start, end);
+    const equals = parameter.indexOf('=');
+    const name = (equals < 0 ? parameter : parameter.slice(0, equals)).toLowerCase();
+    if (!parameters.has(name)) parameters.set(name, equals < 0 ? '' : parameter.slice(equals + 1));
     start = end + 1;
   }
   return parameters;
