@@ -5,6 +5,8 @@ import { decodeRtpPacket } from '../../src/protocols/rtp/rtp-header.ts';
 import { type Flow, flowOfFrame } from '../../src/testbed/capture/flow-of-frame.ts';
 
 export interface CapturedFrame {
+  /** Comparable with Date.now(). */
+  readonly epochMs: number;
   readonly flow: Flow;
   /** Of UDP: behind the UDP header. */
   readonly payload: Uint8Array;
@@ -31,21 +33,30 @@ export function readFrames(file: string): CapturedFrame[] {
     const flow = flowOfFrame(frame);
     if (flow === undefined) continue;
     const headerOctets = 4 * ((frame[ethernetOctets] ?? 0) & 15);
-    frames.push({ flow, payload: frame.subarray(ethernetOctets + headerOctets + udpHeaderOctets) });
+    const nanoseconds = (BigInt(octets.readUInt32LE(at + 12)) << 32n) + BigInt(octets.readUInt32LE(at + 16));
+    frames.push({
+      epochMs: Number(nanoseconds / 1000n) / 1000,
+      flow,
+      payload: frame.subarray(ethernetOctets + headerOctets + udpHeaderOctets),
+    });
   }
   return frames;
 }
 
-/** UDP packets to an even port in the range of media ports, one stream per SSRC and pair of addresses. */
-export function rtpStreams(frames: readonly CapturedFrame[]): RtpStream[] {
-  const streams = new Map<string, { ssrc: number; sequenceNumbers: number[] } & Flow>();
+/** UDP packets to an even port in the range of media ports, one stream per SSRC and what `nameOf` makes of its two ends. */
+export function rtpStreams(
+  frames: readonly CapturedFrame[],
+  nameOf: (end: string) => string = (end) => end,
+): RtpStream[] {
+  const streams = new Map<string, { ssrc: number; sequenceNumbers: number[] } & Omit<Flow, 'protocol'>>();
   for (const { flow, payload } of frames) {
     if (flow.protocol !== 'udp' || !isRtpPort(flow.source) || !isRtpPort(flow.destination)) continue;
     const packet = decodeRtpPacket(payload);
     if (isMalformed(packet)) continue;
     const { ssrc, sequenceNumber } = packet.header;
-    const key = `${ssrc} ${flow.source} ${flow.destination}`;
-    const stream = streams.get(key) ?? { ...flow, ssrc, sequenceNumbers: [] };
+    const [source, destination] = [nameOf(flow.source), nameOf(flow.destination)];
+    const key = `${ssrc} ${source} ${destination}`;
+    const stream = streams.get(key) ?? { ssrc, source, destination, sequenceNumbers: [] };
     streams.set(key, stream);
     const last = stream.sequenceNumbers.at(-1) ?? sequenceNumber;
     // The number nearest to the last one that is the same modulo 2^16.

@@ -66,11 +66,14 @@ export class InteropLab {
     }
   }
 
-  /** SIP messages from or to a transport address since the trace had that many entries. */
+  /** SIP messages from or to an address since the trace had that many entries. */
   sipMessages(address: string, since = 0): TraceEntry[] {
     return this.network.trace
       .slice(since)
-      .filter(({ protocol, from, to }) => protocol === 'sip' && (from === address || to === address));
+      .filter(
+        ({ protocol, from, to }) =>
+          protocol === 'sip' && [from, to].some((end) => end.startsWith(`${address}:`)),
+      );
   }
 
   /** Records every frame of interfaces of a node; the result ends the recording. */
