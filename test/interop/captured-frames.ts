@@ -65,6 +65,14 @@ export function rtpStreams(
   return [...streams.values()];
 }
 
+/** The flows of one protocol, each direction by itself, in the order of their first frames. */
+export function flowsOf(frames: readonly CapturedFrame[], protocol: Flow['protocol']): Flow[] {
+  const flows = new Map(
+    frames.map(({ flow }) => [`${flow.protocol} ${flow.source} ${flow.destination}`, flow] as const),
+  );
+  return [...flows.values()].filter((flow) => flow.protocol === protocol);
+}
+
 function isRtpPort(end: string): boolean {
   const port = Number(end.split(':').at(-1));
   return port >= 16_384 && port % 2 === 0;

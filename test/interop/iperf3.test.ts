@@ -1,0 +1,123 @@
+/**
+ * An unmodified measuring program (iperf3 of Debian) in a TRIM session: its control and its data connection stay while the mobile node moves
+ * between WLAN and 3G, whichever side opens them, and every byte that was sent arrives.
+ */
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { labAddresses } from '../../src/testbed/lab-topology.ts';
+import { correspondentIdentity } from '../../src/testbed/role-configurations.ts';
+import { kernelTest } from '../linux/own-namespace.ts';
+import { type CapturedFrame, flowsOf } from './captured-frames.ts';
+import { InteropLab, pause } from './interop-lab.ts';
+
+const port = 5201;
+const seconds = 8;
+const handovers = 6;
+const packages = { iperf3: '/usr/bin/iperf3' } as const;
+const trimaran = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+/** What `iperf3 --json` tells, of all that it tells. */
+interface Report {
+  readonly start: {
+    readonly connected: readonly { readonly remote_host: string; readonly remote_port: number }[];
+  };
+  readonly end: {
+    readonly sum_sent: { readonly bytes: number; readonly retransmits?: number };
+    readonly sum_received: { readonly bytes: number };
+  };
+  readonly error?: string;
+}
+
+for (const [direction, options] of [
+  ['to the correspondent', []],
+  ['to the mobile node', ['--reverse']],
+] as const)
+  kernelTest(
+    `iperf3: on the mobile node, through "trimaran run", sends ${direction} through ${handovers} handovers`,
+    async () => {
+      const lab = await InteropLab.start([
+        { media: 'application', transport: 'tcp', port, setup: 'passive' },
+      ]);
+      const server = startServer(lab, 'cn', labAddresses.correspondentNode);
+      const capture = await lab.capture('cn', ['eth0']);
+      const client = lab.topology.spawn('mn', process.execPath, [
+        ...[trimaran, 'run', '--to', correspondentIdentity, 'tcp:connect', '--'],
+        ...['iperf3', '-c', '{address}', '-p', '{port}', '--json', ...limits, ...options],
+      ]);
+      await moveDuring(lab, client, server);
+      assertOneRemote(await capture());
+      await lab.close();
+    },
+    packages,
+  );
+
+kernelTest(
+  `iperf3: a server on the mobile node serves a client at the correspondent through ${handovers} handovers`,
+  async () => {
+    const lab = await InteropLab.start([
+      { media: 'application', transport: 'tcp', port: 9, setup: 'active' },
+    ]);
+    const server = lab.topology.spawn('mn', process.execPath, [
+      ...[trimaran, 'run', '--to', correspondentIdentity, `tcp:listen:${port}`, '--'],
+      ...['iperf3', '-s', '-1', '-p', String(port), '--json'],
+    ]);
+    while (lab.network.correspondentCalls().length === 0) await pause(20);
+    const medium = lab.network.correspondentCalls()[0]?.[0];
+    await pause(300);
+    const capture = await lab.capture('cn', ['eth0']);
+    const client = lab.topology.spawn('cn', 'iperf3', [
+      ...['-c', medium?.address ?? '', '-p', String(medium?.port), '--json', ...limits],
+    ]);
+    await moveDuring(lab, client, server);
+    assertOneRemote(await capture());
+    await lab.close();
+  },
+  packages,
+);
+
+/** Well below what 3G carries: what is measured is whether it lives, not how fast it is. */
+const limits = ['-t', String(seconds), '--bitrate', '2M'] as const;
+
+function startServer(lab: InteropLab, node: 'mn' | 'cn', address: string): ChildProcess {
+  return lab.topology.spawn(node, 'iperf3', ['-s', '-1', '-B', address, '-p', String(port), '--json']);
+}
+
+/** Six handovers while it runs; then both ends must have ended in order, with the same count of bytes. */
+async function moveDuring(lab: InteropLab, client: ChildProcess, server: ChildProcess): Promise<void> {
+  const reports = Promise.all([reportOf(client), reportOf(server)]);
+  await pause(1500);
+  await lab.handOver(handovers, 700);
+  assert.equal(client.exitCode, null, 'the handovers happen while it runs');
+  const [ofClient, ofServer] = await reports;
+  assert.deepEqual([ofClient.error, ofServer.error], [undefined, undefined]);
+  const { sum_sent: sent, sum_received: received } = ofClient.end;
+  assert.ok(sent.bytes > 1_500_000, `${sent.bytes} bytes`);
+  assert.ok(received.bytes > 0.95 * sent.bytes && received.bytes <= sent.bytes);
+}
+
+async function reportOf(child: ChildProcess): Promise<Report> {
+  let [output, lastWords] = ['', ''];
+  child.stdout?.on('data', (octets) => {
+    output += String(octets);
+  });
+  child.stderr?.on('data', (octets) => {
+    lastWords += String(octets);
+  });
+  const [status] = await once(child, 'close');
+  assert.equal(status, 0, `${lastWords}${output}`);
+  return JSON.parse(output) as Report;
+}
+
+/** Control and data: two connections from first to last, to or from one address and port. */
+function assertOneRemote(frames: readonly CapturedFrame[]): void {
+  const connections = flowsOf(frames, 'tcp').filter(({ source, destination }) =>
+    [source, destination].every((end) => !end.startsWith(`${labAddresses.proxyCscf}:`)),
+  );
+  const ends = connections.flatMap(({ source, destination }) => [source, destination]);
+  const remotes = [...new Set(ends)].filter((end) => !end.startsWith(`${labAddresses.correspondentNode}:`));
+  assert.equal(new Set(remotes.map((end) => end.split(':')[0])).size, 1, remotes.join());
+  // Each connection seen in both directions.
+  assert.equal(connections.length, 4, JSON.stringify(connections));
+}
