@@ -52,6 +52,8 @@ const invite = Buffer.from(
     'P-Charging-Vector: icid-value=AyretyU0dm+6O2IrT5tAFrbHLso=023551024; icid-generated-at=10.1.0.10',
     'P-Visited-Network-ID: "ims.test"',
     'P-Early-Media: supported',
+    'Privacy: none',
+    'Security-Verify: ipsec-3gpp;q=0.1;alg=hmac-sha-1-96;spi-c=98765432;spi-s=87654321;port-c=8642;port-s=7531',
     'Accept-Contact: *;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"',
     'Session-Expires: 1800;refresher=uac',
     'Min-SE: 90',

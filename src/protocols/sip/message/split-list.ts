@@ -23,15 +23,18 @@ export function firstListItem(value: string): string | undefined {
 
 /** Where the list item that begins at `start` ends: at its comma, or at the end of the value. */
 export function endOfListItem(value: string, start: number): number {
-  let inBrackets = false;
   for (let index = start; index < value.length; index++) {
     const code = value.charCodeAt(index);
-    if (code === 0x22 && !inBrackets) index = endOfQuotedString(value, index);
-    else if (code === 0x3c) inBrackets = true;
-    else if (code === 0x3e) inBrackets = false;
-    else if (code === 0x2c && !inBrackets) return index;
+    if (code === 0x2c) return index;
+    if (code === 0x22) index = endOfQuotedString(value, index);
+    else if (code === 0x3c) index = endOfBrackets(value, index);
   }
   return value.length;
+}
+
+function endOfBrackets(value: string, start: number): number {
+  const end = value.indexOf('>', start);
+  return end < 0 ? value.length : end;
 }
 
 /** The index of the quote that closes the string opened at `start`, or the length of the text when nothing closes it. */
