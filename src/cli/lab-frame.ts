@@ -57,6 +57,7 @@ export class LabFrame {
         break;
       case 'handover-completed':
         this.#handovers.push(progress.handover);
+        this.#stage = 'traffic flows';
         break;
       case 'accesses-measured':
         this.#accesses = progress.accesses;

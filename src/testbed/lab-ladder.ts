@@ -1,6 +1,7 @@
 /** How the lab's messages are drawn: the nodes of TRIM fig. 4 and 6 from left to right, by names short enough for 80 columns. */
 import type { TraceEntry } from '../base/trace.ts';
 import type { LadderOptions } from '../observation/message-ladder.ts';
+import { applicationPort, internalAddress } from './assess-run.ts';
 
 const shortNames: Readonly<Record<string, string>> = {
   'mobile-node': 'mn',
@@ -8,14 +9,24 @@ const shortNames: Readonly<Record<string, string>> = {
   'correspondent-node': 'cn',
   'p-cscf-1': 'p-cscf',
 };
-const nodes = ['mn', 'p-cscf', 'p-cscf-2', 'i-cscf', 's-cscf', 'trim-as', 'translator', 'cn'];
+const application = 'program';
+const nodes = [application, 'mn', 'p-cscf', 'p-cscf-2', 'i-cscf', 's-cscf', 'trim-as', 'translator', 'cn'];
 
-/** Only nodes that take part get a column. */
+/** Only nodes that take part get a column. Diameter's watchdogs go on whatever happens, and are left out. */
 export function labLadder(trace: readonly TraceEntry[]): {
   readonly entries: readonly TraceEntry[];
   readonly options: LadderOptions;
 } {
-  const entries = trace.map((entry) => ({ ...entry, node: shortNames[entry.node] ?? entry.node }));
-  const present = new Set(entries.map(({ node }) => node));
-  return { entries, options: { nodes: nodes.filter((node) => present.has(node)), width: 80 } };
+  const entries = trace
+    .filter(({ summary }) => !/^DW[RA]\b/.test(summary))
+    .map((entry) => ({ ...entry, node: shortNames[entry.node] ?? entry.node }));
+  // Programs record nothing; whatever else has the internal address is one.
+  const owners = new Map(
+    entries
+      .flatMap(({ from, to }) => [from, to])
+      .filter((end) => end.startsWith(`${internalAddress}:`) && !end.endsWith(`:${applicationPort}`))
+      .map((end) => [end, application]),
+  );
+  const present = new Set([...entries.map(({ node }) => node), ...owners.values()]);
+  return { entries, options: { nodes: nodes.filter((node) => present.has(node)), owners, width: 80 } };
 }
