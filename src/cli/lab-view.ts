@@ -4,6 +4,7 @@ import type { HandoverResult } from '../testbed/lab-result.ts';
 import type { LabTierReport } from '../testbed/lab-tier.ts';
 import type { Scenario } from '../testbed/scenario.ts';
 import { LabFrame } from './lab-frame.ts';
+import { wrap } from './manual-page.ts';
 
 export interface LabView {
   tell(progress: LabProgress): void;
@@ -16,21 +17,24 @@ export function newLabView(scenario: Scenario, tier: LabTierReport): LabView {
 }
 
 /** What the tier means, and what would unlock more. */
-export function tierLines({ tier, reason, remedy }: LabTierReport): string[] {
+function tierLines({ tier, reason, remedy }: LabTierReport): string[] {
   const meanings = {
     root: 'real kernel, in network namespaces of their own',
     'user-namespace': 'real kernel, inside a user namespace',
     virtual: 'virtual time',
   } as const;
-  return [`Runs in: ${meanings[tier]} (${reason}).`, ...(remedy === '' ? [] : [`For more: ${remedy}`])];
+  return [
+    ...wrap(`Runs in: ${meanings[tier]} (${reason}).`, ''),
+    ...(remedy === '' ? [] : wrap(`For more: ${remedy}`, '')),
+  ];
 }
 
 class PlainView implements LabView {
   #originAt: number | undefined;
 
   constructor(scenario: Scenario, tier: LabTierReport) {
-    this.#say(`Scenario ${scenario.name}: ${scenario.title}`);
-    for (const line of tierLines(tier)) this.#say(line);
+    const lines = [...wrap(`Scenario ${scenario.name}: ${scenario.title}`, ''), ...tierLines(tier)];
+    for (const line of lines) this.#say(line);
   }
 
   tell(progress: LabProgress): void {

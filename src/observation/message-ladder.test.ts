@@ -55,6 +55,18 @@ test('formatLadder shows nodes that record nothing, by what others tell of them'
   ]);
 });
 
+test('formatLadder draws a message of a node to itself beside its line, within the width', () => {
+  const itself = (node: string, address: string | undefined) => [
+    entry(0, node, 'sent', address, address, 'ACK sip:bob@home'),
+    entry(1, node, 'received', address, address, 'ACK sip:bob@home'),
+  ];
+  const entries = [...itself('mn', mobileNode), ...itself('p', proxy)];
+  assert.deepEqual(formatLadder(entries, { nodes: ['mn', 'p'], width: 24 }).slice(1), [
+    '      │↩ ACK      │',
+    '      │      ↩ ACK│',
+  ]);
+});
+
 test('formatLadder cuts a label that does not fit', () => {
   const entries = [entry(0, 'mn', 'sent', mobileNode, proxy, '420 Bad Extension, which one')];
   const owners = new Map([[proxy, 'p']]);

@@ -101,10 +101,18 @@ function formatArrow(arrow: LadderArrow, nodes: readonly string[], columnWidth: 
     line[middle(index)] = '│';
   });
   const [from, to] = [nodes.indexOf(arrow.from), nodes.indexOf(arrow.to)];
-  if (from === to) return `${line.join('').trimEnd()}  ${arrow.label} (to itself)`;
+  if (from === to) return drawLoop(line, arrow.label, middle(from), columnWidth);
   const [left, right] = [middle(Math.min(from, to)), middle(Math.max(from, to))];
   const shaft = drawShaft(arrow, right - left - 1, from < to);
   line.splice(left + 1, right - left - 1, ...shaft);
+  return line.join('').trimEnd();
+}
+
+/** A message of a node to itself stands beside its line: to the right, or to the left of the last one. */
+function drawLoop(line: string[], label: string, at: number, columnWidth: number): string {
+  const text = `↩ ${label}`.slice(0, columnWidth - 2);
+  const start = at + 1 + text.length < line.length ? at + 1 : at - text.length;
+  line.splice(start, text.length, ...text);
   return line.join('').trimEnd();
 }
 

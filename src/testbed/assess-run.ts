@@ -23,12 +23,20 @@ export interface LabMeasurements {
 export const internalAddress = '10.64.0.1';
 export const applicationPort = 5070;
 
+/** The first packet over a slow access comes this long after the last session has moved, with room to spare. */
+const aftermathMs = 100;
+
 export function assessRun(
   scenario: Scenario,
   { tier, reason }: LabTierReport,
   measured: LabMeasurements,
 ): LabResult {
-  const flows = measured.flows.flatMap((flow) => flowResults(flow, measured.captures, scenario));
+  const busy = measured.handovers.map(({ atMs, totalMs }) => {
+    const completedAt = measured.trafficBeganAt + atMs;
+    return { from: completedAt - totalMs, until: completedAt + aftermathMs };
+  });
+  const { captures } = measured;
+  const flows = measured.flows.flatMap((flow) => flowResults(flow, { captures, scenario, busy }));
   const during = measured.trace.filter(
     ({ at }) => at >= measured.trafficBeganAt && at <= measured.trafficEndedAt,
   );

@@ -1,4 +1,5 @@
 /** From what both ends of each flow and the captures on both nodes reported to the flows of the result: what was sent, lost, late, and who was seen. */
+import type { Instant } from '../base/instant.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import type { FlowResult } from './lab-result.ts';
 import { labAddresses } from './lab-topology.ts';
@@ -26,10 +27,16 @@ export interface Captures {
   readonly correspondent: readonly CapturedFlow[];
 }
 
+/** Instants of the trace between which handovers were under way. */
+export type Busy = readonly { readonly from: Instant; readonly until: Instant }[];
+
 export function flowResults(
   { plan, reports }: MeasuredFlow,
-  captures: Captures,
-  scenario: Scenario,
+  {
+    captures,
+    scenario,
+    busy,
+  }: { readonly captures: Captures; readonly scenario: Scenario; readonly busy: Busy },
 ): FlowResult[] {
   const seen = remotesOf(plan, reports, captures);
   switch (reports.media) {
@@ -41,8 +48,8 @@ export function flowResults(
           ...seen,
           direction,
           ...(direction === 'to-mobile-node'
-            ? rtpFigures(reports.correspondent, reports.mobile)
-            : rtpFigures(reports.mobile, reports.correspondent)),
+            ? rtpFigures(reports.correspondent, reports.mobile, busy)
+            : rtpFigures(reports.mobile, reports.correspondent, busy)),
           gapBoundMs: gapBound(plan, direction, scenario),
         }));
     case 'bulk':
@@ -72,6 +79,7 @@ function common({ flow, media }: PlannedFlow) {
     reordered: null,
     longestGapMs: null,
     gapBoundMs: null,
+    quietGapMs: null,
     senderLatenessMs: null,
     stallMs: null,
     echoMs: null,
@@ -81,7 +89,7 @@ function common({ flow, media }: PlannedFlow) {
   };
 }
 
-function rtpFigures(sender: RtpReport, receiver: RtpReport) {
+function rtpFigures(sender: RtpReport, receiver: RtpReport, busy: Busy) {
   const add = (value: (stream: RtpReport['received'][number]) => number): number =>
     receiver.received.reduce((sum, stream) => sum + value(stream), 0);
   const unique = add((stream) => stream.unique);
@@ -93,8 +101,16 @@ function rtpFigures(sender: RtpReport, receiver: RtpReport) {
     duplicated: add(({ duplicated }) => duplicated),
     reordered: add(({ reordered }) => reordered),
     longestGapMs: Math.max(0, ...receiver.received.map(({ longestGapMs }) => longestGapMs)),
+    quietGapMs: longestQuietGap(receiver, busy),
     senderLatenessMs: sender.latestSendMs,
   };
+}
+
+function longestQuietGap({ gaps }: RtpReport, busy: Busy): number {
+  const quiet = gaps.filter(({ ms, endedAt }) =>
+    busy.every(({ from, until }) => endedAt < from || endedAt - ms > until),
+  );
+  return Math.max(0, ...quiet.map(({ ms }) => ms));
 }
 
 function bulkFigures(sender: BulkReport, receiver: BulkReport) {

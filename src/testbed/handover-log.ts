@@ -60,6 +60,7 @@ export class HandoverLog {
       totalMs: event.totalMs,
       sessions: event.sessions.length,
       failed: event.failed.length,
+      methods: [...new Set(event.sessions.map(({ method }) => method))].sort(),
     };
     this.handovers.push(handover);
     this.#tell({ kind: 'handover-completed', at, handover });

@@ -10,7 +10,7 @@ import type { MeasuredFlow } from './flow-results.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import { labAddresses } from './lab-topology.ts';
 import { MediaProgram, type Spawn } from './media/media-program.ts';
-import type { MediaKind, MediaReports } from './media/media-protocol.ts';
+import type { MediaKind, MediaProgress } from './media/media-protocol.ts';
 
 /** Where the mobile node's programs find the peer, and the correspondent's programs theirs. */
 export interface FlowAddresses {
@@ -24,8 +24,8 @@ interface RunningFlow {
   readonly correspondent: MediaProgram<MediaKind>;
 }
 
-/** What is on its way when sending stops arrives within this time, over the slowest access with a full queue. */
-const settleMs = 5000;
+/** What is on its way when sending stops arrives within this time, even what a TCP sender wrote faster than the slowest access takes it. */
+const settleMs = 15_000;
 
 export class KernelMedia {
   readonly #onMobile: Spawn;
@@ -148,6 +148,6 @@ function hasArrived({ plan, mobile, correspondent }: RunningFlow): boolean {
 function progressOf<Kind extends MediaKind>(
   { progress }: MediaProgram<MediaKind>,
   _kind: Kind,
-): Omit<MediaReports[Kind], 'series'> | undefined {
-  return progress as Omit<MediaReports[Kind], 'series'> | undefined;
+): MediaProgress<Kind> | undefined {
+  return progress as MediaProgress<Kind> | undefined;
 }

@@ -19,7 +19,7 @@ export function labLadder(trace: readonly TraceEntry[]): {
 } {
   const entries = trace
     .filter(({ summary }) => !/^DW[RA]\b/.test(summary))
-    .map((entry) => ({ ...entry, node: shortNames[entry.node] ?? entry.node }));
+    .map((entry) => ({ ...entry, node: shortName(entry.node) }));
   // Programs record nothing; whatever else has the internal address is one.
   const owners = new Map(
     entries
@@ -29,4 +29,9 @@ export function labLadder(trace: readonly TraceEntry[]): {
   );
   const present = new Set([...entries.map(({ node }) => node), ...owners.values()]);
   return { entries, options: { nodes: nodes.filter((node) => present.has(node)), owners, width: 80 } };
+}
+
+/** In virtual time the terminals that open sessions record too. */
+function shortName(node: string): string {
+  return node.startsWith('session-') ? application : (shortNames[node] ?? node);
 }

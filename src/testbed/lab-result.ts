@@ -46,6 +46,8 @@ export interface HandoverResult {
   readonly totalMs: DurationMs;
   readonly sessions: number;
   readonly failed: number;
+  /** How the sessions were moved, such as "re-INVITE"; each once. */
+  readonly methods: readonly string[];
 }
 
 export interface FlowResult {
@@ -64,6 +66,8 @@ export interface FlowResult {
   /** Between two packets at the receiver; `gapBoundMs` is packet spacing + difference of the two access delays + 20 ms. */
   readonly longestGapMs: DurationMs | null;
   readonly gapBoundMs: DurationMs | null;
+  /** The longest gap that ended while no handover was under way: what the machine itself does to a stream. */
+  readonly quietGapMs: DurationMs | null;
   /** How late the sender's own timer was at most: part of a gap that no network made. */
   readonly senderLatenessMs: DurationMs | null;
   /** Longest time without progress at the receiver. */

@@ -8,15 +8,8 @@ export function formatSummary(result: LabResult): string[] {
     '',
     ...flowTable(result.flows),
     '',
-    ...result.flows
-      .filter(
-        ({ direction }, index, all) =>
-          direction !== 'to-correspondent' || all[index - 1]?.name !== all[index]?.name,
-      )
-      .map(
-        ({ name, remotesSeenByPeer, remotesSeenByApplication }) =>
-          `${name}: the correspondent saw ${list(remotesSeenByPeer)}, the application ${list(remotesSeenByApplication)}`,
-      ),
+    ...remoteTable(result.flows),
+    '',
     `SIP messages because of handovers: ${correspondentSaw.sipMessages} at the correspondent, ${sipMessagesToApplications} at applications`,
     ...(kernelStateRestored === null
       ? []
@@ -91,6 +84,19 @@ function flowRow(flow: FlowResult): string {
     ],
     flowWidths,
   );
+}
+
+const remoteWidths = [-20, -30, -30];
+
+/** Both directions of a flow see the same: one row. */
+function remoteTable(flows: readonly FlowResult[]): string[] {
+  const rows = new Map(
+    flows.map(({ name, remotesSeenByPeer, remotesSeenByApplication }) => [
+      name,
+      row([name, list(remotesSeenByPeer), list(remotesSeenByApplication)], remoteWidths),
+    ]),
+  );
+  return [row(['flow', 'the correspondent saw', 'the application saw'], remoteWidths), ...rows.values()];
 }
 
 /** Positive widths align to the right, negative ones to the left. */

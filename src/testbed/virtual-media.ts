@@ -17,6 +17,7 @@ import type { NetworkFunction } from '../base/network-function.ts';
 import { randomBelow, randomFraction, SeededRandomSource } from '../base/random-source.ts';
 import { decodeRtpPacket, encodeRtpPacket } from '../protocols/rtp/rtp-header.ts';
 import { StreamStatistics } from '../protocols/rtp/stream-statistics.ts';
+import { ArrivalGaps } from './media/arrival-gaps.ts';
 import type {
   BulkReport,
   InteractiveReport,
@@ -64,6 +65,7 @@ export class VirtualRtp extends VirtualMedium {
   readonly #firstSequence: number;
   readonly #series: ThroughputSeries;
   readonly #remotes = new Set<string>();
+  readonly #gaps = new ArrivalGaps();
   readonly #statistics: StreamStatistics;
   #leastDelayMs = Number.POSITIVE_INFINITY;
   #mostDelayMs = 0;
@@ -92,6 +94,7 @@ export class VirtualRtp extends VirtualMedium {
     const packet = decodeRtpPacket(input.payload);
     if (isMalformed(packet)) return;
     this.#series.add(input.payload.length, now);
+    this.#gaps.arrived(now);
     this.#statistics.receive(packet.header, now);
     const delayMs = now - new DataView(packet.payload.buffer, packet.payload.byteOffset).getFloat64(0);
     this.#leastDelayMs = Math.min(this.#leastDelayMs, delayMs);
@@ -107,6 +110,7 @@ export class VirtualRtp extends VirtualMedium {
       latestSendMs: 0,
       // The source's own SSRC is the peer's business; there is only one.
       received: hasReceived ? [{ ssrc: 0, ...this.#statistics.report(), delayMs }] : [],
+      gaps: this.#gaps.report(),
       remotes: [...this.#remotes],
       series: this.#series.report(),
     };

@@ -26,7 +26,7 @@ export interface VirtualRunOptions {
 /** In virtual time; what is not done by then will not be done. */
 const patienceMs = 40_000;
 /** What is on its way when sending stops arrives within this time. */
-const settleMs = 5000;
+const settleMs = 15_000;
 const ethernetOctets = 14;
 
 export function runInVirtualTime(options: VirtualRunOptions): LabMeasurements {

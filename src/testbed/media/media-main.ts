@@ -59,6 +59,6 @@ process.on('SIGINT', () => finish(program));
 if (process.send === undefined) program.startSending?.();
 tell({ kind: 'ready', local: program.local });
 setInterval(() => {
-  const { series: _, ...report } = { series: undefined, ...program.report() };
+  const { series: _series, gaps: _gaps, ...report } = { series: 0, gaps: 0, ...program.report() };
   tell({ kind: 'progress', report });
 }, progressIntervalMs);

@@ -64,10 +64,17 @@ export interface RtpReport {
   /** The most that a packet left after its due time: how much of a gap at the far end is the sender's own. */
   readonly latestSendMs: DurationMs;
   readonly received: readonly ReceivedStream[];
+  /** Between two packets, in order of arrival; only those of 45 ms or more. */
+  readonly gaps: readonly ArrivalGap[];
   /** Everybody who sent to this socket, "address:port". */
   readonly remotes: readonly string[];
   /** Of what was received; RTP packets with their header. */
   readonly series: Series;
+}
+
+export interface ArrivalGap {
+  readonly ms: DurationMs;
+  readonly endedAt: Instant;
 }
 
 export interface ReceivedStream extends StreamReport {
@@ -136,5 +143,5 @@ export type MediaMessage<Kind extends MediaKind = MediaKind> =
   | { readonly kind: 'progress'; readonly report: MediaProgress<Kind> }
   | { readonly kind: 'report'; readonly report: MediaReports[Kind] };
 
-/** A report without the series, which grow with time. */
-export type MediaProgress<Kind extends MediaKind> = Omit<MediaReports[Kind], 'series'>;
+/** A report without what grows with time. */
+export type MediaProgress<Kind extends MediaKind> = Omit<MediaReports[Kind], 'series' | 'gaps'>;

@@ -12,6 +12,7 @@ import { randomBelow, SeededRandomSource } from '../../base/random-source.ts';
 import { decodeRtpPacket, encodeRtpPacket, type RtpPacket } from '../../protocols/rtp/rtp-header.ts';
 import { StreamStatistics } from '../../protocols/rtp/stream-statistics.ts';
 import { monotonicNow } from '../../runtime/monotonic-clock.ts';
+import { ArrivalGaps } from './arrival-gaps.ts';
 import type { MediaSettings, RtpReport } from './media-protocol.ts';
 import { createMediaStream, type MediaStream } from './media-stream.ts';
 import { Pacer } from './pacer.ts';
@@ -34,6 +35,7 @@ export class RtpProgram {
   readonly #firstSequence: number;
   readonly #sources = new Map<number, Source>();
   readonly #remotes = new Set<string>();
+  readonly #gaps = new ArrivalGaps();
   readonly #series = new ThroughputSeries(monotonicNow());
   #pacer: Pacer | undefined;
   #sent = 0;
@@ -89,6 +91,7 @@ export class RtpProgram {
         ...statistics.report(),
         delayMs: { least: leastDelayMs, most: mostDelayMs },
       })),
+      gaps: this.#gaps.report(),
       remotes: [...this.#remotes],
       series: this.#series.report(),
     };
@@ -125,6 +128,7 @@ export class RtpProgram {
     const packet = decodeRtpPacket(octets);
     if (isMalformed(packet) || packet.payload.length < 8) return;
     this.#series.add(octets.length, now);
+    this.#gaps.arrived(now);
     this.#count(packet, now);
   }
 

@@ -1,0 +1,165 @@
+/**
+ * What issue 2 must show, on the real kernel: programs that know nothing of mobility, moved between two access networks by TRIM. Figures
+ * are told as diagnostics; what is asserted does not depend on the speed of the machine.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type TestContext, test } from 'node:test';
+import { readKernelState } from '../../src/testbed/kernel-state.ts';
+import type { FlowResult, LabResult } from '../../src/testbed/lab-result.ts';
+import { type FinishedRun, runLab, skip, startLab, untilNothingIsLeft } from './lab-run.ts';
+
+test('TRIM, UDP: fifty soft handovers, 0 packets lost and 0 duplicated in both directions', {
+  skip,
+}, async (context) => {
+  const run = await runLab(['trim-fifty']);
+  tellFlows(context, run.result);
+  assertSeamless(run, 50);
+  assert.equal(run.result.flows.length, 4);
+  for (const flow of run.result.flows) {
+    assert.deepEqual([flow.lost, flow.duplicated], [0, 0], flow.name);
+    assert.ok(flow.sent > 1500 && flow.received === flow.sent);
+    assertGap(flow);
+  }
+});
+
+test('TRIM, TCP: a transfer of 500 kbit/s and a terminal session survive fifty soft handovers without a timeout', {
+  skip,
+}, async (context) => {
+  const run = await runLab(['trim-fifty-tcp']);
+  tellFlows(context, run.result);
+  assertSeamless(run, 50);
+  const [transfer, terminal] = run.result.flows;
+  assert.equal(transfer?.bytesIntact, true);
+  assert.equal(transfer.timeouts, 0);
+  // 500 kbit/s for 34 seconds are 2.1 MB.
+  assert.ok(transfer.received > 1_800_000);
+  assert.equal(terminal?.bytesIntact, true);
+  assert.ok(terminal.received > 100);
+});
+
+test('TRIM, TCP: an unlimited transfer stalls no longer by handovers than when its link itself changes', {
+  skip,
+}, async (context) => {
+  const moved = await runLab(['trim-unlimited']);
+  const control = await runLab(['trim-control']);
+  const [ofMoved] = moved.result.flows;
+  const [ofControl] = control.result.flows;
+  tellFlows(context, moved.result);
+  tellFlows(context, control.result);
+  assertSeamless(moved, 10);
+  assertSeamless(control, 0);
+  assert.equal(ofMoved?.bytesIntact, true);
+  assert.equal(ofControl?.bytesIntact, true);
+  // A retransmission timer of 200 ms (Linux TCP_RTO_MIN) is the least that a lost flight costs: less than that is scheduling.
+  const stalls = [ofMoved.stallMs ?? 0, ofControl.stallMs ?? 0] as const;
+  assert.ok(stalls[0] <= stalls[1] + 200, `stalled ${stalls[0]} ms, the control run ${stalls[1]} ms`);
+});
+
+test('TRIM with a P-CSCF per access and reservations: INVITE with Replaces, and nothing is lost', {
+  skip,
+}, async (context) => {
+  const run = await runLab(['trim-replaces']);
+  tellFlows(context, run.result);
+  assertSeamless(run, 2);
+  for (const flow of run.result.flows) assert.equal(flow.lost, 0);
+  for (const { methods } of run.result.handovers) assert.deepEqual(methods, ['INVITE with Replaces']);
+});
+
+test('TRIM, hard: the access vanishes under a call and a transfer, and both go on over the other', {
+  skip,
+}, async (context) => {
+  const run = await runLab(['trim-hard']);
+  tellFlows(context, run.result);
+  assertSeamless(run, 2);
+  assert.deepEqual(
+    run.result.handovers.map(({ kind, to }) => `${kind} ${to}`),
+    ['hard 3g', 'soft wlan'],
+  );
+  assert.equal(run.result.flows.find(({ name }) => name === 'transfer')?.bytesIntact, true);
+});
+
+test('trimaran lab run: the default scenario, for an ordinary user, in less than a minute, with the data of figures 8 and 9', {
+  skip,
+}, async (context) => {
+  const isRoot = process.getuid?.() === 0;
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const startedAt = performance.now();
+  const run = await runLab([], isRoot ? nobody : []);
+  context.diagnostic(`${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  tellFlows(context, run.result);
+  assertSeamless(run, 2);
+  assert.equal(run.result.tier, 'user-namespace');
+  for (const line of run.output.trimEnd().split('\n').slice(0, -1)) {
+    const isPath = /^[a-z0-9]+: \//.test(line);
+    assert.ok(isPath || line.length <= 80, line);
+  }
+  const [heading, ...rows] = (run.files.get('figure-8.csv') ?? '').trim().split('\n');
+  assert.equal(heading, 'seconds,3g kbit/s,wlan kbit/s');
+  const carriedBy = (index: number): number => rows.filter((row) => Number(row.split(',')[index]) > 0).length;
+  assert.ok(carriedBy(1) > 20 && carriedBy(2) > 20, 'video came over both accesses');
+  assert.match(run.files.get('figure-9.csv') ?? '', /^seconds,sequence octets,kbit\/s\n/);
+  assert.match(run.files.get('ladder.txt') ?? '', /INVITE/);
+});
+
+for (const signal of ['SIGINT', 'SIGKILL'] as const)
+  test(`trimaran lab run: after ${signal} no process, namespace or file of the lab is left, and the host is as before`, {
+    skip,
+    timeout: 60_000,
+  }, async () => {
+    const before = readKernelState();
+    const { outside, processes } = await startLab(['trim']);
+    assert.ok(processes.length > 10);
+    outside.kill(signal);
+    const [code] = await once(outside, 'exit');
+    assert.equal(code, signal === 'SIGINT' ? 1 : null);
+    await untilNothingIsLeft(outside.pid ?? assert.fail(), processes);
+    assert.deepEqual(readKernelState(), before);
+  });
+
+/** Whatever the scenario: every handover took place, nobody noticed, and nothing is left. */
+function assertSeamless({ status, result }: FinishedRun, handovers: number): void {
+  assert.deepEqual(result.problems, []);
+  assert.equal(status, 0);
+  assert.equal(result.handovers.length, handovers);
+  assert.equal(result.kernelStateRestored, true);
+  assert.equal(result.correspondentSaw.sipMessages, 0);
+  assert.equal(result.sipMessagesToApplications, 0);
+  for (const flow of result.flows) {
+    assert.equal(flow.remotesSeenByPeer.length, 1, `${flow.name}: ${flow.remotesSeenByPeer}`);
+    assert.equal(flow.remotesSeenByApplication.length, 1, `${flow.name}: ${flow.remotesSeenByApplication}`);
+  }
+}
+
+/** Issue 2's bound, and what this machine does to the stream while nothing is handed over. */
+function assertGap({ name, direction, kind, longestGapMs, gapBoundMs, quietGapMs }: FlowResult): void {
+  const spacingMs = kind === 'rtp-audio' ? 20 : 40;
+  const noiseMs = Math.max(0, (quietGapMs ?? 0) - spacingMs);
+  assert.ok(
+    (longestGapMs ?? 0) <= (gapBoundMs ?? 0) + noiseMs,
+    `${name} ${direction}: ${longestGapMs} ms, bound ${gapBoundMs} ms, quiet ${quietGapMs} ms`,
+  );
+}
+
+function tellFlows(context: TestContext, { scenario, flows, handovers }: LabResult): void {
+  const sip = handovers.map(({ tSipMs }) => tSipMs).toSorted((a, b) => a - b);
+  context.diagnostic(
+    `${scenario}: ${handovers.length} handovers, T_sip median ${(sip[sip.length >> 1] ?? 0).toFixed(1)} ms`,
+  );
+  for (const flow of flows) {
+    const { name, direction, sent, lost, duplicated, reordered, longestGapMs, gapBoundMs } = flow;
+    const { quietGapMs, stallMs, retransmissions, timeouts, echoMs } = flow;
+    const gap =
+      longestGapMs === null
+        ? ''
+        : `, gap ${longestGapMs.toFixed(1)} (bound ${gapBoundMs}, quiet ${quietGapMs?.toFixed(1)}) ms`;
+    const stall =
+      stallMs === null
+        ? ''
+        : `, stall ${stallMs.toFixed(1)} ms, ${retransmissions} retransmitted, ${timeouts} timeouts`;
+    const echo = echoMs === null ? '' : `, echo at most ${echoMs.most.toFixed(1)} ms`;
+    context.diagnostic(
+      `${name} ${direction}: ${sent} sent, ${lost} lost, ${duplicated ?? '-'} duplicated, ${reordered ?? '-'} reordered${gap}${stall}${echo}`,
+    );
+  }
+}
