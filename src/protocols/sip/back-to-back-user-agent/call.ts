@@ -271,7 +271,10 @@ export class Call implements RelayOwner {
     const { leg, incoming, role } = event;
     const answered = [...this.#held.values()].find((held) => isBeingAnswered(held, leg));
     const isPartOfAnswered = answered !== undefined && /^(?:PRACK|UPDATE)$/.test(incoming.method);
-    const isAlone = this.#legs.present[otherOf(name)] === undefined || this.#legs.isReplacing(leg);
+    const isAlone =
+      this.#legs.present[otherOf(name)] === undefined ||
+      this.#legs.isReplacing(leg) ||
+      incoming.isMereTargetRefresh;
     if (!isAlone && !isPartOfAnswered) {
       this.#relay.push({ kind: 'request', from: name, role, leg, incoming }, now);
       return;

@@ -58,4 +58,10 @@ export class IncomingRequest {
   get hasSessionDescription(): boolean {
     return isSessionDescription(this.request);
   }
+
+  /** UPDATE: where the peer is reached is a matter of one leg (RFC 3311 §5.1); a session timer (RFC 4028) is one of both. */
+  get isMereTargetRefresh(): boolean {
+    const { method, body, headers } = this.request;
+    return method === 'UPDATE' && body === '' && !headers.has('Session-Expires');
+  }
 }

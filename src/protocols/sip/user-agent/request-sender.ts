@@ -69,6 +69,7 @@ export class RequestSender implements LegTimer {
       this.#fail(outgoing, this.#leg.isEnded ? 481 : 503, now);
       return;
     }
+    if (this.movingTo !== undefined && isPartOfInvite(outgoing)) outgoing.partOf = this.#invite;
     queue.push(outgoing);
     this.pump(now);
   }
@@ -208,7 +209,7 @@ export class RequestSender implements LegTimer {
 
   /** What belongs to an INVITE that moves the leg goes the same new way. */
   #pathOf(outgoing: OutgoingRequest): SignallingPath {
-    const moving = /^(?:PRACK|UPDATE)$/.test(outgoing.method) ? this.movingTo : undefined;
+    const moving = isPartOfInvite(outgoing) ? this.movingTo : undefined;
     return outgoing.path ?? moving ?? this.#leg.path;
   }
 
@@ -312,7 +313,11 @@ export class RequestSender implements LegTimer {
     const wasAbandoned = outgoing.isAbandoned && outgoing.method !== 'INVITE';
     outgoing.state = 'finished';
     const { dialog } = outgoing;
-    if (wasAbandoned) return;
+    if (wasAbandoned) {
+      this.#leg.pump(now);
+      return;
+    }
+    if (response.statusCode >= 300) this.#failParts(outgoing, now);
     const role = roleOf(outgoing, response);
     this.#leg.emit({ kind: 'response', leg: this.#leg, outgoing, response, dialog, role, isReliable: false });
     if (response.statusCode >= 300) this.#afterFailure(outgoing, response, now);
@@ -368,6 +373,12 @@ export class RequestSender implements LegTimer {
     this.#leg.pump(now);
   }
 
+  /** What still waits to be sent for an INVITE that failed would speak of a place where the leg is not. */
+  #failParts(invite: OutgoingRequest, now: Instant): void {
+    const parts = invite.dialog?.queue.filter(({ partOf }) => partOf === invite) ?? [];
+    for (const part of parts) this.#fail(part, 500, now);
+  }
+
   #triesAgain(outgoing: OutgoingRequest, response: SipResponse): boolean {
     const isBusy =
       response.statusCode === 491 || (response.statusCode === 500 && response.headers.has('Retry-After'));
@@ -416,6 +427,10 @@ function isNextReliable(invite: OutgoingRequest, dialog: LegDialog, rseq: number
   if (last?.invite === invite && rseq !== last.rseq + 1) return false;
   dialog.lastReliable = { invite, rseq };
   return true;
+}
+
+function isPartOfInvite({ method }: OutgoingRequest): boolean {
+  return method === 'PRACK' || method === 'UPDATE';
 }
 
 /** A response to INVITE with its session description, or a 2xx without. An offer in a later UPDATE or PRACK is another matter. */
