@@ -19,6 +19,7 @@ import { formatTransportAddress } from '../../base/network.ts';
 import type { NetworkFunction } from '../../base/network-function.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import type { DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
+import { originOf } from '../../protocols/sdp/origin.ts';
 import { arePreconditionsMet, preconditionsOf } from '../../protocols/sdp/preconditions.ts';
 import { isPureHandover } from '../../protocols/sdp/pure-handover.ts';
 import { parseSessionDescription, type SessionDescription } from '../../protocols/sdp/session-description.ts';
@@ -399,8 +400,9 @@ function onwardRoute(request: SipRequest): Pick<OutgoingRoute, 'requestUri' | 'r
 }
 
 /**
- * The mobile node offers what it offered before, from another place. An UPDATE while the call is set up, and a refresh (RFC 4028), come from
- * the same place and go to the correspondent. A re-INVITE with reservations to make again is of a node that moved and came back.
+ * The mobile node offers what it offered before, from another place, or from the same one after a move that came to nothing: then it has
+ * reservations to make again, or its description has another version (RFC 3264 §8). An UPDATE while the call is set up, and a refresh (RFC
+ * 4028), whose version is the same, go to the correspondent.
  */
 function isHandover(
   session: AnchoredSession,
@@ -411,9 +413,10 @@ function isHandover(
   const previous = session.agreed('mobileNode');
   const isRequest = event.role === 'offer' && event.leg === session.mobileLeg && message.kind === 'request';
   if (!isRequest || previous === undefined || !isPureHandover(previous, description)) return false;
+  const isNew = originOf(previous).sessionVersion !== originOf(description).sessionVersion;
   return (
     moved(session.components, description).install.length > 0 ||
-    (message.method === 'INVITE' && !areResourcesReady(description))
+    (message.method === 'INVITE' && (isNew || !areResourcesReady(description)))
   );
 }
 

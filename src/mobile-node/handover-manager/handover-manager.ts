@@ -237,7 +237,11 @@ export class HandoverManager {
   #moveSession(session: MobileSession, access: NetworkAccess, now: Instant): void {
     if (session.move !== undefined || session.access.address === access.address) return;
     session.destination = access;
-    if (!session.isConfirmed || session.agreement === undefined) return;
+    if (session.isConfirmed && session.agreement !== undefined) this.#startMove(session, access, now);
+  }
+
+  /** Also to the access that carries the session: then it is a return, after a move of which nobody knows whether the AS saw it. */
+  #startMove(session: MobileSession, access: NetworkAccess, now: Instant): void {
     const { offer, text } = session.moveOffer(access, this.#options.withReservation);
     // Accepted before the address is told: the translator may send there as soon as it knows.
     this.#translator.accept(session.id, access);
@@ -304,6 +308,7 @@ export class HandoverManager {
     else {
       session.move = undefined;
       this.#moveFailed(session, move.access, statusCode, reasonPhrase);
+      this.#afterFailure(session, move, statusCode, now);
     }
   }
 
@@ -345,8 +350,24 @@ export class HandoverManager {
     this.#goOn(session, access, now);
   }
 
+  #afterFailure(session: MobileSession, move: Move, statusCode: number, now: Instant): void {
+    const isReturn = move.access.address === session.access.address;
+    const isUnanswered = statusCode === 408 || statusCode === 503;
+    const isGone = statusCode === 481 || statusCode === 603;
+    // The AS may have seen the move or not; if it replaced the dialog, the former one is not where to return to.
+    if ((!isReturn && isUnanswered) || (isReturn && isGone && !move.isReplacement))
+      this.#return(session, now);
+    else if (isReturn && isGone) this.#agent.endCall(session.call, now);
+  }
+
+  /** Tells the AS again over the access that still carries the session where its media are. */
+  #return(session: MobileSession, now: Instant): void {
+    const isPossible = session.move === undefined && session.agreement !== undefined;
+    if (isPossible && this.#accesses.has(session.access.index)) this.#startMove(session, session.access, now);
+  }
+
   #moveFailed(session: MobileSession, access: NetworkAccess, statusCode: number, reason: string): void {
-    this.#translator.dismiss(session.id, access);
+    if (access.address !== session.access.address) this.#translator.dismiss(session.id, access);
     if (session.destination?.address === access.address) session.destination = undefined;
     this.#events.push({
       type: 'session-move-failed',
@@ -368,12 +389,16 @@ export class HandoverManager {
   #lost(event: Event<'leg-lost'>, now: Instant): void {
     const session = this.#sessions.get(event.call);
     if (session === undefined) return;
+    const isExpected = this.#isMoving || session.move !== undefined;
     const isWaitedFor =
-      event.leg === session.networkLeg && session.isConfirmed && (this.#isMoving || event.cause !== 'bye');
-    if (isWaitedFor) {
-      session.lostUntil = now + this.#options.graceMs;
-      this.#events.push({ type: 'session-suspended', session: session.id, cause: event.cause });
-    } else this.#agent.endCall(event.call, now);
+      event.leg === session.networkLeg && session.isConfirmed && (isExpected || event.cause !== 'bye');
+    if (!isWaitedFor) {
+      this.#agent.endCall(event.call, now);
+      return;
+    }
+    session.lostUntil = now + this.#options.graceMs;
+    this.#events.push({ type: 'session-suspended', session: session.id, cause: event.cause });
+    if (!isExpected) this.#return(session, now);
   }
 
   #ended(call: CallHandle): void {
