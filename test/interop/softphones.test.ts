@@ -16,18 +16,18 @@ const handovers = 10;
 const mobilePort = 5062;
 /** Multiples of the 50 Hz that a window resolves, and no harmonics of one another. */
 const tones = { mobile: 450, correspondent: 1000 } as const;
-const packages = { 'baresip-core': '/usr/bin/baresip' } as const;
+const needs = { packages: { 'baresip-core': '/usr/bin/baresip' } } as const;
 
 kernelTest(
   'softphones: over UDP, the mobile node calls, ten handovers, the correspondent hangs up',
   () => call({ transport: 'udp', caller: 'mobile', hangsUp: 'correspondent' }),
-  packages,
+  needs,
 );
 
 kernelTest(
   'softphones: over TCP, the correspondent calls, ten handovers, the mobile node hangs up',
   () => call({ transport: 'tcp', caller: 'correspondent', hangsUp: 'mobile' }),
-  packages,
+  needs,
 );
 
 kernelTest(
@@ -57,7 +57,7 @@ kernelTest(
       assert.ok(windowsWithTone(phone.recording, frequencyHz).slice(-25).every(Boolean));
     await lab.close();
   },
-  packages,
+  needs,
 );
 
 type Side = 'mobile' | 'correspondent';

@@ -5,7 +5,7 @@
  * with the reason.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, test } from 'node:test';
 
 const MARK = 'TRIMARAN_TEST_NAMESPACE';
@@ -16,15 +16,27 @@ after(() => void setTimeout(() => process.exit(), 1000).unref());
 /** Why no kernel test can run here; undefined when they can. */
 export const skipReason: string | undefined = enterOwnNamespace();
 
-/** `test`, skipped with the reason where the kernel may not be touched, or a Debian package with a program is missing. */
+/** `test`, skipped with the reason where the kernel may not be touched, or something that the test needs is missing. */
 export function kernelTest(
   name: string,
   body: () => void | Promise<void>,
-  packages: Readonly<Record<string, string>> = {},
+  needs: KernelTestNeeds = {},
 ): void {
-  const missing = Object.entries(packages).find(([, program]) => !existsSync(program));
-  const skip = skipReason ?? (missing && `${missing[1]} is missing: apt-get install ${missing[0]}`) ?? false;
-  void test(name, { skip, timeout: 60_000 }, body);
+  void test(name, { skip: skipReason ?? missingOf(needs) ?? false, timeout: 60_000 }, body);
+}
+
+export interface KernelTestNeeds {
+  /** Debian packages, with a program of each. */
+  readonly packages?: Readonly<Record<string, string>>;
+  /** Other users too, as only root has: a user namespace has one. */
+  readonly manyUsers?: boolean;
+}
+
+function missingOf({ packages = {}, manyUsers }: KernelTestNeeds): string | undefined {
+  for (const [name, program] of Object.entries(packages))
+    if (!existsSync(program)) return `${program} is missing: apt-get install ${name}`;
+  const [, , users] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/);
+  return manyUsers && users === '1' ? 'it needs root, not a user namespace' : undefined;
 }
 
 function enterOwnNamespace(): string | undefined {
