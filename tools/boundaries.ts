@@ -17,9 +17,11 @@ const functions: readonly string[] = [
   'ims-core/hss',
   'home-network/trim-as',
   'home-network/address-translator',
+  'home-network/home-agent',
   'mobile-node',
   'mobile-node/access-monitor',
   'mobile-node/access-selection',
+  'mobile-node/mobile-ip-client',
   'correspondent-node',
 ];
 const protocols: readonly string[] = [
@@ -56,8 +58,10 @@ export const boundaries: readonly Boundary[] = [
   pure('ims-core/hss', 'base', 'protocols/diameter'),
   pure('home-network/trim-as', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/diameter', 'translation'),
   pure('home-network/address-translator', 'base', 'protocols/ip', 'protocols/diameter', 'translation'),
+  pure('home-network/home-agent', 'base', 'protocols/ip', 'protocols/mobile-ip'),
   pure('mobile-node/access-monitor', 'base'),
   pure('mobile-node/access-selection', 'base'),
+  pure('mobile-node/mobile-ip-client', 'base', 'protocols/ip', 'protocols/mobile-ip'),
   pure('mobile-node/sip-user-agent', 'base', 'protocols/sip'),
   pure('mobile-node/address-translator', 'base', 'protocols/ip', 'translation'),
   pure(
