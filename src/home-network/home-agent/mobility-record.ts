@@ -57,10 +57,6 @@ export function withoutExpired(record: MobilityRecord, now: Instant): MobilityRe
   return { ...record, bindings: record.bindings.filter(({ expiresAt }) => expiresAt > now) };
 }
 
-export function isBehindNat(binding: Binding): boolean {
-  return binding.remote.address !== binding.careOfAddress;
-}
-
 export function tunnelBindingOf(record: MobilityRecord, homeAgent: string): TunnelBinding {
   const rules: TunnelRule[] = [];
   for (const { selector, bindingIds } of record.flows) {
