@@ -35,8 +35,9 @@ export function assessRun(
     const completedAt = measured.trafficBeganAt + atMs;
     return { from: completedAt - totalMs, until: completedAt + aftermathMs };
   });
-  const { captures } = measured;
-  const flows = measured.flows.flatMap((flow) => flowResults(flow, { captures, scenario, busy }));
+  const { captures, trafficBeganAt: originAt } = measured;
+  const context = { captures, scenario, busy, originAt };
+  const flows = measured.flows.flatMap((flow) => flowResults(flow, context));
   const during = measured.trace.filter(
     ({ at }) => at >= measured.trafficBeganAt && at <= measured.trafficEndedAt,
   );

@@ -30,14 +30,19 @@ export interface Captures {
 /** Instants of the trace between which handovers were under way. */
 export type Busy = readonly { readonly from: Instant; readonly until: Instant }[];
 
+export interface FlowContext {
+  readonly captures: Captures;
+  readonly scenario: Scenario;
+  readonly busy: Busy;
+  /** When traffic began. */
+  readonly originAt: Instant;
+}
+
 export function flowResults(
   { plan, reports }: MeasuredFlow,
-  {
-    captures,
-    scenario,
-    busy,
-  }: { readonly captures: Captures; readonly scenario: Scenario; readonly busy: Busy },
+  { captures, scenario, busy, originAt }: FlowContext,
 ): FlowResult[] {
+  const times = { busy, originAt };
   const seen = remotesOf(plan, reports, captures);
   switch (reports.media) {
     case 'rtp':
@@ -48,8 +53,8 @@ export function flowResults(
           ...seen,
           direction,
           ...(direction === 'to-mobile-node'
-            ? rtpFigures(reports.correspondent, reports.mobile, busy)
-            : rtpFigures(reports.mobile, reports.correspondent, busy)),
+            ? rtpFigures(reports.correspondent, reports.mobile, times)
+            : rtpFigures(reports.mobile, reports.correspondent, times)),
           gapBoundMs: gapBound(plan, direction, scenario),
         }));
     case 'bulk':
@@ -78,6 +83,7 @@ function common({ flow, media }: PlannedFlow) {
     duplicated: null,
     reordered: null,
     longestGapMs: null,
+    longestGapEndedAtMs: null,
     gapBoundMs: null,
     quietGapMs: null,
     senderLatenessMs: null,
@@ -89,10 +95,13 @@ function common({ flow, media }: PlannedFlow) {
   };
 }
 
-function rtpFigures(sender: RtpReport, receiver: RtpReport, busy: Busy) {
+type Times = Pick<FlowContext, 'busy' | 'originAt'>;
+
+function rtpFigures(sender: RtpReport, receiver: RtpReport, { busy, originAt }: Times) {
   const add = (value: (stream: RtpReport['received'][number]) => number): number =>
     receiver.received.reduce((sum, stream) => sum + value(stream), 0);
   const unique = add((stream) => stream.unique);
+  const longest = receiver.received.toSorted((a, b) => b.longestGapMs - a.longestGapMs)[0];
   return {
     sent: sender.sent,
     received: unique,
@@ -100,7 +109,8 @@ function rtpFigures(sender: RtpReport, receiver: RtpReport, busy: Busy) {
     lost: sender.sent - unique,
     duplicated: add(({ duplicated }) => duplicated),
     reordered: add(({ reordered }) => reordered),
-    longestGapMs: Math.max(0, ...receiver.received.map(({ longestGapMs }) => longestGapMs)),
+    longestGapMs: longest?.longestGapMs ?? null,
+    longestGapEndedAtMs: longest === undefined ? null : longest.longestGapEndedAt - originAt,
     quietGapMs: longestQuietGap(receiver, busy),
     senderLatenessMs: sender.latestSendMs,
   };

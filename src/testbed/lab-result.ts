@@ -65,6 +65,7 @@ export interface FlowResult {
   readonly reordered: number | null;
   /** Between two packets at the receiver; `gapBoundMs` is packet spacing + difference of the two access delays + 20 ms. */
   readonly longestGapMs: DurationMs | null;
+  readonly longestGapEndedAtMs: number | null;
   readonly gapBoundMs: DurationMs | null;
   /** The longest gap that ended while no handover was under way: what the machine itself does to a stream. */
   readonly quietGapMs: DurationMs | null;

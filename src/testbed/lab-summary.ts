@@ -7,6 +7,7 @@ export function formatSummary(result: LabResult): string[] {
     ...handoverTable(result.handovers),
     '',
     ...flowTable(result.flows),
+    ...gapNotes(result.flows),
     '',
     ...remoteTable(result.flows),
     '',
@@ -84,6 +85,16 @@ function flowRow(flow: FlowResult): string {
     ],
     flowWidths,
   );
+}
+
+/** A gap that no handover made is this machine's: it was busy with something else. */
+function gapNotes(flows: readonly FlowResult[]): string[] {
+  const disturbed = flows.filter(
+    ({ longestGapMs, gapBoundMs, quietGapMs }) =>
+      longestGapMs !== null && longestGapMs === quietGapMs && longestGapMs > (gapBoundMs ?? 0),
+  );
+  const names = [...new Set(disturbed.map(({ name }) => name))].join(', ');
+  return names === '' ? [] : [`Longest gap outside of handovers, from a busy machine: ${names}`.slice(0, 80)];
 }
 
 const remoteWidths = [-20, -30, -30];
