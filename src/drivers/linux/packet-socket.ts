@@ -32,7 +32,8 @@ export function openPacketSocket(link: string, options: { readonly outgoing: boo
   return fd;
 }
 
-function growReceiveBuffer(fd: number, octets: number): void {
+/** As far as the user may: net.core.rmem_max for an ordinary one. */
+export function growReceiveBuffer(fd: number, octets: number): void {
   try {
     setSocketOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets);
   } catch (error) {

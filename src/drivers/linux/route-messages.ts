@@ -76,6 +76,13 @@ export interface Neighbour {
   readonly macAddress: string;
 }
 
+export interface ProxyNeighbour {
+  readonly link: string;
+  readonly address: string;
+  /** 1 … 255, as in the protocol of routes. */
+  readonly owner: number;
+}
+
 export function readLink({ payload }: NetlinkMessage): Link {
   const flags = viewOf(payload).getUint32(8, true);
   const attributes = readAttributes(payload.subarray(16));

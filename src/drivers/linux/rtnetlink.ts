@@ -2,14 +2,15 @@
  * Links, addresses, routes, rules and neighbours of one network namespace, through rtnetlink (RFC 3549 §3.1): what `ip` does, without
  * the program. Requests are synchronous and in force when they return; a refusal is thrown with the kernel's errno as its code.
  */
-import { ipFamilyOf } from '../../base/ip-address.ts';
+import { formatIpAddress, ipFamilyOf } from '../../base/ip-address.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
-import { type NetlinkMessage, NetlinkWriter } from './netlink-message.ts';
+import { type NetlinkMessage, NetlinkWriter, readAttributes } from './netlink-message.ts';
 import { NETLINK_ROUTE, NetlinkSocket, netlinkFlag } from './netlink-socket.ts';
 import {
   type Link,
   type LinkAddress,
   type Neighbour,
+  type ProxyNeighbour,
   parseMacAddress,
   parsePrefix,
   type Route,
@@ -39,6 +40,8 @@ export interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
   readonly macAddress?: string;
+  /** Packets that may wait for a TUN device's reader. */
+  readonly queueLength?: number;
   /** 1 makes the kernel cut TCP into packets before this link, as on a line without segmentation offload. */
   readonly gsoMaxSegments?: number;
 }
@@ -80,6 +83,7 @@ export class Rtnetlink {
     this.#change(routeMessage.newLink, 0, header, `change link ${name}`, (writer) => {
       if (change.mtu !== undefined) writer.uint32(IFLA_MTU, change.mtu);
       if (change.macAddress !== undefined) writer.attribute(IFLA_ADDRESS, parseMacAddress(change.macAddress));
+      if (change.queueLength !== undefined) writer.uint32(IFLA_TXQLEN, change.queueLength);
       if (change.gsoMaxSegments !== undefined) writer.uint32(IFLA_GSO_MAX_SEGS, change.gsoMaxSegments);
     });
   }
@@ -128,6 +132,31 @@ export class Rtnetlink {
     });
   }
 
+  /** Answers ARP for an address that is another's; `owner` marks it as ours. */
+  replaceProxyNeighbour(neighbour: ProxyNeighbour): void {
+    const { create, replace } = netlinkFlag;
+    this.#changeProxyNeighbour(routeMessage.newNeighbour, create | replace, neighbour);
+  }
+
+  deleteProxyNeighbour(neighbour: ProxyNeighbour): void {
+    this.#changeProxyNeighbour(routeMessage.deleteNeighbour, 0, neighbour);
+  }
+
+  /** IPv4's, on all links. */
+  proxyNeighbours(): ProxyNeighbour[] {
+    const names = new Map(this.links().map(({ index, name }) => [index, name]));
+    const header = proxyNeighbourHeader(0);
+    return this.#dump(routeMessage.getNeighbour, header).map(({ payload }) => {
+      const attributes = readAttributes(payload.subarray(12));
+      const index = new DataView(payload.buffer, payload.byteOffset).getInt32(4, true);
+      return {
+        link: names.get(index) ?? '',
+        address: formatIpAddress(attributes.get(NDA_DST) ?? new Uint8Array(4)),
+        owner: attributes.get(NDA_PROTOCOL)?.[0] ?? 0,
+      };
+    });
+  }
+
   links(): Link[] {
     return this.#dump(routeMessage.getLink, linkHeader()).map(readLink);
   }
@@ -159,6 +188,14 @@ export class Rtnetlink {
 
   close(): void {
     this.#socket.close();
+  }
+
+  #changeProxyNeighbour(type: number, flags: number, { link, address, owner }: ProxyNeighbour): void {
+    const header = proxyNeighbourHeader(this.linkIndex(link));
+    this.#change(type, flags, header, `proxy ARP for ${address}`, (writer) => {
+      writer.attribute(NDA_DST, parsePrefix(address).octets);
+      writer.attribute(NDA_PROTOCOL, Uint8Array.of(owner));
+    });
   }
 
   #changeAddress(type: number, flags: number, link: string, address: string): void {
@@ -250,6 +287,7 @@ const IFF_UP = 1;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_TXQLEN = 13;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -280,6 +318,8 @@ const FRA_FWMASK = 16;
 const FR_ACT_TO_TBL = 1;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
+const NDA_PROTOCOL = 12;
+const NTF_PROXY = 0x08;
 const NUD_PERMANENT = 0x80;
 
 /** struct ifinfomsg; `up` absent leaves the administrative state as it is. */
@@ -288,6 +328,15 @@ function linkHeader(index = 0, up?: boolean): Uint8Array {
   header.setInt32(4, index, true);
   header.setUint32(8, up === true ? IFF_UP : 0, true);
   header.setUint32(12, up === undefined ? 0 : IFF_UP, true);
+  return octetsOf(header);
+}
+
+/** struct ndmsg. */
+function proxyNeighbourHeader(linkIndex: number): Uint8Array {
+  const header = new DataView(new ArrayBuffer(12));
+  header.setUint8(0, AF_INET);
+  header.setInt32(4, linkIndex, true);
+  header.setUint8(10, NTF_PROXY);
   return octetsOf(header);
 }
 

@@ -45,6 +45,8 @@ const calls = {
   recv: declare('long recv(int fd, void *data, size_t length, int flags)'),
   sendmmsg: declare('int sendmmsg(int fd, void *headers, uint32_t count, int flags)'),
   recvmmsg: declare('int recvmmsg(int fd, void *headers, uint32_t count, int flags, void *timeout)'),
+  read: declare('long read(int fd, void *data, size_t length)'),
+  writev: declare('long writev(int fd, const void *vectors, int count)'),
   ioctl: declare('int ioctl(int fd, unsigned long request, void *argument)'),
   ppoll: declare('int ppoll(void *polls, unsigned long count, const void *timeout, const void *signals)'),
   eventfd: declare('int eventfd(uint32_t initial, int flags)'),
@@ -105,13 +107,23 @@ export function receive(fd: number, buffer: Uint8Array): number | undefined {
 }
 
 /** How many of the `count` messages, described by struct mmsghdr at `headers`, were sent; undefined when the queue is full. */
-export function sendMessages(fd: number, headers: Pointer, count: number): number | undefined {
-  return available('sendmmsg', calls.sendmmsg(fd, headers, count, 0));
+export function sendMessages(fd: number, headers: Pointer, count: number, flags = 0): number | undefined {
+  return available('sendmmsg', calls.sendmmsg(fd, headers, count, flags));
 }
 
 /** How many messages were received into the struct mmsghdr at `headers`; undefined when there was none. */
 export function receiveMessages(fd: number, headers: Pointer, count: number, flags = 0): number | undefined {
   return available('recvmmsg', calls.recvmmsg(fd, headers, count, flags, null));
+}
+
+/** Length of what a non-blocking descriptor had to read; undefined when there was nothing. */
+export function readDescriptor(fd: number, data: Pointer, length: number): number | undefined {
+  return available('read', calls.read(fd, data, length));
+}
+
+/** Writes what the `count` struct iovec at `vectors` hold as one; false when a non-blocking descriptor has no room. */
+export function writeVectors(fd: number, vectors: Pointer, count: number): boolean {
+  return available('writev', calls.writev(fd, vectors, count)) !== undefined;
 }
 
 export function controlDevice(fd: number, request: number, argument: Pointer): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { checksumOf, onesComplementSum, updatedChecksum } from './internet-checksum.ts';
+import { checksumOf, onesComplementSum, onesComplementSumAt, updatedChecksum } from './internet-checksum.ts';
 
 test('onesComplementSum: gives the sum of the example in RFC 1071 §3', () => {
   const octets = Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7);
@@ -26,5 +26,17 @@ test('updatedChecksum: agrees with summing everything anew', () => {
       assert.equal(updated % 0xffff, checksumOf(onesComplementSum(changed)) % 0xffff);
     }),
     { seed: 1, numRuns: 1000 },
+  );
+});
+
+test('onesComplementSumAt: gives the same sum from any offset and of any length', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(199), (octets, offset) => {
+      const at = Math.min(offset, octets.length);
+      const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+      const sum = onesComplementSumAt(view, at, octets.length - at);
+      assert.equal(sum % 0xffff, onesComplementSum(octets.subarray(at)) % 0xffff);
+    }),
+    { seed: 1071 },
   );
 });

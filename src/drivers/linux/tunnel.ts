@@ -1,0 +1,280 @@
+/**
+ * One end of Mobile IP's tunnels on the kernel (MIP–SIP fig. 3; RFC 3519, RFC 3024): at the home agent the common end point of all home
+ * addresses, at the mobile node that of its own. This is the handle in the main thread: device, sockets, routes, and what passes between
+ * the threads and the Mobile IP machine. The packets pass in two worker threads (tunnel-encapsulator.ts, tunnel-decapsulator.ts), which
+ * run this same file.
+ *
+ * Every home address has a path MTU, the smallest of its endpoints', so that no handover changes it (1468 on links of 1500). At the
+ * home agent it is that of the home address's route, at the mobile node the device's: so the kernel itself fragments before encapsulation
+ * and tells senders of packets with DF what fits.
+ */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import type { TransportAddress } from '../../base/network.ts';
+import { formatTransportAddress } from '../../base/network.ts';
+import { TrimaranError } from '../../base/trimaran-error.ts';
+import type {
+  TunnelBinding,
+  TunnelChange,
+  TunnelEncapsulation,
+  TunnelEndpoint,
+} from '../../protocols/mobile-ip/tunnel-state.ts';
+import { NetworkNamespace } from './network-namespace.ts';
+import { Rtnetlink } from './rtnetlink.ts';
+import { socketAddress } from './socket-address.ts';
+import { presentSysctls, type Sysctl, sysctlsOf, writeSysctl } from './sysctl.ts';
+import { closeDescriptor, openEvent, raiseEvent, send } from './system-calls.ts';
+import { TunDevice } from './tun-device.ts';
+import { runDecapsulator } from './tunnel-decapsulator.ts';
+import { runEncapsulator } from './tunnel-encapsulator.ts';
+import {
+  type LoopBinding,
+  type LoopEndpoint,
+  type TunnelCommand,
+  type TunnelCounters,
+  type TunnelLoopSettings,
+  type TunnelReport,
+  tunnelCounters,
+} from './tunnel-loop.ts';
+import { ipv4Number, ipv4Text, openTunnelSocket, pathMtu } from './tunnel-sockets.ts';
+
+export interface TunnelOptions {
+  readonly placement: 'home-agent' | 'mobile-node';
+  /** Name of the TUN device, at most 15 characters. */
+  readonly device: string;
+  /** At the mobile node: destinations that its home address reaches through the tunnel; "0.0.0.0/0" is the default route. */
+  readonly destinations?: readonly string[];
+  /** A datagram for the machine: no tunnel data, or an echo probe. */
+  readonly onDatagram: (local: TransportAddress, remote: TransportAddress, payload: Uint8Array) => void;
+}
+
+export class Tunnel {
+  readonly #options: TunnelOptions;
+  readonly #device: TunDevice;
+  readonly #rtnetlink = new Rtnetlink();
+  readonly #namespace = NetworkNamespace.current();
+  readonly #changedSysctls: readonly Sysctl[];
+  readonly #counters = new SharedArrayBuffer(8 * tunnelCounters.length);
+  readonly #threads: readonly Thread[];
+  readonly #sockets = new Map<string, { readonly fd: number; readonly local: TransportAddress }>();
+  /** Threads that still use the descriptor of a closed socket. */
+  readonly #closing = new Map<number, number>();
+  readonly #bindings = new Map<string, { readonly binding: TunnelBinding; mtu: number }>();
+
+  /**
+   * Makes the device in the calling thread's network namespace, where the tunnel then stays, and sets the kernel parameters that a tunnel end needs. Does not keep the
+   * process alive. Throws EPERM without CAP_NET_ADMIN, EBUSY when there is such a device.
+   */
+  constructor(options: TunnelOptions) {
+    this.#options = options;
+    this.#device = new TunDevice(options.device);
+    const wanted = sysctlsOf(options.placement === 'home-agent' ? 'home' : 'mobile-node', [4]);
+    this.#changedSysctls = presentSysctls(wanted);
+    for (const sysctl of wanted) writeSysctl(sysctl);
+    this.#threads = (['encapsulator', 'decapsulator'] as const).map((role) => this.#startThread(role));
+  }
+
+  /** Opens the socket of a local address. Throws EADDRINUSE. */
+  listen(local: TransportAddress): void {
+    const key = formatTransportAddress(local);
+    if (this.#sockets.has(key)) return;
+    const fd = this.#namespace.run(() => openTunnelSocket(local));
+    this.#sockets.set(key, { fd, local });
+    this.#command({ kind: 'open', fd });
+    this.#bindAgain(({ local: other }) => formatTransportAddress(other) === key);
+  }
+
+  stopListening(local: TransportAddress): void {
+    const key = formatTransportAddress(local);
+    const socket = this.#sockets.get(key);
+    if (socket === undefined) return;
+    this.#sockets.delete(key);
+    this.#bindAgain(({ local: other }) => formatTransportAddress(other) === key);
+    this.#closing.set(socket.fd, this.#threads.length);
+    this.#command({ kind: 'close', fd: socket.fd });
+  }
+
+  /** Sends a datagram of the machine. False when it could not leave: no such socket, no path, no room. */
+  send(local: TransportAddress, remote: TransportAddress, payload: Uint8Array): boolean {
+    const socket = this.#sockets.get(formatTransportAddress(local));
+    if (socket === undefined) return false;
+    try {
+      send(socket.fd, payload, socketAddress(remote));
+      return true;
+    } catch (error) {
+      if (error instanceof TrimaranError) return false;
+      throw error;
+    }
+  }
+
+  /** In force for the next packet. Endpoints whose local address is not listened on have no part until it is. */
+  apply(change: TunnelChange): void {
+    if (change.kind === 'bind') this.#bind(change.binding);
+    else this.#unbind(change.homeAddress);
+  }
+
+  /** Since the tunnel was opened. */
+  counters(): TunnelCounters {
+    const values = new Float64Array(this.#counters);
+    return Object.fromEntries(tunnelCounters.map((name, index) => [name, values[index]])) as TunnelCounters;
+  }
+
+  /** Takes everything away, the parameters' changes too. */
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map(stopThread));
+    for (const { fd } of this.#sockets.values()) closeDescriptor(fd);
+    for (const fd of this.#closing.keys()) closeDescriptor(fd);
+    this.#device.close();
+    this.#rtnetlink.close();
+    this.#namespace.run(() => {
+      for (const sysctl of this.#changedSysctls)
+        if (!sysctl.name.includes(`/${this.#options.device}/`)) writeSysctl(sysctl);
+    });
+    this.#namespace.close();
+  }
+
+  #startThread(role: 'encapsulator' | 'decapsulator'): Thread {
+    const { placement } = this.#options;
+    const event = openEvent();
+    const settings: TunnelLoopSettings = {
+      placement,
+      tun: this.#device.fd,
+      event,
+      counters: this.#counters,
+    };
+    const worker = new Worker(new URL(import.meta.url), { workerData: { tunnelThread: { role, settings } } });
+    worker.on('message', (report: TunnelReport) => this.#hear(report));
+    worker.unref();
+    return { worker, event };
+  }
+
+  #command(command: TunnelCommand): void {
+    for (const thread of this.#threads) tell(thread, command);
+  }
+
+  #hear(report: TunnelReport): void {
+    if (report.kind === 'too-big') {
+      const { address, port } = report.destination;
+      this.#bindAgain(({ remote }) => remote.port === port && ipv4Number(remote.address) === address);
+    } else if (report.kind === 'closed') this.#closed(report.fd);
+    else {
+      const socket = [...this.#sockets.values()].find(({ fd }) => fd === report.fd);
+      const remote = { address: ipv4Text(report.from.address), port: report.from.port };
+      if (socket !== undefined) this.#options.onDatagram(socket.local, remote, report.payload);
+    }
+  }
+
+  #closed(fd: number): void {
+    const left = (this.#closing.get(fd) ?? 0) - 1;
+    this.#closing.set(fd, left);
+    if (left > 0) return;
+    this.#closing.delete(fd);
+    closeDescriptor(fd);
+  }
+
+  #bind(binding: TunnelBinding): void {
+    const former = this.#bindings.get(binding.homeAddress);
+    const mtu = this.#mtuOf(binding);
+    const loopBinding = this.#loopBindingOf(binding, mtu);
+    this.#bindings.set(binding.homeAddress, { binding, mtu });
+    this.#command({ kind: 'bind', binding: loopBinding });
+    if (former?.mtu === mtu) return;
+    if (this.#options.placement === 'home-agent')
+      this.#rtnetlink.replaceRoute({ ...this.#routeTo(binding.homeAddress), mtu });
+    else this.#configureDevice(binding.homeAddress, mtu, former === undefined);
+  }
+
+  #unbind(homeAddress: string): void {
+    if (!this.#bindings.delete(homeAddress)) return;
+    this.#command({ kind: 'unbind', homeAddress: ipv4Number(homeAddress) });
+    if (this.#options.placement === 'home-agent') this.#rtnetlink.deleteRoute(this.#routeTo(homeAddress));
+    else this.#rtnetlink.deleteAddress(this.#device.name, `${homeAddress}/32`);
+  }
+
+  /** Where a socket or a path that bindings use has changed. */
+  #bindAgain(concerns: (endpoint: TunnelEndpoint) => boolean): void {
+    for (const { binding } of [...this.#bindings.values()])
+      if (binding.endpoints.some(concerns)) this.#bind(binding);
+  }
+
+  #configureDevice(homeAddress: string, mtu: number, isNew: boolean): void {
+    const { name } = this.#device;
+    this.#rtnetlink.changeLink(name, { mtu });
+    if (!isNew) return;
+    this.#rtnetlink.addAddress(name, `${homeAddress}/32`);
+    for (const destination of this.#options.destinations ?? [])
+      this.#rtnetlink.replaceRoute({ destination, link: name, source: homeAddress });
+  }
+
+  #routeTo(homeAddress: string): { readonly destination: string; readonly link: string } {
+    return { destination: `${homeAddress}/32`, link: this.#device.name };
+  }
+
+  #mtuOf({ endpoints }: TunnelBinding): number {
+    const paths = endpoints.map(({ local, remote, encapsulation }) => {
+      const overhead = overheadOctets[encapsulation];
+      try {
+        return this.#namespace.run(() => pathMtu(local, remote)) - overhead;
+      } catch (error) {
+        // An access that is going away says nothing about packets over the others.
+        if (error instanceof TrimaranError) return usualMtu - overhead;
+        throw error;
+      }
+    });
+    return Math.max(smallestMtu, Math.min(usualMtu - overheadOctets.plain, ...paths));
+  }
+
+  #loopBindingOf(binding: TunnelBinding, mtu: number): LoopBinding {
+    const toLoop = (endpoint: TunnelEndpoint): LoopEndpoint[] => {
+      const socket = this.#sockets.get(formatTransportAddress(endpoint.local));
+      const { remote, encapsulation } = endpoint;
+      if (socket === undefined) return [];
+      return [{ fd: socket.fd, address: ipv4Number(remote.address), port: remote.port, encapsulation }];
+    };
+    return {
+      homeAddress: ipv4Number(binding.homeAddress),
+      homeAgent: ipv4Number(binding.homeAgent),
+      segmentSize: mtu - tcpIpOctets,
+      endpoints: binding.endpoints.flatMap(toLoop),
+      rules: binding.rules.map(({ selector, endpoints }) => ({
+        selector,
+        endpoints: endpoints.flatMap(toLoop),
+      })),
+    };
+  }
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly event: number;
+}
+
+function tell({ worker, event }: Thread, command: TunnelCommand): void {
+  worker.postMessage(command);
+  raiseEvent(event);
+}
+
+async function stopThread(thread: Thread): Promise<void> {
+  const ended = new Promise((resolve) => thread.worker.once('exit', resolve));
+  thread.worker.ref();
+  tell(thread, { kind: 'stop' });
+  await ended;
+  closeDescriptor(thread.event);
+}
+
+/** Outer IPv4 and UDP headers, and RFC 3519's own four octets. */
+const overheadOctets: Readonly<Record<TunnelEncapsulation, number>> = { rfc3519: 32, plain: 28 };
+/** Of the links that the Internet is made of; where the path is wider the tunnel does not use it. */
+const usualMtu = 1500;
+/** What every IPv4 link must carry (RFC 791 §3.2). */
+const smallestMtu = 68;
+const tcpIpOctets = 40;
+
+interface ThreadData {
+  readonly role: 'encapsulator' | 'decapsulator';
+  readonly settings: TunnelLoopSettings;
+}
+const data = (workerData as { readonly tunnelThread?: ThreadData } | null)?.tunnelThread;
+if (!isMainThread && parentPort !== null && data !== undefined) {
+  const run = data.role === 'encapsulator' ? runEncapsulator : runDecapsulator;
+  run(data.settings, parentPort);
+}
