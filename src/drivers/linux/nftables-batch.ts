@@ -85,9 +85,9 @@ export class NftablesBatch {
   /** Adds or deletes elements, in as many messages as their number needs. */
   addElements(message: number, family: IpFamily, elements: SetElements, label: string): void {
     const flags = message === nftablesMessage.newElement ? netlinkFlag.create | netlinkFlag.exclusive : 0;
-    for (const [from, to] of elements.portions()) {
+    for (let from = 0; from < elements.end; ) {
       this.#beginMessage(message, flags, family, label);
-      elements.writeTo(this.#writer, from, to);
+      from = elements.writeTo(this.#writer, from);
       this.#writer.endMessage();
     }
   }

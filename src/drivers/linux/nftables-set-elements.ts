@@ -11,6 +11,7 @@ export class SetElements {
   readonly dataOffset: number;
   readonly #set: Uint8Array;
   readonly #pattern: Uint8Array;
+  readonly #longestList: number;
   #octets = new Uint8Array();
   #length = 0;
 
@@ -19,10 +20,12 @@ export class SetElements {
     this.dataOffset = KEY_OFFSET + ((keyLength + 3) & ~3) + 8;
     this.#set = nameOf(table, set);
     this.#pattern = patternOf(keyLength, dataLength);
+    this.#longestList = this.#pattern.length * Math.floor(LONGEST_ATTRIBUTE / this.#pattern.length);
   }
 
-  get isEmpty(): boolean {
-    return this.#length === 0;
+  /** The offset at which the next one will be. */
+  get end(): number {
+    return this.#length;
   }
 
   /** What the offsets are offsets in; another one after `append`. */
@@ -42,18 +45,14 @@ export class SetElements {
     this.#length = 0;
   }
 
-  /** Offsets from and to which the elements fit one attribute with its 16-bit length. */
-  *portions(): IterableIterator<readonly [from: number, to: number]> {
-    const most = this.#pattern.length * Math.floor(LONGEST_LIST / this.#pattern.length);
-    for (let from = 0; from < this.#length; from += most) yield [from, Math.min(this.#length, from + most)];
-  }
-
-  /** The attributes of a message about a portion of the elements. */
-  writeTo(writer: NetlinkWriter, from = 0, to: number = this.#length): void {
+  /** The attributes of a message about the elements from an offset on; the offset of those for which it has no room. */
+  writeTo(writer: NetlinkWriter, from = 0): number {
+    const to = Math.min(this.#length, from + this.#longestList);
     writer.append(this.#set);
     const list = writer.beginNest(NFTA_SET_ELEM_LIST_ELEMENTS);
     writer.append(this.#octets.subarray(from, to));
     writer.endNest(list);
+    return to;
   }
 
   #grow(): void {
@@ -93,4 +92,4 @@ const NFTA_DATA_VALUE = 1;
 /** Behind the headers of the element, its key and the key's value. */
 const KEY_OFFSET = 12;
 /** Octets; an attribute's length, header included, has 16 bits. */
-const LONGEST_LIST = 65_000;
+const LONGEST_ATTRIBUTE = 65_000;

@@ -54,7 +54,9 @@ interface FlowMap {
   readonly family: IpFamily;
   readonly form: MapForm;
   readonly gone: SetElements;
+  readonly goneLabel: string;
   readonly come: SetElements;
+  readonly comeLabel: string;
 }
 
 export class NftablesTranslator {
@@ -99,7 +101,9 @@ export class NftablesTranslator {
         family,
         form,
         gone: elementKeysOf(this.#tableName, family, form),
+        goneLabel: `deselect in ${mapName(form)}`,
         come: elementsOf(this.#tableName, family, form),
+        comeLabel: `select in ${mapName(form)}`,
       })),
     );
     this.#socket = new NetlinkSocket(NETLINK_NETFILTER);
@@ -180,18 +184,13 @@ export class NftablesTranslator {
 
   /** More flows than one message to the kernel can hold change part by part, each flow at once all the same. */
   #commit(changes: readonly FlowChange[]): void {
-    const parts = Array.from({ length: Math.ceil(changes.length / FLOWS_PER_COMMIT) }, (_, index) =>
-      changes.slice(index * FLOWS_PER_COMMIT, (index + 1) * FLOWS_PER_COMMIT),
-    );
-    const done: (readonly FlowChange[])[] = [];
+    let done = 0;
     try {
-      for (const part of parts) {
-        this.#commitPart(part);
-        done.unshift(part);
-      }
+      for (; done < changes.length; done += FLOWS_PER_COMMIT)
+        this.#commitPart(changes.slice(done, done + FLOWS_PER_COMMIT));
     } catch (error) {
-      for (const part of done)
-        this.#commitPart(part.map(({ key, before, after }) => ({ key, before: after, after: before })));
+      for (done -= FLOWS_PER_COMMIT; done >= 0; done -= FLOWS_PER_COMMIT)
+        this.#commitPart(changes.slice(done, done + FLOWS_PER_COMMIT).map(reversed));
       throw error;
     }
   }
@@ -203,11 +202,10 @@ export class NftablesTranslator {
         if (before) appendElement(this.#mapOf(key, before).gone, key);
         if (after) appendElement(this.#mapOf(key, after).come, key, after);
       }
-      for (const { family, form, gone } of this.#maps)
-        if (!gone.isEmpty)
-          this.#batch.addElements(deleteElement, family, gone, `deselect in ${mapName(form)}`);
-      for (const { family, form, come } of this.#maps)
-        if (!come.isEmpty) this.#batch.addElements(newElement, family, come, `select in ${mapName(form)}`);
+      for (const { family, gone, goneLabel } of this.#maps)
+        this.#batch.addElements(deleteElement, family, gone, goneLabel);
+      for (const { family, come, comeLabel } of this.#maps)
+        this.#batch.addElements(newElement, family, come, comeLabel);
     } finally {
       for (const { gone, come } of this.#maps) {
         gone.clear();
@@ -228,6 +226,10 @@ export class NftablesTranslator {
     const text = `${formatFlowKey(key)} cannot be translated at placement ${this.#options.placement}`;
     throw new TrimaranError('TRANSLATION_REFUSED', text);
   }
+}
+
+function reversed({ key, before, after }: FlowChange): FlowChange {
+  return { key, before: after, after: before };
 }
 
 /** All ports, for addresses that belong to translation alone; segments that fit links of 1,400 octets, as behind mobile networks' and other tunnels. */
