@@ -28,7 +28,7 @@ export class VirtualHost {
   readonly #udpPorts = new Map<string, NetworkUser>();
   readonly #processes: NetworkUser[] = [];
   readonly #tcp: VirtualTcp;
-  readonly #translator = new VirtualTranslator();
+  readonly #translator = new VirtualTranslator(this.#translated);
 
   constructor(name: string, network: VirtualNetwork) {
     this.name = name;

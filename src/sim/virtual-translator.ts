@@ -8,13 +8,18 @@ import {
   type TranslationOperation,
   type TransportProtocol,
 } from '../translation/translation-operation.ts';
-import { TranslationTable } from '../translation/translation-table.ts';
+import { type AddressSet, TranslationTable } from '../translation/translation-table.ts';
 import type { VirtualPacket } from './virtual-packet.ts';
 
 export class VirtualTranslator {
-  readonly #table = new TranslationTable();
+  readonly #table: TranslationTable;
   #watched: ReadonlySet<string> = new Set();
   #onUsed: () => void = () => {};
+
+  /** The addresses that belong to translation alone, of a home network's translator. */
+  constructor(ownAddresses: AddressSet) {
+    this.#table = new TranslationTable(ownAddresses);
+  }
 
   apply(operations: readonly TranslationOperation[]): void {
     this.#table.apply(operations);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FlowKey, TranslationOperation } from './translation-operation.ts';
+import type { FlowKey, Rewrite, TranslationOperation } from './translation-operation.ts';
 import { TranslationTable } from './translation-table.ts';
 
 const key: FlowKey = {
@@ -58,4 +58,61 @@ test('TranslationTable: a transaction that contradicts the state changes nothing
     assert.equal(table.size, 1);
   }
   assert.equal(table.apply([define(2), select(2), { kind: 'forget-version', mark: 1 }]).length, 1);
+});
+
+test('TranslationTable: a flow to another of our own mobile nodes does what both bindings do, whichever is changed', () => {
+  const [x1, x2, y1, y2] = ['198.51.100.1', '198.51.100.2', '198.51.100.3', '198.51.100.4'];
+  const table = new TranslationTable(new Set([x1, x2, y1, y2]));
+  const first = { ...key, source: '10.1.0.2', destination: y1 };
+  const second = { ...key, source: x1, destination: x2, port: 20000 };
+  const version = (mark: number, rewrite: Rewrite): TranslationOperation => ({
+    kind: 'define-version',
+    mark,
+    family: 4,
+    protocol: 'udp',
+    rewrite,
+  });
+  const selectVersion = (of: FlowKey, mark: number): TranslationOperation => ({
+    kind: 'select-version',
+    key: of,
+    mark,
+  });
+  const alone = { source: x1, sourcePort: 10000, destination: x2, destinationPort: 20000 };
+  const toNode = (destination: string) => ({
+    source: y2,
+    sourcePort: 30000,
+    destination,
+    destinationPort: 6000,
+  });
+  table.apply([version(1, alone), selectVersion(first, 1)]);
+  assert.deepEqual(table.find(first)?.rewrite, alone);
+  table.apply([version(2, toNode('10.1.0.3')), selectVersion(second, 2)]);
+  assert.deepEqual(table.find(first)?.rewrite, toNode('10.1.0.3'));
+  assert.deepEqual(table.feedersOf(second), [first]);
+
+  // Both nodes move in one transaction: one change for each of their flows.
+  const moved = { ...first, source: '10.2.0.2' };
+  const changes = table.apply([
+    selectVersion(moved, 1),
+    version(3, toNode('10.2.0.3')),
+    selectVersion(second, 3),
+    { kind: 'forget-version', mark: 2 },
+  ]);
+  assert.equal(changes.length, 3);
+  for (const one of [first, moved]) assert.deepEqual(table.find(one)?.rewrite, toNode('10.2.0.3'));
+
+  assert.throws(() => table.apply([{ kind: 'deselect', key: second }, define(1)]), {
+    code: 'TRANSLATION_REFUSED',
+  });
+  assert.deepEqual(table.find(first)?.rewrite, toNode('10.2.0.3'));
+  table.apply([
+    { kind: 'deselect', key: second },
+    { kind: 'forget-version', mark: 3 },
+  ]);
+  assert.deepEqual(table.find(first)?.rewrite, alone);
+  table.apply([
+    { kind: 'deselect', key: first },
+    { kind: 'deselect', key: moved },
+  ]);
+  assert.deepEqual([table.size, table.feedersOf(second)], [0, []]);
 });

@@ -2,6 +2,11 @@
  * The state behind both engines of an address translator: which versions are defined and which flow selects which. A transaction
  * is checked as a whole before any of it counts, and comes out as the list of flows that changed, so that an engine need not
  * follow the operations one by one: however often a transaction touches a flow, it changes once.
+ *
+ * Two mobile users of one home network who call each other have two bindings in a row, and what the first one writes is addressed to
+ * the translator again. Such a flow comes out as one that does what both do, so that an engine translates every packet once:
+ *
+ *     m1 > y1  ──first──>  x1 > x2  ──second──>  y2 > m2        is        m1 > y1  ──>  y2 > m2
  */
 import { TrimaranError } from '../base/trimaran-error.ts';
 import { FlowIndex } from './flow-index.ts';
@@ -32,21 +37,36 @@ interface Version extends SelectedVersion {
   flows: number;
 }
 
-/** `before` is what the flow selected when the transaction of that number first touched it. */
+export type AddressSet = Pick<ReadonlySet<string>, 'has'>;
+
 interface Flow {
   readonly key: FlowKey;
-  before: Version | undefined;
-  after: Version | undefined;
+  /** What it selects, now and when the transaction of that number first touched it. */
+  selected: Version | undefined;
+  selectedBefore: Version | undefined;
   transaction: number;
+  /** What comes of it, which is more where another flow of ours takes the packets on. */
+  before: SelectedVersion | undefined;
+  after: SelectedVersion | undefined;
+  /** That other flow's key, if the translator owns the address to which packets are sent on. */
+  next: FlowKey | undefined;
 }
 
 export class TranslationTable {
   readonly #versions = new Map<Mark, Version>();
   readonly #flows = new FlowIndex<Flow>();
+  readonly #ownAddresses: AddressSet;
+  /** By the key of the flow that takes the packets on. */
+  readonly #feeders = new FlowIndex<Set<Flow>>();
   /** What the transaction under way has done, so that it can be undone: a hundred thousand of these go by per second. */
   readonly #replaced: { readonly mark: Mark; readonly before: Version | undefined }[] = [];
   #touched: Flow[] = [];
   #transaction = 0;
+
+  /** The addresses of a home network's translator; a mobile node's never sends packets on to itself. */
+  constructor(ownAddresses: AddressSet = new Set()) {
+    this.#ownAddresses = ownAddresses;
+  }
 
   /** Flows that are translated now. */
   get size(): number {
@@ -55,6 +75,11 @@ export class TranslationTable {
 
   find(key: FlowKey): SelectedVersion | undefined {
     return this.#flows.get(key)?.after;
+  }
+
+  /** The flows whose packets go on in this one. */
+  feedersOf(key: FlowKey): FlowKey[] {
+    return [...(this.#feeders.get(key) ?? [])].map((flow) => flow.key);
   }
 
   *flows(): IterableIterator<FlowKey> {
@@ -73,6 +98,8 @@ export class TranslationTable {
     this.#transaction++;
     try {
       for (const operation of operations) this.#carryOut(operation);
+      this.#touchFeeders();
+      for (const flow of this.#touched) flow.after = this.#outcomeOf(flow);
       const changes = this.#touched.filter(({ before, after }) => before !== after);
       commit(changes);
       return changes;
@@ -80,14 +107,17 @@ export class TranslationTable {
       this.#undo();
       throw error;
     } finally {
-      for (const { key, after } of this.#touched) if (after === undefined) this.#flows.delete(key);
+      for (const { key, selected } of this.#touched) if (selected === undefined) this.#flows.delete(key);
       this.#touched = [];
       this.#replaced.length = 0;
     }
   }
 
   #undo(): void {
-    for (const flow of this.#touched) select(flow, flow.before);
+    for (const flow of this.#touched) {
+      this.#select(flow, flow.selectedBefore);
+      flow.after = flow.before;
+    }
     for (const { mark, before } of this.#replaced.reverse()) this.#setVersion(mark, before);
   }
 
@@ -100,7 +130,7 @@ export class TranslationTable {
         this.#forget(operation.mark);
         break;
       case 'select-version':
-        select(this.#touch(operation.key), this.#versionFor(operation.key, operation.mark));
+        this.#select(this.#touch(operation.key), this.#versionFor(operation.key, operation.mark));
         break;
       case 'deselect':
         this.#deselect(operation.key);
@@ -128,8 +158,8 @@ export class TranslationTable {
 
   #deselect(key: FlowKey): void {
     const flow = this.#touch(key);
-    if (flow.after === undefined) throw refused(`no flow ${formatFlowKey(key)} to deselect`);
-    select(flow, undefined);
+    if (flow.selected === undefined) throw refused(`no flow ${formatFlowKey(key)} to deselect`);
+    this.#select(flow, undefined);
   }
 
   #versionFor(key: FlowKey, mark: Mark): Version {
@@ -139,6 +169,36 @@ export class TranslationTable {
     if (version.family !== key.family || version.protocol !== key.protocol)
       throw refused(`${formatFlowKey(key)} selects version ${mark} of another family or protocol`);
     return version;
+  }
+
+  #select(flow: Flow, version: Version | undefined): void {
+    if (flow.selected) flow.selected.flows--;
+    if (version) version.flows++;
+    flow.selected = version;
+    if (flow.next) this.#removeFeeder(flow.next, flow);
+    const isForUs = version && this.#ownAddresses.has(version.rewrite.destination ?? flow.key.destination);
+    flow.next = isForUs ? rewrittenKey(flow.key, version.rewrite) : undefined;
+    if (flow.next) this.#feeders.set(flow.next, (this.#feeders.get(flow.next) ?? new Set()).add(flow));
+  }
+
+  #removeFeeder(key: FlowKey, flow: Flow): void {
+    const feeders = this.#feeders.get(key);
+    feeders?.delete(flow);
+    if (feeders?.size === 0) this.#feeders.delete(key);
+  }
+
+  /** What comes of a flow changes with the one that takes its packets on. */
+  #touchFeeders(): void {
+    for (const { key } of this.#touched.slice()) {
+      if (!this.#ownAddresses.has(key.source)) continue;
+      for (const feeder of this.#feeders.get(key) ?? []) this.#touch(feeder.key);
+    }
+  }
+
+  #outcomeOf({ selected, next }: Flow): SelectedVersion | undefined {
+    const second = next && this.#flows.get(next)?.selected;
+    if (selected === undefined || second === undefined) return selected;
+    return { mark: selected.mark, rewrite: { ...selected.rewrite, ...second.rewrite } };
   }
 
   #setVersion(mark: Mark, version: Version | undefined): void {
@@ -152,10 +212,11 @@ export class TranslationTable {
     if (flow?.transaction === this.#transaction) return flow;
     const transaction = this.#transaction;
     if (flow === undefined) {
-      flow = { key, before: undefined, after: undefined, transaction };
+      flow = { ...untouched, key, transaction };
       this.#flows.set(key, flow);
     } else {
       flow.before = flow.after;
+      flow.selectedBefore = flow.selected;
       flow.transaction = transaction;
     }
     this.#touched.push(flow);
@@ -163,10 +224,19 @@ export class TranslationTable {
   }
 }
 
-function select(flow: Flow, version: Version | undefined): void {
-  if (flow.after) flow.after.flows--;
-  if (version) version.flows++;
-  flow.after = version;
+const untouched = {
+  selected: undefined,
+  selectedBefore: undefined,
+  before: undefined,
+  after: undefined,
+  next: undefined,
+};
+
+/** How a flow with this rewrite looks afterwards. The port that it goes by is the one that is known then, too. */
+function rewrittenKey(key: FlowKey, rewrite: Rewrite): FlowKey {
+  const { source = key.source, destination = key.destination } = rewrite;
+  const port = (key.portOf === 'source' ? rewrite.sourcePort : rewrite.destinationPort) ?? key.port;
+  return { ...key, source, destination, port };
 }
 
 function refused(message: string): TrimaranError {

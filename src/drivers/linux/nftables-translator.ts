@@ -5,6 +5,7 @@
  * The tables outlive the process: if it crashes, calls go on, and the next one to open the same instance takes them away first. They
  * carry notes of which kernel parameters were changed from what, so that these are put back even then.
  */
+import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import { PacketTranslator } from '../../translation/packet-translator.ts';
 import {
@@ -65,7 +66,9 @@ export class NftablesTranslator {
   readonly #batch: NftablesBatch;
   readonly #tableName: string;
   readonly #maps: readonly FlowMap[];
-  readonly #table = new TranslationTable();
+  /** Nobody else may send from these. */
+  readonly #ownAddresses: ReadonlySet<string>;
+  readonly #table: TranslationTable;
   #errors: IcmpErrorRelay | undefined;
   /** What was counted for a flow under its former versions: an element counts from zero. */
   readonly #counted = new Map<string, Counted>();
@@ -95,6 +98,9 @@ export class NftablesTranslator {
       families: ([4, 6] as const).filter(hasIpFamily),
       ...options,
     };
+    const isHome = options.placement === 'home';
+    this.#ownAddresses = new Set(isHome ? options.addresses.map(canonical) : []);
+    this.#table = new TranslationTable(this.#ownAddresses);
     this.#tableName = `trimaran-${options.instance}`;
     this.#maps = this.#options.families.flatMap((family) =>
       formsOf(options.placement).map((form) => ({
@@ -119,10 +125,22 @@ export class NftablesTranslator {
     });
   }
 
-  /** What a flow has carried since it was first selected; undefined when it is not. Needs the option `counters`. */
+  /**
+   * What a flow has carried since it was first selected; undefined when it is not. Needs the option `counters`. Of one between two of
+   * our own mobile nodes it is what the flows that now go on in it have.
+   */
   readCounter(key: FlowKey): Counted | undefined {
     const version = this.#table.find(key);
-    return version && this.#countedUnder(key, version);
+    if (version === undefined || !this.#isInner(key)) return version && this.#countedUnder(key, version);
+    return this.#table
+      .feedersOf(key)
+      .flatMap((feeder) => this.readCounter(feeder) ?? [])
+      .reduce(sumOf, { packets: 0, octets: 0 });
+  }
+
+  /** Between two of our own mobile nodes: no packet on a link looks like that, and one that does is a stranger's. */
+  #isInner({ source }: FlowKey): boolean {
+    return this.#ownAddresses.has(source);
   }
 
   #countedUnder(key: FlowKey, version: SelectedVersion): Counted {
@@ -130,8 +148,7 @@ export class NftablesTranslator {
     const element = elementKeysOf(this.#tableName, family, form);
     appendElement(element, key);
     const present = readElementCounter(this.#socket, family, element);
-    const former = this.#counted.get(formatFlowKey(key)) ?? { packets: 0, octets: 0 };
-    return { packets: former.packets + present.packets, octets: former.octets + present.octets };
+    return sumOf(this.#counted.get(formatFlowKey(key)) ?? { packets: 0, octets: 0 }, present);
   }
 
   /** Packets to the translator's addresses that were dropped because they matched no flow. */
@@ -199,6 +216,7 @@ export class NftablesTranslator {
     const { deleteElement, newElement } = nftablesMessage;
     try {
       for (const { key, before, after } of changes) {
+        if (this.#isInner(key)) continue;
         if (before) appendElement(this.#mapOf(key, before).gone, key);
         if (after) appendElement(this.#mapOf(key, after).come, key, after);
       }
@@ -217,7 +235,7 @@ export class NftablesTranslator {
 
   #countedSoFar(changes: readonly FlowChange[]): [key: string, sum: Counted | undefined][] {
     return changes.flatMap(({ key, before, after }) =>
-      before ? [[formatFlowKey(key), after && this.#countedUnder(key, before)]] : [],
+      before && !this.#isInner(key) ? [[formatFlowKey(key), after && this.#countedUnder(key, before)]] : [],
     );
   }
 
@@ -226,6 +244,14 @@ export class NftablesTranslator {
     const text = `${formatFlowKey(key)} cannot be translated at placement ${this.#options.placement}`;
     throw new TrimaranError('TRANSLATION_REFUSED', text);
   }
+}
+
+function canonical(address: string): string {
+  return formatIpAddress(parseIpAddress(address) ?? new Uint8Array(4));
+}
+
+function sumOf(a: Counted, b: Counted): Counted {
+  return { packets: a.packets + b.packets, octets: a.octets + b.octets };
 }
 
 function reversed({ key, before, after }: FlowChange): FlowChange {
