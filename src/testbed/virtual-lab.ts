@@ -53,6 +53,8 @@ export interface VirtualLabOptions {
   readonly translatorPorts?: { readonly first: number; readonly last: number };
   /** A second address translator, which the application server may choose too. */
   readonly hasSecondTranslator?: boolean;
+  /** In place of the one that the HSS knows. */
+  readonly mobileNodePassword?: string;
   /** Of the S-CSCF: real cores differ in what a second contact does to the first. */
   readonly registration?: ServingCscfOptions['registration'];
 }
@@ -106,6 +108,8 @@ export class VirtualLab {
   readonly #hosts = new Map<string, VirtualHost>();
   readonly #translators = new Map<TranslatorName, AddressTranslator>();
   #translatorStarts = 0;
+  /** How long a translator's kernel takes for a change; its answer waits for it. */
+  translationDelayMs: number = 0;
   readonly #mobileProcess: VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>;
   readonly #accessLinks: Readonly<Record<LabAccess, VirtualLink>>;
 
@@ -300,8 +304,10 @@ export class VirtualLab {
       machine,
       onEffect: (effect: AddressTranslatorEffect) => {
         if (effect.type !== 'translate') return;
-        host.translate(effect.operations);
-        process.handleInput({ kind: 'effect-completed', id: effect.id });
+        this.network.simulation.schedule(this.translationDelayMs, () => {
+          host.translate(effect.operations);
+          process.handleInput({ kind: 'effect-completed', id: effect.id });
+        });
       },
     });
     process.perform((now) => machine.start(now));
@@ -327,6 +333,7 @@ export class VirtualLab {
     return new MobileNode({
       identity: {
         ...identityOf(labUsers.mobileNode),
+        ...(this.#options.mobileNodePassword && { password: this.#options.mobileNodePassword }),
         instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
         expiresSeconds: 600,
       },

@@ -39,6 +39,8 @@ export interface RegistrationPolicy {
   readonly minimumExpiresSeconds: number;
   readonly maximumExpiresSeconds: number;
   readonly defaultExpiresSeconds: number;
+  /** Without RFC 5626, as in many cores, a reg-id means nothing. */
+  readonly supportsOutbound: boolean;
   /** What a new contact without reg-id does to the other contacts of its instance (TS 24.237 §10.2.0; real cores differ). */
   readonly contactWithoutRegId: 'add' | 'replace';
 }
@@ -47,6 +49,7 @@ export const defaultRegistrationPolicy: RegistrationPolicy = {
   minimumExpiresSeconds: 30,
   maximumExpiresSeconds: 600_000, // TS 24.229 §5.1.1.2: what a UE asks for
   defaultExpiresSeconds: 3_600, // RFC 3261 §10.2
+  supportsOutbound: true,
   contactWithoutRegId: 'add',
 };
 
@@ -87,7 +90,7 @@ export function updateBindings(
   const usesRegId = contacts.some(
     (contact) => contact.parameters.has('reg-id') && contact.parameters.has('+sip.instance'),
   );
-  const supportsOutbound = listIncludes(request, 'Supported', 'outbound');
+  const supportsOutbound = policy.supportsOutbound && listIncludes(request, 'Supported', 'outbound');
   if (usesRegId && supportsOutbound && !hasOutboundPath) return { kind: 'refused', statusCode: 439 };
   const added = contacts.filter((contact) => requestedSeconds(contact, request, policy) > 0);
   if (usesRegId && hasOutboundPath && added.length > 1) return { kind: 'refused', statusCode: 400 };
@@ -156,9 +159,10 @@ function applyContact(draft: Draft, contact: NameAddress): BindingUpdate | undef
 }
 
 function createBinding(draft: Draft, contact: NameAddress, expiresAt: Instant): Binding {
-  const { request, hasOutboundPath, now } = draft;
+  const { request, hasOutboundPath, policy, now } = draft;
+  const knowsFlows = policy.supportsOutbound && hasOutboundPath;
   const instance = contact.parameters.get('+sip.instance');
-  const regId = instance === undefined || !hasOutboundPath ? undefined : contact.parameters.get('reg-id');
+  const regId = instance === undefined || !knowsFlows ? undefined : contact.parameters.get('reg-id');
   return {
     contact: { ...contact, parameters: withoutParameter(contact.parameters, 'expires') },
     path: request.headers.getAll('Path'),
