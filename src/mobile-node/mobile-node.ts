@@ -344,7 +344,11 @@ export class MobileNode
     state.serviceRoute = event.serviceRoute;
     this.#manager.setAccess(this.#networkAccess(state));
     this.#tell({ type: 'registered', access, registerMs: event.registerMs });
-    if (handover?.phase !== 'registering') return;
+    if (handover?.phase !== 'registering') {
+      // A registration that had failed before makes its access a candidate again.
+      this.#decide(now);
+      return;
+    }
     handover.registerMs = event.registerMs;
     this.#transfer(handover, now);
   }

@@ -307,8 +307,12 @@ export class HandoverManager {
     else if (statusCode < 300) this.#moved(session, move, event.response, now);
     else {
       session.move = undefined;
-      this.#moveFailed(session, move.access, statusCode, reasonPhrase);
-      this.#afterFailure(session, move, statusCode, now);
+      // The dialog is gone on the other side (the core ended it, or the AS replaced it): by Replaces, then.
+      if (statusCode === 481 && !move.isReplacement) this.#startMove(session, move.access, now);
+      else {
+        this.#moveFailed(session, move.access, statusCode, reasonPhrase);
+        this.#afterFailure(session, move, statusCode, now);
+      }
     }
   }
 
@@ -352,12 +356,9 @@ export class HandoverManager {
 
   #afterFailure(session: MobileSession, move: Move, statusCode: number, now: Instant): void {
     const isReturn = move.access.address === session.access.address;
-    const isUnanswered = statusCode === 408 || statusCode === 503;
-    const isGone = statusCode === 481 || statusCode === 603;
-    // The AS may have seen the move or not; if it replaced the dialog, the former one is not where to return to.
-    if ((!isReturn && isUnanswered) || (isReturn && isGone && !move.isReplacement))
-      this.#return(session, now);
-    else if (isReturn && isGone) this.#agent.endCall(session.call, now);
+    // No answer, or none that could arrive: the AS may have seen the move or not.
+    if (!isReturn && (statusCode === 408 || statusCode === 503)) this.#return(session, now);
+    else if (isReturn && (statusCode === 481 || statusCode === 603)) this.#agent.endCall(session.call, now);
   }
 
   /** Tells the AS again over the access that still carries the session where its media are. */
