@@ -52,7 +52,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   }
 }
 
-/** The lab starts each role in a namespace of its own by a hidden option that comes first: `--netns PATH`. */
+/** A hidden option that comes first, `--netns PATH`: the command in a namespace that has no name, for tests and where no `nsenter` is. */
 async function enterNamespace(args: readonly string[]): Promise<readonly string[]> {
   const [option, path, ...rest] = args;
   if (option !== '--netns' || path === undefined) return args;

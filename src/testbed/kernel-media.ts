@@ -133,6 +133,8 @@ function place({ address, port }: RemoteMedium): TransportAddress {
 
 /** By the latest news of both ends, which come four times a second. */
 function hasArrived({ plan, mobile, correspondent }: RunningFlow): boolean {
+  // Before that, equal numbers from different instants would mean nothing.
+  if (!mobile.hasStopped || !correspondent.hasStopped) return false;
   if (plan.media === 'rtp') {
     const [near, far] = [progressOf(mobile, 'rtp'), progressOf(correspondent, 'rtp')];
     const received = (report: typeof near): number =>

@@ -53,6 +53,11 @@ export class KernelNetwork {
     return this.#trace;
   }
 
+  /** Programs that ended though nobody told them to. */
+  get failures(): readonly string[] {
+    return this.#programs.flatMap(({ failure }) => (failure === undefined ? [] : [failure]));
+  }
+
   /** Registered and ready for calls when it resolves. */
   async start(): Promise<void> {
     const core = this.#startRole('ims-core');

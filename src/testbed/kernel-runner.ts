@@ -91,7 +91,7 @@ class KernelRun {
     const [mobile, correspondent] = await Promise.all(captures.map((capture) => capture.finish()));
     clearInterval(meterTimer);
     // Sessions end from here on because they are told to.
-    const problems = [...this.#log.problems];
+    const problems = [...this.#network.failures, ...this.#log.problems];
     const kernelStateRestored = await this.#takeDown(before);
     return {
       trafficBeganAt,

@@ -73,8 +73,9 @@ export class LabProgram {
     });
   }
 
-  get hasEnded(): boolean {
-    return this.#hasEnded;
+  /** Why it is not running any more, in words; undefined while it is. */
+  get failure(): string | undefined {
+    return this.#hasEnded ? this.#endedEarly().message : undefined;
   }
 
   /** Looks again after each line and message. Rejects with LAB_PROGRAM_FAILED when the program ends, or LAB_TIMEOUT. */

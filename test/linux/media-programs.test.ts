@@ -207,9 +207,9 @@ kernelTest('MediaProgram: a program that cannot start says why', async () => {
   await topology.close();
 });
 
-/** By the latest news, as are all that follow; −1 before the first. */
+/** In the end, by its news since it stopped; −1 before. */
 function sentBy(program: MediaProgram<'rtp'> | undefined): number {
-  return program?.progress?.sent ?? -1;
+  return program?.hasStopped ? (program.progress?.sent ?? -1) : -1;
 }
 
 function receivedBy(program: MediaProgram<'rtp'>): number {

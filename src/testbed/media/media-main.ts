@@ -48,17 +48,24 @@ function finish(program: Program): void {
 }
 
 const [kind = '', settings = ''] = process.argv.slice(2);
+let hasStopped = false;
 const program = await start(kind as MediaKind, JSON.parse(settings));
 process.on('message', (command: MediaCommand) => {
   if (command.kind === 'finish') finish(program);
   else if (command.kind === 'start-sending') program.startSending?.();
-  else program.stopSending?.();
+  else {
+    program.stopSending?.();
+    hasStopped = true;
+    tellProgress();
+  }
 });
 process.on('disconnect', () => process.exit(1));
 process.on('SIGINT', () => finish(program));
 if (process.send === undefined) program.startSending?.();
 tell({ kind: 'ready', local: program.local });
-setInterval(() => {
+setInterval(tellProgress, progressIntervalMs);
+
+function tellProgress(): void {
   const { series: _series, gaps: _gaps, ...report } = { series: 0, gaps: 0, ...program.report() };
-  tell({ kind: 'progress', report });
-}, progressIntervalMs);
+  tell({ kind: 'progress', report, hasStopped });
+}

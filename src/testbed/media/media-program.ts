@@ -24,6 +24,8 @@ export class MediaProgram<Kind extends MediaKind> {
   readonly local: TransportAddress | undefined;
   /** The latest news; undefined in the first moments. */
   progress: MediaProgress<Kind> | undefined;
+  /** What it has sent, by the latest news, is final. */
+  hasStopped = false;
   readonly #child: ChildProcess;
   readonly #report: Promise<MediaReports[Kind]>;
 
@@ -45,7 +47,9 @@ export class MediaProgram<Kind extends MediaKind> {
     this.#child = child;
     this.local = local;
     child.on('message', (message: MediaMessage<Kind>) => {
-      if (message.kind === 'progress') this.progress = message.report;
+      if (message.kind !== 'progress') return;
+      this.progress = message.report;
+      this.hasStopped = message.hasStopped;
     });
     this.#report = nextMessage<Kind, 'report'>(child, kind, 'report').then(({ report }) => report);
     // Who never asks for the report must not be ended by its absence.

@@ -140,7 +140,8 @@ export type MediaCommand =
 /** From a program to the lab. Progress comes four times a second. */
 export type MediaMessage<Kind extends MediaKind = MediaKind> =
   | { readonly kind: 'ready'; readonly local: TransportAddress | undefined }
-  | { readonly kind: 'progress'; readonly report: MediaProgress<Kind> }
+  /** `hasStopped`: it was told to stop sending before, so what it has sent is final. */
+  | { readonly kind: 'progress'; readonly report: MediaProgress<Kind>; readonly hasStopped: boolean }
   | { readonly kind: 'report'; readonly report: MediaReports[Kind] };
 
 /** A report without what grows with time. */
