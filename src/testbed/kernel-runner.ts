@@ -32,8 +32,8 @@ const accessNames = ['3g', 'wlan'] as const;
 const measureIntervalMs = 250;
 /** A handover that takes longer than all retransmissions of its INVITE (RFC 3261 §17.1.1.2: 32 s) will not end any more. */
 const handoverPatienceMs = 40_000;
-/** Carrier and routes come back shortly after the link. */
-const restorePatienceMs = 3000;
+/** The kernel tells of a lost carrier up to a second later (linkwatch). */
+const carrierPatienceMs = 5000;
 
 /** Must run inside the lab's namespaces (startLabProcess): it makes further ones. */
 export function runInKernel(options: KernelRunOptions): Promise<LabMeasurements> {
@@ -171,13 +171,31 @@ class KernelRun {
     for (const access of accessNames)
       if (this.#isUp[access] !== this.#scenario.startsUp[access])
         this.#topology.link(access).setUp(this.#scenario.startsUp[access]);
-    const giveUpAt = monotonicNow() + restorePatienceMs;
-    while (!isDeepStrictEqual(this.#readStates(), before) && monotonicNow() < giveUpAt)
-      await sleepUntil(monotonicNow() + 50);
+    await this.#untilCarriersAre(this.#scenario.startsUp);
     const after = this.#readStates();
     for (const [node, state] of before) this.#tellDifferences(node, state, after.get(node));
     await this.#topology.close();
     return isDeepStrictEqual(after, before);
+  }
+
+  async #untilCarriersAre(wanted: Readonly<Record<LabAccess, boolean>>): Promise<void> {
+    const giveUpAt = monotonicNow() + carrierPatienceMs;
+    const isReached = (access: LabAccess): boolean => {
+      const ends = [
+        ['mn', labAddresses.accesses[access].interface],
+        [`ar-${access}`, 'radio'],
+      ] as const;
+      return ends.every(([node, name]) => this.#hasCarrier(node, name) === wanted[access]);
+    };
+    while (!accessNames.every(isReached) && monotonicNow() < giveUpAt) await sleepUntil(monotonicNow() + 20);
+  }
+
+  #hasCarrier(node: LabNode, name: string): boolean {
+    let hasCarrier = false;
+    this.#topology.configure(node, (rtnetlink) => {
+      hasCarrier = rtnetlink.links().find((link) => link.name === name)?.hasCarrier ?? false;
+    });
+    return hasCarrier;
   }
 
   #tellDifferences(node: string, before: KernelState, after: KernelState | undefined): void {
