@@ -9,6 +9,7 @@ import { KernelTopology } from '../../src/testbed/kernel-topology.ts';
 import type { OutputLine } from '../../src/testbed/lab-program.ts';
 import { type LabAccess, type LabNode, labTopology } from '../../src/testbed/lab-topology.ts';
 import { MediaProgram } from '../../src/testbed/media/media-program.ts';
+import type { ImsSettings } from '../../src/testbed/role-configurations.ts';
 import { type CapturedFrame, readFrames } from './captured-frames.ts';
 
 export class InteropLab {
@@ -19,17 +20,19 @@ export class InteropLab {
   readonly #waiting = new Set<() => void>();
 
   /** The mobile node is registered when it resolves, over the WLAN. */
-  static async start(correspondentMedia?: readonly TerminalMedium[]): Promise<InteropLab> {
-    const lab = new InteropLab(correspondentMedia);
+  static async start(
+    options: { readonly correspondentMedia?: readonly TerminalMedium[] } & Partial<ImsSettings> = {},
+  ): Promise<InteropLab> {
+    const lab = new InteropLab(options);
     await lab.network.start();
     await lab.untilMobileEvent((event) => event['event'] === 'handover-completed' && event['to'] === 'wlan');
     return lab;
   }
 
-  private constructor(correspondentMedia: readonly TerminalMedium[] | undefined) {
+  private constructor({ correspondentMedia, ...ims }: Parameters<typeof InteropLab.start>[0] & object) {
     this.network = new KernelNetwork({
       topology: this.topology,
-      ims: { proxyCscfs: 'shared', withReservation: false, preference: ['wlan', '3g'] },
+      ims: { proxyCscfs: 'shared', withReservation: false, preference: ['wlan', '3g'], ...ims },
       ...(correspondentMedia && { correspondentMedia }),
       folder: this.#folder,
       onMessage: () => {},

@@ -40,9 +40,9 @@ for (const [direction, options] of [
   kernelTest(
     `iperf3: on the mobile node, through "trimaran run", sends ${direction} through ${handovers} handovers`,
     async () => {
-      const lab = await InteropLab.start([
-        { media: 'application', transport: 'tcp', port, setup: 'passive' },
-      ]);
+      const lab = await InteropLab.start({
+        correspondentMedia: [{ media: 'application', transport: 'tcp', port, setup: 'passive' }],
+      });
       const server = startServer(lab, 'cn', labAddresses.correspondentNode);
       const capture = await lab.capture('cn', ['eth0']);
       const client = lab.topology.spawn('mn', process.execPath, [
@@ -59,9 +59,9 @@ for (const [direction, options] of [
 kernelTest(
   `iperf3: a server on the mobile node serves a client at the correspondent through ${handovers} handovers`,
   async () => {
-    const lab = await InteropLab.start([
-      { media: 'application', transport: 'tcp', port: 9, setup: 'active' },
-    ]);
+    const lab = await InteropLab.start({
+      correspondentMedia: [{ media: 'application', transport: 'tcp', port: 9, setup: 'active' }],
+    });
     const server = lab.topology.spawn('mn', process.execPath, [
       ...[trimaran, 'run', '--to', correspondentIdentity, `tcp:listen:${port}`, '--'],
       ...['iperf3', '-s', '-1', '-p', String(port), '--json'],
@@ -83,10 +83,12 @@ kernelTest(
 kernelTest(
   `iperf3: UDP beside its control connection, through ${handovers} handovers, without a loss`,
   async () => {
-    const lab = await InteropLab.start([
-      { media: 'application', transport: 'tcp', port, setup: 'passive' },
-      { media: 'application', transport: 'udp', port },
-    ]);
+    const lab = await InteropLab.start({
+      correspondentMedia: [
+        { media: 'application', transport: 'tcp', port, setup: 'passive' },
+        { media: 'application', transport: 'udp', port },
+      ],
+    });
     const server = startServer(lab, 'cn', labAddresses.correspondentNode);
     // iperf3 uses one port number for both protocols; the first session of a translator gets the same for both.
     const client = lab.topology.spawn('mn', process.execPath, [

@@ -26,7 +26,9 @@ kernelTest(
   `ssh: through "trimaran run", every key typed during ${handovers} handovers comes back once and in order`,
   async () => {
     hideSystemFolders();
-    const lab = await InteropLab.start([{ media: 'application', transport: 'tcp', port, setup: 'passive' }]);
+    const lab = await InteropLab.start({
+      correspondentMedia: [{ media: 'application', transport: 'tcp', port, setup: 'passive' }],
+    });
     const folder = lab.folder('ssh');
     writeKeys(folder);
     await startServer(lab, folder);
