@@ -30,6 +30,8 @@ export class InteropLab {
   }
 
   private constructor({ correspondentMedia, ...ims }: Parameters<typeof InteropLab.start>[0] & object) {
+    // A test that fails does not close its lab.
+    process.on('exit', () => rmSync(this.#folder, { recursive: true, force: true }));
     this.network = new KernelNetwork({
       topology: this.topology,
       ims: { proxyCscfs: 'shared', withReservation: false, preference: ['wlan', '3g'], ...ims },
@@ -102,7 +104,7 @@ export class InteropLab {
   async close(): Promise<void> {
     await this.network.stop();
     await this.topology.close();
-    rmSync(this.#folder, { recursive: true });
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   #elsewhere(): LabAccess {

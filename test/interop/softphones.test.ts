@@ -35,6 +35,18 @@ kernelTest(
 );
 
 kernelTest(
+  'softphones: a P-CSCF for each access and reserved resources, of which the phones know nothing either',
+  () =>
+    call({
+      transport: 'udp',
+      caller: 'correspondent',
+      hangsUp: 'mobile',
+      ims: { proxyCscfs: 'per-access', withReservation: true },
+    }),
+  needs,
+);
+
+kernelTest(
   'softphones: a call is held, moved, resumed and moved again, with the same addresses',
   async () => {
     const lab = await InteropLab.start();
@@ -84,6 +96,11 @@ async function call(how: CallOptions): Promise<void> {
   // Within the pause behind the last handover: a capture's clock may be a millisecond behind.
   const endedAt = Date.now() - 100;
 
+  const methods = new Set(
+    lab.mobileEvents.filter(({ event }) => event === 'session-moved').map(({ method }) => method),
+  );
+  const method = how.ims?.proxyCscfs === 'per-access' ? 'INVITE with Replaces' : 're-INVITE';
+  assert.deepEqual([...methods], [method]);
   assert.deepEqual(lab.sipMessages(labAddresses.correspondentNode, messagesBefore), []);
   assert.deepEqual(lab.sipMessages(internalAddress, messagesBefore), []);
   await hangUp(phones, how.hangsUp);
