@@ -91,10 +91,11 @@ interface SipPackageMessage {
     'max-forwards': string | number;
   };
 }
+const require = createRequire(import.meta.url);
 const sipPackage: {
   parse: (text: string | Buffer) => SipPackageMessage;
   stringify: (message: SipPackageMessage) => string;
-} = createRequire(import.meta.url)('sip');
+} = require('sip');
 
 function routeWithSipPackage(): Uint8Array {
   const message = sipPackage.parse(invite);
