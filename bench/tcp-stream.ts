@@ -1,4 +1,4 @@
-/** A thread at one end of a TCP connection: sends until told to stop, or receives to the end and reports the octets per second. */
+/** A thread at one end of a TCP connection: sends until told to stop, or receives to the end and reports how much, in what time. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { closeDescriptor, receive, send } from '../src/drivers/linux/system-calls.ts';
 
@@ -8,11 +8,20 @@ export interface StreamEnd {
   readonly stop: Int32Array;
 }
 
+export interface StreamReport {
+  readonly octets: number;
+  readonly elapsedMs: number;
+}
+
 const { fd, role, stop } = workerData as StreamEnd;
 const buffer = new Uint8Array(256 * 1024);
 let octets = 0;
-const start = performance.now();
 if (role === 'send') while (Atomics.load(stop, 0) === 0) send(fd, buffer);
-else for (let length = receive(fd, buffer); length; length = receive(fd, buffer)) octets += length;
+// The clock starts with the first octets: until then the other thread was starting.
+else receive(fd, buffer);
+const start = performance.now();
+if (role === 'receive')
+  for (let length = receive(fd, buffer); length; length = receive(fd, buffer)) octets += length;
 closeDescriptor(fd);
-parentPort?.postMessage((octets * 1000) / (performance.now() - start));
+const report: StreamReport = { octets, elapsedMs: performance.now() - start };
+parentPort?.postMessage(report);
