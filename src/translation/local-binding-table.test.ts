@@ -17,7 +17,7 @@ const binding: LocalBinding = {
 test('LocalBindingTable: the uplink moves to another access by one change, the application keeps its address', () => {
   const table = new LocalBindingTable();
   const kernel = new TranslationTable();
-  kernel.apply(table.install(binding, umts));
+  kernel.apply(table.install(binding, umts) ?? assert.fail());
   assert.deepEqual(flowsOf(kernel), [
     ['udp 10.64.0.1 > 198.51.100.2 destination port 30000', 1, { source: '10.1.0.2' }],
     ['udp 198.51.100.2 > 10.1.0.2 source port 30000', 0, { destination: '10.64.0.1' }],
@@ -40,11 +40,28 @@ test('LocalBindingTable: the uplink moves to another access by one change, the a
 test('LocalBindingTable: an application that listens is found by its own port, since the peer picks one', () => {
   const table = new LocalBindingTable();
   const kernel = new TranslationTable();
-  kernel.apply(table.install({ ...binding, protocol: 'tcp', activeEnd: 'correspondent-node' }, umts));
+  const listening = { ...binding, protocol: 'tcp', activeEnd: 'correspondent-node' } as const;
+  kernel.apply(table.install(listening, umts) ?? assert.fail());
   assert.deepEqual(
     flowsOf(kernel).map(([text]) => text),
     ['tcp 10.64.0.1 > 198.51.100.2 source port 6000', 'tcp 198.51.100.2 > 10.1.0.2 destination port 6000'],
   );
+});
+
+test('LocalBindingTable: a second peer that connects to the same application needs another address of the home network', () => {
+  const table = new LocalBindingTable();
+  const kernel = new TranslationTable();
+  const first = { ...binding, protocol: 'tcp', activeEnd: 'correspondent-node' } as const;
+  const samePeer = { ...first, id: 'second', peer: { ...first.peer, port: 30001 } };
+  const otherPeer = { ...samePeer, peer: { address: '198.51.100.3', port: 30000 } };
+  kernel.apply(table.install(first, umts) ?? assert.fail());
+  assert.equal(table.install(samePeer, umts), undefined);
+  assert.equal(table.get('second'), undefined);
+  kernel.apply(table.install(otherPeer, umts) ?? assert.fail());
+  kernel.apply(table.release('second'));
+  kernel.apply(table.release(first.id));
+  kernel.apply(table.install(samePeer, umts) ?? assert.fail());
+  assert.equal(kernel.size, 2);
 });
 
 function flowsOf(kernel: TranslationTable): [string, number, unknown][] {

@@ -8,6 +8,7 @@
  * policy routing picks the access, so that way out and source address change together, per session.
  */
 import type { TransportAddress } from '../base/network.ts';
+import { FlowIndex } from './flow-index.ts';
 import type { FlowKey, Mark, TranslationOperation, TransportProtocol } from './translation-operation.ts';
 
 /** An access network as the translator sees it. */
@@ -38,15 +39,23 @@ interface Entry {
 
 export class LocalBindingTable {
   readonly #entries = new Map<string, Entry>();
+  /** The id of the binding that has a flow. */
+  readonly #owners = new FlowIndex<string>();
   #nextVersion = 1;
 
   get(id: string): LocalBinding | undefined {
     return this.#entries.get(id)?.binding;
   }
 
-  /** Sends and receives over one access. */
-  install(binding: LocalBinding, access: LocalAccess): TranslationOperation[] {
+  /**
+   * Sends and receives over one access. Undefined when another binding has one of the flows, as when two peers open TCP connections to
+   * one listening application through one address of the home network: nobody could tell what the application sends to which.
+   */
+  install(binding: LocalBinding, access: LocalAccess): TranslationOperation[] | undefined {
     const { family, protocol, application } = binding;
+    const keys = [uplinkKey(binding), downlinkKey(binding, access)];
+    if (keys.some((key) => this.#owners.get(key) !== undefined)) return undefined;
+    for (const key of keys) this.#owners.set(key, binding.id);
     const [uplinkMark, downlinkMark] = [this.#newMark(access), this.#newMark()];
     this.#entries.set(binding.id, { binding, uplinkMark, downlinkMark, accepted: [access] });
     return [
@@ -67,8 +76,11 @@ export class LocalBindingTable {
   accept(id: string, access: LocalAccess): TranslationOperation[] {
     const entry = this.#entries.get(id);
     if (entry === undefined || entry.accepted.some(({ address }) => address === access.address)) return [];
+    const key = downlinkKey(entry.binding, access);
+    if (this.#owners.get(key) !== undefined) return [];
+    this.#owners.set(key, id);
     this.#entries.set(id, { ...entry, accepted: [...entry.accepted, access] });
-    return [{ kind: 'select-version', key: downlinkKey(entry.binding, access), mark: entry.downlinkMark }];
+    return [{ kind: 'select-version', key, mark: entry.downlinkMark }];
   }
 
   /** Sends over another access from now on (and receives there, if it did not yet): one element change. */
@@ -94,7 +106,7 @@ export class LocalBindingTable {
     if (!entry?.accepted.some(({ address }) => address === access.address)) return [];
     const accepted = entry.accepted.filter(({ address }) => address !== access.address);
     this.#entries.set(id, { ...entry, accepted });
-    return [{ kind: 'deselect', key: downlinkKey(entry.binding, access) }];
+    return [this.#deselect(downlinkKey(entry.binding, access))];
   }
 
   release(id: string): TranslationOperation[] {
@@ -102,11 +114,8 @@ export class LocalBindingTable {
     if (entry === undefined) return [];
     this.#entries.delete(id);
     return [
-      { kind: 'deselect', key: uplinkKey(entry.binding) },
-      ...entry.accepted.map((access) => ({
-        kind: 'deselect' as const,
-        key: downlinkKey(entry.binding, access),
-      })),
+      this.#deselect(uplinkKey(entry.binding)),
+      ...entry.accepted.map((access) => this.#deselect(downlinkKey(entry.binding, access))),
       { kind: 'forget-version', mark: entry.uplinkMark },
       { kind: 'forget-version', mark: entry.downlinkMark },
     ];
@@ -116,6 +125,11 @@ export class LocalBindingTable {
   downlinkKey(id: string, access: LocalAccess): FlowKey | undefined {
     const entry = this.#entries.get(id);
     return entry && downlinkKey(entry.binding, access);
+  }
+
+  #deselect(key: FlowKey): TranslationOperation {
+    this.#owners.delete(key);
+    return { kind: 'deselect', key };
   }
 
   #newMark(access?: LocalAccess): Mark {

@@ -51,7 +51,9 @@ export class BothTranslators {
       });
     });
     this.#homeTranslator.apply(this.#bindings.install(binding)?.operations ?? assert.fail());
-    this.localTranslator.apply(this.#localBindings.install(this.local, this.#access('threeG')));
+    this.localTranslator.apply(
+      this.#localBindings.install(this.local, this.#access('threeG')) ?? assert.fail(),
+    );
   }
 
   /** The soft order: the new address accepted on both sides, downlink moved, uplink moved, former address no longer accepted. */

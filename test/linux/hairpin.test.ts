@@ -171,7 +171,7 @@ class MobileEnd {
     );
     const application = { address: internal, port: mobileNode.port };
     const local = { id, family, protocol, ...(activeEnd && { activeEnd }), application, peer };
-    this.#translator.apply(this.#bindings.install(local, this.#access()));
+    this.#translator.apply(this.#bindings.install(local, this.#access()) ?? assert.fail());
   }
 
   /** Receives at the other address too, and says which it is. */

@@ -163,6 +163,23 @@ test('AddressTranslator: an absent port is the active end of TCP, whose port is 
   assert.equal(refused, resultCode.resourceFailure, 'every address has a flow to that correspondent');
 });
 
+test('AddressTranslator: two peers who connect to one application come through different addresses, a third is refused', () => {
+  const lab = new Lab();
+  const listening = { protocol: 'tcp', mobileNode: { address: '10.1.0.2', port: 22 } } as const;
+  const components = (host: number) => [{ ...listening, correspondent: { address: `203.0.113.${host}` } }];
+  const [[first], [second]] = [1, 2].map((host) =>
+    lab.run((client) => client.open(lab.session(), components(host), 0)),
+  ) as [NatComponent[], NatComponent[]];
+  assert.ok(first?.towardsMobileNode && second?.towardsMobileNode);
+  assert.notEqual(first.towardsMobileNode.address, second.towardsMobileNode.address);
+  assert.equal(lab.kernel.size, 4);
+  assert.equal(
+    lab.refusal((client) => client.open(lab.session(), components(3), 0)),
+    resultCode.resourceFailure,
+  );
+  assert.equal(lab.kernel.size, 4);
+});
+
 test('AddressTranslator: IPv6 components, and none between IPv6 and IPv4', () => {
   const lab = new Lab();
   const mobileNode = { address: '2001:db8:1::2', port: 6000 };

@@ -16,12 +16,15 @@ export class LocalAddressTranslator {
   readonly #sessions = new Map<string, readonly string[]>();
   readonly #transactions: TranslationOperation[][] = [];
 
-  /** The session's media are now these; what stays the same is not touched. `accesses`: the one that carries it, then others that accept. */
+  /**
+   * The session's media are now these; what stays the same is not touched. `accesses`: the one that carries it, then others that accept.
+   * Gives the bindings that cannot be, because another session has their flows.
+   */
   setMedia(
     session: string,
     bindings: readonly LocalBinding[],
     accesses: readonly [LocalAccess, ...LocalAccess[]],
-  ): void {
+  ): readonly LocalBinding[] {
     const ids = this.#sessions.get(session) ?? [];
     const kept = bindings.filter((binding) => sameBinding(this.#table.get(binding.id), binding));
     const gone = ids.filter((id) => !kept.some((binding) => binding.id === id));
@@ -31,11 +34,14 @@ export class LocalAddressTranslator {
       bindings.map((binding) => binding.id),
     );
     const [carrier, ...others] = accesses;
+    const released = gone.flatMap((id) => this.#table.release(id));
+    const installed = added.map((binding) => this.#table.install(binding, carrier));
     this.#commit([
-      ...gone.flatMap((id) => this.#table.release(id)),
-      ...added.flatMap((binding) => this.#table.install(binding, carrier)),
+      ...released,
+      ...installed.flatMap((operations) => operations ?? []),
       ...added.flatMap((binding) => others.flatMap((access) => this.#table.accept(binding.id, access))),
     ]);
+    return added.filter((_, index) => installed[index] === undefined);
   }
 
   /** Packets of the session are accepted over this access too; before its address is told to anybody. */
