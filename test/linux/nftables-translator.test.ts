@@ -1,10 +1,29 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NETLINK_NETFILTER, NetlinkSocket, netlinkFlag } from '../../src/drivers/linux/netlink-socket.ts';
 import { NftablesBatch, nftablesMessage } from '../../src/drivers/linux/nftables-batch.ts';
-import { compare, type Expression, maskWith, verdict } from '../../src/drivers/linux/nftables-expression.ts';
-import type { NftablesTranslator } from '../../src/drivers/linux/nftables-translator.ts';
+import {
+  compare,
+  loadTrackingState,
+  maskWith,
+  verdict,
+} from '../../src/drivers/linux/nftables-expression.ts';
+import type {
+  NftablesTranslator,
+  NftablesTranslatorOptions,
+} from '../../src/drivers/linux/nftables-translator.ts';
 import { Rtnetlink } from '../../src/drivers/linux/rtnetlink.ts';
-import { SOL_SOCKET, setSocketOption } from '../../src/drivers/linux/system-calls.ts';
+import { writeSysctl } from '../../src/drivers/linux/sysctl.ts';
+import {
+  AF_INET,
+  closeDescriptor,
+  openSocket,
+  receive,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_SOCKET,
+  setSocketOption,
+} from '../../src/drivers/linux/system-calls.ts';
 import { IpPacket } from '../../src/protocols/ip/ip-packet.ts';
 import { type Binding, BindingTable } from '../../src/translation/binding-table.ts';
 import { kernelTest } from './own-namespace.ts';
@@ -193,6 +212,55 @@ kernelTest(
     }),
 );
 
+kernelTest('NftablesTranslator: fragments pass where the kernel has connection tracking only', () =>
+  withBinding(
+    bindingOf(4),
+    async ({ network, binding }) => {
+      network.home.run(() => refuseTracked());
+      const [cn, mn] = endsOf(network, binding);
+      const payload = new Uint8Array(4000).fill(7);
+      cn.send(payload);
+      assert.deepEqual(await mn.receiveOctets(), payload);
+      cn.close();
+      mn.close();
+    },
+    { defragmentBy: 'connection-tracking' },
+  ),
+);
+
+kernelTest('NftablesTranslator: with one link, it does not tell hosts to go around it', async () => {
+  const network = openTranslatorNetwork();
+  const neighbour = '203.0.113.200';
+  network.cn.run(() =>
+    withRtnetlink((links) => links.replaceRoute({ destination: `${neighbour}/32`, gateway: '203.0.113.1' })),
+  );
+  network.home.run(() =>
+    withRtnetlink((links) =>
+      links.replaceNeighbour({ link: 'to-cn', address: neighbour, macAddress: '02:00:00:00:0c:02' }),
+    ),
+  );
+  const cn = new UdpEnd(network.cn, { address: '203.0.113.7', port: 7000 }, { address: neighbour, port: 9 });
+  const icmp = network.cn.run(() => openSocket(AF_INET, SOCK_RAW | SOCK_NONBLOCK, IPPROTO_ICMP));
+  const isRedirected = async (): Promise<boolean> => {
+    cn.send('back where it came from');
+    await sleep(50);
+    const packet = new Uint8Array(1500);
+    for (let length = receive(icmp, packet); length; length = receive(icmp, packet))
+      if (packet[20] === ICMP_REDIRECT) return true;
+    return false;
+  };
+  const translator = openHomeTranslator(network);
+  assert.equal(await isRedirected(), false);
+  network.home.run(() => {
+    translator.close();
+    writeSysctl({ name: 'ipv4/ip_forward', value: '1' });
+  });
+  assert.equal(await isRedirected(), true, 'a router does');
+  cn.close();
+  closeDescriptor(icmp);
+  network.close();
+});
+
 kernelTest('NftablesTranslator: counts what each flow carries, over handovers', () =>
   withBinding(bindingOf(4), async ({ network, binding, bindings, translator }) => {
     const [cn, mn] = endsOf(network, binding);
@@ -274,6 +342,15 @@ kernelTest(
     ),
 );
 
+const IPPROTO_ICMP = 1;
+const ICMP_REDIRECT = 5;
+
+function withRtnetlink(work: (links: Rtnetlink) => void): void {
+  const links = new Rtnetlink();
+  work(links);
+  links.close();
+}
+
 interface Setting {
   readonly network: TranslatorNetwork;
   readonly binding: Binding;
@@ -284,7 +361,7 @@ interface Setting {
 async function withBinding(
   binding: Binding,
   work: (setting: Setting) => Promise<void>,
-  options: { capacity?: number } = {},
+  options: Partial<NftablesTranslatorOptions> = {},
 ): Promise<void> {
   const network = openTranslatorNetwork();
   const translator = openHomeTranslator(network, { counters: true, ...options });
@@ -342,20 +419,10 @@ function keysOf({
 
 /** A host's firewall that lets nothing through what connection tracking has seen. */
 function refuseTracked(): void {
-  const [NF_INET_FORWARD, CT_STATE, STATE_UNTRACKED, register] = [2, 0, 0x40, 8];
-  const loadState: Expression = [
-    [1, 'ct'],
-    [
-      2,
-      [
-        [1, register],
-        [2, CT_STATE],
-      ],
-    ],
-  ];
+  const [NF_INET_FORWARD, STATE_UNTRACKED] = [2, 0x40];
   const hostOrder = (value: number) => new Uint8Array(Uint32Array.of(value).buffer);
   const rule = [
-    loadState,
+    loadTrackingState(0),
     maskWith(0, hostOrder(STATE_UNTRACKED)),
     compare(0, 'equal', hostOrder(0)),
     verdict('drop'),

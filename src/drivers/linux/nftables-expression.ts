@@ -163,6 +163,14 @@ export function loadSourceAddressType(register: number): Expression {
   ]);
 }
 
+/** What connection tracking knows of the packet; turns it on, for packets that nothing keeps it off. */
+export function loadTrackingState(register: number): Expression {
+  return expression('ct', [
+    [NFTA_CT_DREG, at(register)],
+    [NFTA_CT_KEY, NFT_CT_STATE],
+  ]);
+}
+
 /** Keeps connection tracking off the packet. */
 export function withoutTracking(): Expression {
   return [[NFTA_EXPR_NAME, 'notrack']];
@@ -253,5 +261,8 @@ const NFTA_FIB_RESULT = 2;
 const NFTA_FIB_FLAGS = 3;
 const NFT_FIB_RESULT_ADDRTYPE = 3;
 const NFTA_FIB_F_SADDR = 1;
+const NFTA_CT_DREG = 1;
+const NFTA_CT_KEY = 2;
+const NFT_CT_STATE = 0;
 const NFTA_TPROXY_FAMILY = 1;
 const NFTA_TPROXY_REG_PORT = 3;

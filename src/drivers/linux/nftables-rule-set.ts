@@ -24,6 +24,7 @@ import {
   loadHeader,
   loadMeta,
   loadSourceAddressType,
+  loadTrackingState,
   log,
   lookUp,
   maskWith,
@@ -46,6 +47,8 @@ export interface RuleSetOptions {
   readonly lastPort: number;
   /** home: TCP connections through the translator use no larger segments (octets of payload), IPv4 and IPv6. */
   readonly maximumSegmentSize: number;
+  /** What makes the kernel put fragments together: a transparent proxy that is never used, or else connection tracking, which costs more. */
+  readonly defragmentBy: 'transparent-proxy' | 'connection-tracking';
   /** The netlink log group that gets ICMP errors. */
   readonly logGroup: number;
 }
@@ -82,6 +85,7 @@ export function mapName(form: MapForm): string {
 export const ownedSet = 'owned';
 export const errorSet = 'icmp_errors';
 export const droppedCounter = 'dropped';
+export const defragmentChain = 'defragment';
 
 export interface Chain {
   readonly name: string;
@@ -119,9 +123,17 @@ export function chainsOf(family: IpFamily, options: RuleSetOptions): Chain[] {
       rules: [logged, ...output],
     },
     // Its mere presence makes the kernel put fragments together before prerouting: only the first one has ports.
-    { name: 'defragment', rules: [[loadConstant(0, uint16(1)), transparentProxy(layout.addressFamily, 0)]] },
+    { name: defragmentChain, rules: [defragmenters[options.defragmentBy](layout)] },
   ];
 }
+
+const defragmenters: Record<RuleSetOptions['defragmentBy'], (layout: Layout) => Expression[]> = {
+  'transparent-proxy': ({ addressFamily }) => [
+    loadConstant(0, uint16(1)),
+    transparentProxy(addressFamily, 0),
+  ],
+  'connection-tracking': () => [loadTrackingState(0)],
+};
 
 /** Whether a map of this form holds a flow with this rewrite. */
 export function suits(form: MapForm, key: FlowKey, rewrite: Rewrite): boolean {

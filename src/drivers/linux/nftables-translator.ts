@@ -24,6 +24,7 @@ import { type IpFamily, NftablesBatch, nftablesMessage } from './nftables-batch.
 import { type Counted, readElementCounter, readNamedCounter, readUserData } from './nftables-reader.ts';
 import {
   appendElement,
+  defragmentChain,
   droppedCounter,
   elementKeysOf,
   elementsOf,
@@ -172,13 +173,23 @@ export class NftablesTranslator {
     const { families, placement } = this.#options;
     const wanted = sysctlsOf(placement, families);
     const former = presentSysctls(wanted);
-    for (const family of families) addTable(this.#batch, family, this.#tableName, this.#options);
     const notes = former.map(({ name, value }) => `${name}=${value}`);
-    // The notes are in the kernel before the first parameter changes, so no crash can lose them.
-    if (families[0]) addNotes(this.#batch, families[0], this.#tableName, notes);
-    this.#batch.commit();
+    try {
+      this.#install(this.#options, notes);
+    } catch (error) {
+      if (!isWithoutDefragmenter(error)) throw error;
+      this.#install({ ...this.#options, defragmentBy: 'connection-tracking' }, notes);
+    }
     this.#errors = new IcmpErrorRelay(new PacketTranslator(this.#table), this.#options.logGroup);
     for (const sysctl of wanted) if (former.some(({ name }) => name === sysctl.name)) writeSysctl(sysctl);
+  }
+
+  #install(options: Required<NftablesTranslatorOptions>, notes: readonly string[]): void {
+    const [first] = options.families;
+    for (const family of options.families) addTable(this.#batch, family, this.#tableName, options);
+    // The notes are in the kernel before the first parameter changes, so no crash can lose them.
+    if (first) addNotes(this.#batch, first, this.#tableName, notes);
+    this.#batch.commit();
   }
 
   #takeAway(): void {
@@ -246,6 +257,11 @@ export class NftablesTranslator {
   }
 }
 
+/** The kernel was built without nft_tproxy. */
+function isWithoutDefragmenter(error: unknown): boolean {
+  return error instanceof TrimaranError && error.code === 'ENOENT' && error.message.includes(defragmentChain);
+}
+
 function canonical(address: string): string {
   return formatIpAddress(parseIpAddress(address) ?? new Uint8Array(4));
 }
@@ -263,6 +279,7 @@ const defaults = {
   firstPort: 1,
   lastPort: 65535,
   maximumSegmentSize: 1340,
+  defragmentBy: 'transparent-proxy' as const,
   capacity: 65536,
   counters: false,
 };
