@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { Malformed } from '../../base/malformed.ts';
 import type { SecurityAssociation } from '../../protocols/mobile-ip/authentication.ts';
 import type { Extension } from '../../protocols/mobile-ip/extension.ts';
@@ -722,6 +723,21 @@ test('HomeAgent: a damaged line inside the journal is told, a mobile node that i
   const again = new Bench({ journal: ['{"homeAddress":', ...bench.journal], mobileNodes: [] });
   assert.deepEqual(again.events, [{ type: 'journal-damaged', line: 1 }]);
   assert.equal(again.agent.bindings, 0);
+});
+
+test('HomeAgent: whatever octets arrive, nothing is thrown and nothing changes', () => {
+  const bench = new Bench();
+  bench.register(ofPath(1, umts));
+  const tunnel = JSON.stringify(bench.tunnel());
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 120 }), fc.constantFrom(1, 3, 4, 7, 15, 0x45), (octets, type) => {
+      bench.receive(Uint8Array.from([type, ...octets]));
+      bench.receive(octets);
+    }),
+    { seed: 6, numRuns: 1000 },
+  );
+  assert.equal(JSON.stringify(bench.tunnel()), tunnel);
+  assert.equal(bench.agent.bindings, 1);
 });
 
 test('HomeAgent: 10,000 mobile nodes register, renew and run out', () => {

@@ -1,0 +1,130 @@
+/**
+ * The registration over one access (RFC 5944 §3.6, one care-of address of RFC 7629 §5.1): when the next request is due, which reply is
+ * awaited, how long the binding lives. Requests with a timestamp are never repeated; each is a new one.
+ *
+ *   detached ── attach ──> registering ── accepted ──> bound ── half its life ──> bound, renewing
+ *      ^                      │  ^                        │
+ *      └────── detach ────────┘  └── lifetime over ───────┘
+ */
+import type { DurationMs, Instant } from '../../base/instant.ts';
+import { EchoProber } from './echo-prober.ts';
+import {
+  maximumRefusedRetryMs,
+  minimumRequestIntervalMs,
+  processingAllowanceMs,
+  refusedRetryMs,
+} from './limits.ts';
+import type { MobileIpAccess } from './mobile-ip-client-options.ts';
+
+/** The last request, which alone may be answered (RFC 5944 §3.6.2.1). */
+export interface AwaitedReply {
+  readonly identification: bigint;
+  readonly sentAt: Instant;
+  readonly lifetimeSeconds: number;
+  readonly isMultipath: boolean;
+  /** The order of accesses that the request told. */
+  readonly order: string;
+}
+
+export class AccessBinding {
+  readonly access: MobileIpAccess;
+  readonly prober: EchoProber;
+  careOfAddress: string | undefined;
+  awaited: AwaitedReply | undefined;
+  /** Of requests without an answer, in a row. */
+  unanswered = 0;
+  /** While bound; an instant. */
+  boundUntil: Instant | undefined;
+  /** Of the agent's clock, in its last revocation or registration reply (RFC 3543 §3.5). */
+  lastRevocation: number | undefined;
+  #sendAt: Instant = Number.POSITIVE_INFINITY;
+  #lastSentAt: Instant = Number.NEGATIVE_INFINITY;
+  #rttMs: DurationMs = 0;
+  #retryMs: DurationMs = refusedRetryMs;
+  #waitMs: DurationMs = 0;
+
+  constructor(access: MobileIpAccess, probeIntervalMs: DurationMs | undefined) {
+    this.access = access;
+    this.prober = new EchoProber(probeIntervalMs);
+  }
+
+  get isBound(): boolean {
+    return this.boundUntil !== undefined;
+  }
+
+  /** Nothing is sent over an access without an address. */
+  get sendAt(): Instant {
+    return this.careOfAddress === undefined ? Number.POSITIVE_INFINITY : this.#sendAt;
+  }
+
+  attach(careOfAddress: string, now: Instant): void {
+    this.detach();
+    this.careOfAddress = careOfAddress;
+    this.sendSoon(now);
+  }
+
+  detach(): void {
+    this.careOfAddress = undefined;
+    this.boundUntil = undefined;
+    this.awaited = undefined;
+    this.unanswered = 0;
+    this.#sendAt = Number.POSITIVE_INFINITY;
+    this.#retryMs = refusedRetryMs;
+    this.#rttMs = 0;
+    this.prober.stop();
+  }
+
+  /** As soon as the rule allows. */
+  sendSoon(now: Instant): void {
+    this.#sendAt = this.canSendAt(now);
+    this.#waitMs = 0;
+  }
+
+  canSendAt(now: Instant): Instant {
+    return Math.max(now, this.#lastSentAt + minimumRequestIntervalMs);
+  }
+
+  /** RFC 5944 §3.6.3: after each request without an answer at least twice as long, but never longer than the lifetime asked for. */
+  sent(awaited: AwaitedReply): void {
+    const first = Math.max(minimumRequestIntervalMs, 2 * this.#rttMs + processingAllowanceMs);
+    this.#waitMs = Math.min(
+      Math.max(first, 2 * this.#waitMs),
+      Math.max(first, awaited.lifetimeSeconds * 1000),
+    );
+    this.awaited = awaited;
+    this.unanswered += 1;
+    this.#lastSentAt = awaited.sentAt;
+    this.#sendAt = awaited.sentAt + this.#waitMs;
+  }
+
+  /** Some valid reply came: the way is there. When its request was sent. */
+  answered(now: Instant): AwaitedReply | undefined {
+    const { awaited } = this;
+    if (awaited !== undefined) this.#rttMs = now - awaited.sentAt;
+    this.awaited = undefined;
+    this.unanswered = 0;
+    return awaited;
+  }
+
+  /** The lifetime counts from the sending of the request (RFC 5944 §3.6.2.2); half of it leaves time to try again. */
+  accepted(sentAt: Instant, grantedSeconds: number, keepaliveMs: DurationMs, now: Instant): void {
+    this.boundUntil = sentAt + grantedSeconds * 1000;
+    this.#sendAt = Math.max(this.canSendAt(now), sentAt + grantedSeconds * 500);
+    this.#waitMs = 0;
+    this.#retryMs = refusedRetryMs;
+    this.prober.start(keepaliveMs, now);
+  }
+
+  /** An existing binding stays: what is refused changes nothing at the agent. */
+  refused(now: Instant): void {
+    this.#sendAt = now + this.#retryMs;
+    this.#waitMs = 0;
+    this.#retryMs = Math.min(2 * this.#retryMs, maximumRefusedRetryMs);
+  }
+
+  /** The agent no longer has it. */
+  lost(): void {
+    this.boundUntil = undefined;
+    this.prober.stop();
+  }
+}
