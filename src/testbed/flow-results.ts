@@ -63,8 +63,8 @@ export function flowResults(
           ...common(plan),
           ...seen,
           ...(plan.flow.direction === 'to-mobile-node'
-            ? bulkFigures(reports.correspondent, reports.mobile)
-            : bulkFigures(reports.mobile, reports.correspondent)),
+            ? bulkFigures(reports.correspondent, reports.mobile, originAt)
+            : bulkFigures(reports.mobile, reports.correspondent, originAt)),
         },
       ];
     case 'interactive':
@@ -88,6 +88,7 @@ function common({ flow, media }: PlannedFlow) {
     quietGapMs: null,
     senderLatenessMs: null,
     stallMs: null,
+    stallEndedAtMs: null,
     echoMs: null,
     retransmissions: null,
     timeouts: null,
@@ -123,13 +124,14 @@ function longestQuietGap({ gaps }: RtpReport, busy: Busy): number {
   return Math.max(0, ...quiet.map(({ ms }) => ms));
 }
 
-function bulkFigures(sender: BulkReport, receiver: BulkReport) {
+function bulkFigures(sender: BulkReport, receiver: BulkReport, originAt: Instant) {
   const endings = [sender.ending, receiver.ending];
   return {
     sent: sender.octets,
     received: receiver.octets,
     lost: sender.octets - receiver.octets,
     stallMs: receiver.longestStallMs,
+    stallEndedAtMs: receiver.longestStallEndedAt - originAt,
     retransmissions: sender.retransmittedSegments,
     timeouts: sender.retransmissionTimeouts,
     bytesIntact: sender.checksum === receiver.checksum && endings.every((ending) => ending === 'finished'),

@@ -73,6 +73,7 @@ export interface FlowResult {
   readonly senderLatenessMs: DurationMs | null;
   /** Longest time without progress at the receiver. */
   readonly stallMs: DurationMs | null;
+  readonly stallEndedAtMs: number | null;
   /** Median and most of the time until a key's echo. */
   readonly echoMs: { readonly median: DurationMs; readonly most: DurationMs } | null;
   readonly retransmissions: number | null;
