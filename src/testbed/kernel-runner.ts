@@ -73,6 +73,7 @@ class KernelRun {
 
   async run(): Promise<LabMeasurements> {
     for (const access of accessNames) if (!this.#isUp[access]) this.#topology.link(access).setUp(false);
+    await this.#untilCarriersAre(this.#scenario.startsUp);
     const before = this.#readStates();
     const meter = new AccessMeter(this.#topology);
     const captures = await this.#startCaptures();
