@@ -15,14 +15,14 @@ import {
   send,
 } from '../../src/drivers/linux/system-calls.ts';
 import { TunDevice } from '../../src/drivers/linux/tun-device.ts';
-import { kernelTest } from './own-namespace.ts';
+import { tunnelTest } from './tunnel-test.ts';
 
 const homeAddress = [198, 51, 100, 99];
 const agentMac = [2, 0, 0, 0, 0, 1];
 const hostMac = [2, 0, 0, 0, 0, 2];
 const modulePath = new URL('../../src/drivers/linux/proxy-arp.js', import.meta.url);
 
-kernelTest(
+tunnelTest(
   'ProxyArp: announces the address, answers for it at once, and falls silent when it is removed',
   async () => {
     const link = openHomeLink();
@@ -65,7 +65,7 @@ kernelTest(
   },
 );
 
-kernelTest(
+tunnelTest(
   'ProxyArp: leaves nothing after close, and after a SIGKILL the next one takes away the rest',
   () => {
     const link = openHomeLink();

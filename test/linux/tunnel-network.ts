@@ -44,7 +44,7 @@ export interface TunnelNetwork {
 }
 
 export function openTunnelNetwork(): TunnelNetwork {
-  const topology = openTopology();
+  const topology = openTunnelTopology();
   const heard = { ha: [] as ReceivedDatagram[], mn: [] as ReceivedDatagram[] };
   const open = (node: 'ha' | 'mn'): Tunnel =>
     topology.namespaceOf(node).run(
@@ -95,7 +95,7 @@ export function bindOver(network: TunnelNetwork, access: Access, encapsulation?:
   }
 }
 
-function openTopology(): KernelTopology {
+export function openTunnelTopology(): KernelTopology {
   const wire = (a: string, aAddress: string, b: string, bAddress: string) =>
     ({
       name: `${a}-${b}`,

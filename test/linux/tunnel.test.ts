@@ -15,7 +15,6 @@ import {
 } from '../../src/drivers/linux/system-calls.ts';
 import { checksumOf, onesComplementSum } from '../../src/protocols/ip/internet-checksum.ts';
 import { ipProtocol } from '../../src/protocols/ip/ip-packet.ts';
-import { kernelTest } from './own-namespace.ts';
 import { type Arrival, PacketFlow, PacketSink } from './packet-flow.ts';
 import { buildPacket } from './packet-probe.ts';
 import { transferOverTcp } from './tcp-transfer.ts';
@@ -32,9 +31,10 @@ import {
   openTunnelNetwork,
   type TunnelNetwork,
 } from './tunnel-network.ts';
+import { tunnelTest } from './tunnel-test.ts';
 
 for (const encapsulation of ['rfc3519', 'plain'] as const)
-  kernelTest(`Tunnel: ping, UDP and TCP pass whole in both directions, ${encapsulation}`, async () => {
+  tunnelTest(`Tunnel: ping, UDP and TCP pass whole in both directions, ${encapsulation}`, async () => {
     const network = openTunnelNetwork();
     bindOver(network, 'umts', encapsulation);
     assert.deepEqual(await ping(network, 'mn', correspondent, 5), [1, 2, 3, 4, 5]);
@@ -61,7 +61,7 @@ for (const encapsulation of ['rfc3519', 'plain'] as const)
     await network.close();
   });
 
-kernelTest(
+tunnelTest(
   'Tunnel: switches between live accesses under 20,000 packets/s lose and double nothing',
   async () => {
     const network = openTunnelNetwork();
@@ -99,7 +99,7 @@ kernelTest(
   },
 );
 
-kernelTest('Tunnel: tunnel data that is not a binding’s own is dropped and counted', async () => {
+tunnelTest('Tunnel: tunnel data that is not a binding’s own is dropped and counted', async () => {
   const network = openTunnelNetwork();
   bindOver(network, 'umts');
   const inner = (source: string, destination: string): Uint8Array =>
@@ -157,7 +157,7 @@ kernelTest('Tunnel: tunnel data that is not a binding’s own is dropped and cou
   await network.close();
 });
 
-kernelTest('Tunnel: hands up what is no tunnel data, and echo probes between its ends', async () => {
+tunnelTest('Tunnel: hands up what is no tunnel data, and echo probes between its ends', async () => {
   const network = openTunnelNetwork();
   bindOver(network, 'umts');
   const registration = Uint8Array.of(1, 2, 3);
@@ -175,7 +175,7 @@ kernelTest('Tunnel: hands up what is no tunnel data, and echo probes between its
   await network.close();
 });
 
-kernelTest(
+tunnelTest(
   'Tunnel: works through NAT with connection tracking and strict source filtering on the access routers',
   async () => {
     const network = openTunnelNetwork();
@@ -225,7 +225,7 @@ kernelTest(
   },
 );
 
-kernelTest('Tunnel: rules send classes over accesses of their own, and copies over several', async () => {
+tunnelTest('Tunnel: rules send classes over accesses of their own, and copies over several', async () => {
   const network = openTunnelNetwork();
   bindOver(network, 'umts');
   const [umts, wlan] = accesses.map((access) => endpointOf('ha', access));

@@ -113,11 +113,11 @@ class Decapsulator implements PacketThread {
       this.#view.getUint32(control + 12, true) === UDP_GRO;
     const size = isJoined ? this.#view.getUint32(control + 16, true) : total;
     const name = NAMES_AT + index * NAME;
-    const [address, port] = [this.#view.getUint32(name + 4), this.#view.getUint16(name + 2)];
-    const peer = peers.get(keyOf(address, port));
+    const from = { address: this.#view.getUint32(name + 4), port: this.#view.getUint16(name + 2) };
+    const peer = peers.get(keyOf(from.address, from.port));
     const start = SLOTS_AT + index * slotOctets;
-    for (let from = 0; from < total; from += size)
-      this.#take(fd, { address, port }, peer, start + from, Math.min(size, total - from));
+    for (let done = 0; done < total; done += size)
+      this.#take(fd, from, peer, start + done, Math.min(size, total - done));
   }
 
   #take(fd: number, from: Destination, peer: Peer | undefined, at: number, length: number): void {

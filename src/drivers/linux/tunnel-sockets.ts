@@ -14,6 +14,7 @@ import {
   getSocketOption,
   openSocket,
   SOCK_DGRAM,
+  SOL_SOCKET,
   setSocketOption,
 } from './system-calls.ts';
 
@@ -25,12 +26,19 @@ export function openTunnelSocket(local: TransportAddress): number {
     setSocketOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
     setSocketOption(fd, SOL_UDP, UDP_GRO, 1);
     growReceiveBuffer(fd, 16_000_000);
+    giveWay(fd, true);
     bindSocket(fd, socketAddress(local));
+    giveWay(fd, false);
     return fd;
   } catch (error) {
     closeDescriptor(fd);
     throw error;
   }
+}
+
+/** Lets another socket that gives way bind to the same address: the successor of one that a thread has not let go of yet. */
+export function giveWay(fd: number, isAllowed: boolean): void {
+  setSocketOption(fd, SOL_SOCKET, SO_REUSEADDR, isAllowed ? 1 : 0);
 }
 
 /** Octets of IP packet that fit the path, as far as the kernel knows. Throws when there is no path. */
@@ -57,6 +65,7 @@ export function ipv4Text(address: number): string {
   return [address >>> 24, (address >>> 16) & 255, (address >>> 8) & 255, address & 255].join('.');
 }
 
+const SO_REUSEADDR = 2;
 const IPPROTO_IP = 0;
 const IP_MTU_DISCOVER = 10;
 const IP_PMTUDISC_DO = 2;

@@ -35,7 +35,7 @@ import {
   type TunnelReport,
   tunnelCounters,
 } from './tunnel-loop.ts';
-import { ipv4Number, ipv4Text, openTunnelSocket, pathMtu } from './tunnel-sockets.ts';
+import { giveWay, ipv4Number, ipv4Text, openTunnelSocket, pathMtu } from './tunnel-sockets.ts';
 
 export interface TunnelOptions {
   readonly placement: 'home-agent' | 'mobile-node';
@@ -89,6 +89,7 @@ export class Tunnel {
     if (socket === undefined) return;
     this.#sockets.delete(key);
     this.#bindAgain(({ local: other }) => formatTransportAddress(other) === key);
+    giveWay(socket.fd, true);
     this.#closing.set(socket.fd, this.#threads.length);
     this.#command({ kind: 'close', fd: socket.fd });
   }
@@ -110,6 +111,11 @@ export class Tunnel {
   apply(change: TunnelChange): void {
     if (change.kind === 'bind') this.#bind(change.binding);
     else this.#unbind(change.homeAddress);
+  }
+
+  /** Octets of the largest packet that goes to and from a home address unfragmented; undefined when it is not bound. */
+  mtuOf(homeAddress: string): number | undefined {
+    return this.#bindings.get(homeAddress)?.mtu;
   }
 
   /** Since the tunnel was opened. */
@@ -173,7 +179,7 @@ export class Tunnel {
 
   #bind(binding: TunnelBinding): void {
     const former = this.#bindings.get(binding.homeAddress);
-    const mtu = this.#mtuOf(binding);
+    const mtu = this.#pathMtuOf(binding);
     const loopBinding = this.#loopBindingOf(binding, mtu);
     this.#bindings.set(binding.homeAddress, { binding, mtu });
     this.#command({ kind: 'bind', binding: loopBinding });
@@ -209,7 +215,7 @@ export class Tunnel {
     return { destination: `${homeAddress}/32`, link: this.#device.name };
   }
 
-  #mtuOf({ endpoints }: TunnelBinding): number {
+  #pathMtuOf({ endpoints }: TunnelBinding): number {
     const paths = endpoints.map(({ local, remote, encapsulation }) => {
       const overhead = overheadOctets[encapsulation];
       try {
