@@ -1,7 +1,6 @@
 /**
- * One call of the back-to-back user agent: its legs, what the owner answers and originates on one of them alone, and the replacement
- * of a leg by another dialog (RFC 3891). What passes between the legs is the relay's business.
- *
+ * One call of the back-to-back user agent: its legs, requests and answers of the owner on one of them, replacement of a leg (RFC 3891).
+ * What passes between the legs is the relay's business.
  * Open choices of the standards settled here: a leg that is lost does not end the other; a replaced leg gets BYE after the 200 and
  * whatever comes of that is ignored; a BYE on a leg that is just being replaced by us counts only if the replacement fails.
  */
@@ -279,8 +278,8 @@ export class Call implements RelayOwner {
       this.#relay.push({ kind: 'request', from: name, role, leg, incoming }, now);
       return;
     }
-    const isOfferWanted = incoming.method === 'INVITE' && role === undefined;
-    if (role !== undefined || isOfferWanted) this.#askAlone(event, name, role ?? 'offer', answered?.token);
+    if (role !== undefined || incoming.method === 'INVITE')
+      this.#askAlone(event, name, role ?? 'offer', answered?.token);
     else
       leg.respond(
         incoming,
@@ -429,8 +428,9 @@ export class Call implements RelayOwner {
   }
 
   #completeReplacement(now: Instant): void {
-    const name = this.#legs.completeReplacement(now);
-    this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: name });
+    const old = this.#legs.present[this.#legs.replacement!.name];
+    this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: this.#legs.completeReplacement(now) });
+    if (old !== undefined) this.#relay.acknowledgeForLost(old, now);
   }
 
   #dropReplacement(): void {
