@@ -214,8 +214,18 @@ export class HandoverManager {
       return void this.#agent.refuse(event.token, 488, reason, now);
     }
     session.hear(fromNetwork ? 'network' : 'application', { description, role: event.role });
-    if (event.role === 'answer') this.#setMedia(session);
-    this.#agent.continueWith(event.token, fromNetwork ? event.body : session.toNetwork(description), now);
+    if (event.role === 'answer') this.#agreed(session, now);
+    const text = fromNetwork ? session.toApplication(description) : session.toNetwork(description);
+    this.#agent.continueWith(event.token, text, now);
+  }
+
+  /** A re-INVITE that moves the session has waited for the change (RFC 3261 §14.1), and offers what was before it. */
+  #agreed(session: MobileSession, now: Instant): void {
+    this.#setMedia(session);
+    const { move } = session;
+    if (move === undefined || move.isReplacement) return;
+    move.isOutdated = true;
+    this.#agent.cancelLocally(move.request, now);
   }
 
   #setMedia(session: MobileSession): void {
@@ -250,7 +260,16 @@ export class HandoverManager {
       ? this.#replaceLeg(session, access, text, now)
       : this.#reinvite(session, access, text, now);
     if (request === undefined) this.#moveFailed(session, access, 481, 'No dialog');
-    else session.move = { access, request, isReplacement, offer, startedAt: now, reservation: undefined };
+    else
+      session.move = {
+        access,
+        request,
+        isReplacement,
+        offer,
+        startedAt: now,
+        isOutdated: false,
+        reservation: undefined,
+      };
   }
 
   /** The route set of the dialog names the old P-CSCF for ever (RFC 6141 §5.2), so another one needs another dialog. */
@@ -308,7 +327,8 @@ export class HandoverManager {
     else {
       session.move = undefined;
       // The dialog is gone on the other side (the core ended it, or the AS replaced it): by Replaces, then.
-      if (statusCode === 481 && !move.isReplacement) this.#startMove(session, move.access, now);
+      const isDialogGone = statusCode === 481 && !move.isReplacement;
+      if (isDialogGone || move.isOutdated) this.#startMove(session, move.access, now);
       else {
         this.#moveFailed(session, move.access, statusCode, reasonPhrase);
         this.#afterFailure(session, move, statusCode, now);

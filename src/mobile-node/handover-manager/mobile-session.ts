@@ -4,7 +4,7 @@
  * what is decided in handover-manager.ts.
  */
 import type { Instant } from '../../base/instant.ts';
-import { LegOrigin } from '../../protocols/sdp/origin.ts';
+import { LegOrigin, originOf } from '../../protocols/sdp/origin.ts';
 import {
   formatSessionDescription,
   type SessionDescription,
@@ -25,6 +25,8 @@ export interface Move {
   readonly isReplacement: boolean;
   readonly offer: SessionDescription;
   readonly startedAt: Instant;
+  /** The session was changed while the move waited for its turn: it is to be offered anew. */
+  isOutdated: boolean;
   /** The UPDATE that says that local resources are there. */
   reservation: LocalRequestHandle | undefined;
 }
@@ -51,6 +53,8 @@ export class MobileSession {
   /** When a session whose network leg is lost is given up. */
   lostUntil: Instant | undefined;
   readonly #origin: LegOrigin;
+  /** Of what the application is told: the network's, which counts handovers too, with a version of its own. */
+  #applicationOrigin: LegOrigin | undefined;
   #offer: { readonly side: 'application' | 'network'; readonly description: SessionDescription } | undefined;
   #application: Said | undefined;
   #network: Said | undefined;
@@ -97,6 +101,12 @@ export class MobileSession {
   /** An application's description as it goes to the network over the present access. */
   toNetwork(description: SessionDescription): string {
     return this.#stamp(placedAt(description, this.access.address));
+  }
+
+  /** The network's description as it goes to the application. */
+  toApplication(description: SessionDescription): string {
+    this.#applicationOrigin ??= new LegOrigin(originOf(description));
+    return formatSessionDescription(this.#applicationOrigin.stamp(description));
   }
 
   /** What is offered to move the session, with the text of it. Only for a session with an agreement. */
