@@ -252,6 +252,38 @@ test('TRIM: when the AS is down, the call is set up without mobility', () => {
   assertMedia(call, direct);
 });
 
+test('TRIM: an unreadable copy behind every datagram of a call and its handovers changes nothing', () => {
+  const call = new TrimCall({ withReservation: true });
+  const { network } = call.lab;
+  const damages = [
+    (octets: Uint8Array) => octets.subarray(0, 20),
+    (octets: Uint8Array) => octets.map(() => 0),
+    (octets: Uint8Array) => octets.map((octet) => octet ^ 0x80),
+  ];
+  let count = 0;
+  network.onPacket = (packet) => {
+    if (packet.content.protocol !== 'udp' || textOf(packet) === damaged) return;
+    const payload = damages[count++ % damages.length]!(packet.content.payload);
+    const copy = { ...packet, content: { protocol: 'udp', payload } } as const;
+    network.simulation.schedule(0.1, () => {
+      damaged = textOf(copy);
+      network.forward(copy);
+    });
+  };
+  let damaged = '';
+  call.establish();
+  for (const access of ['wlan', '3g', 'wlan'] as const) {
+    call.run(300);
+    call.handOver(access);
+  }
+  network.onPacket = undefined;
+  assertUpOver(call, 'wlan');
+  assert.ok(count > 200, 'copies were sent');
+  call.hangUp('correspondent');
+  call.run(2000);
+  call.assertNothingLeft();
+});
+
 function textOf({ content }: VirtualPacket): string {
   return content.protocol === 'udp' ? String.fromCharCode(...content.payload.subarray(0, 1200)) : '';
 }

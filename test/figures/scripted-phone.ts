@@ -1,0 +1,133 @@
+/**
+ * A phone whose every session description a test decides: registers, calls, answers, changes the session by re-INVITE, and keeps what it was
+ * told. For what the ordinary terminal (src/correspondent-node) never does.
+ */
+import type { Instant } from '../../src/base/instant.ts';
+import type { Timeout } from '../../src/base/machine.ts';
+import type { NetworkInput, NetworkOutput, TransportAddress } from '../../src/base/network.ts';
+import { formatTransportAddress } from '../../src/base/network.ts';
+import type { NetworkFunction } from '../../src/base/network-function.ts';
+import type { RandomSource } from '../../src/base/random-source.ts';
+import { BackToBackUserAgent } from '../../src/protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
+import type { CallEvent, LegName } from '../../src/protocols/sip/back-to-back-user-agent/call-event.ts';
+import { SipEndpoint } from '../../src/protocols/sip/endpoint.ts';
+import {
+  RegistrationClient,
+  type RegistrationIdentity,
+} from '../../src/protocols/sip/registration/registration-client.ts';
+
+export interface ScriptedPhoneOptions {
+  readonly sip: TransportAddress;
+  readonly proxy: TransportAddress;
+  readonly identity: RegistrationIdentity;
+  readonly random: RandomSource;
+}
+
+export class ScriptedPhone implements NetworkFunction<never, never, never> {
+  readonly #options: ScriptedPhoneOptions;
+  readonly #agent: BackToBackUserAgent;
+  readonly #registration: RegistrationClient;
+  readonly #outputs: NetworkOutput[] = [];
+  #routes: readonly string[] = [];
+  #call: number | undefined;
+  #leg: LegName = 'callee';
+  /** What it answers to the next offers. */
+  answer = '';
+  /** Session descriptions of the other side, as they came. */
+  readonly heard: string[] = [];
+  /** Final answers to what it sent. */
+  readonly statusCodes: number[] = [];
+  isEnded = false;
+
+  constructor(options: ScriptedPhoneOptions) {
+    const { sip, identity, random } = options;
+    this.#options = options;
+    const listen = [{ transport: 'udp', ...sip } as const, { transport: 'tcp', ...sip } as const];
+    this.#agent = new BackToBackUserAgent({ endpoint: new SipEndpoint({ listen, random }), random });
+    const contact = this.#contact.slice(1, -1);
+    this.#registration = new RegistrationClient({ identity, contact, expiresSeconds: 600, random });
+  }
+
+  start(now: Instant): void {
+    this.#agent.start(now);
+    this.#agent.sendRequest(this.#registration.register(), this.#options.proxy, now);
+    this.#drain(now);
+  }
+
+  call(to: string, offer: string, now: Instant): void {
+    const { proxy, sip, identity } = this.#options;
+    const { call } = this.#agent.placeCall(
+      {
+        contact: this.#contact,
+        local: sip,
+        requestUri: to,
+        routes: [`<sip:${formatTransportAddress(proxy)};lr>`, ...this.#routes],
+        nextHop: proxy,
+        from: `<${identity.publicIdentity}>`,
+        body: offer,
+      },
+      now,
+    );
+    this.#call = call;
+    this.#drain(now);
+  }
+
+  /** re-INVITE. */
+  change(offer: string, now: Instant): void {
+    if (this.#call === undefined) return;
+    this.#agent.sendLocally(this.#call, this.#leg, { method: 'INVITE', body: offer }, now);
+    this.#drain(now);
+  }
+
+  handleInput(input: NetworkInput, now: Instant): void {
+    this.#agent.handleInput(input, now);
+    this.#drain(now);
+  }
+
+  handleTimeout(now: Instant): void {
+    this.#agent.handleTimeout(now);
+    this.#drain(now);
+  }
+
+  pollTimeout(): Timeout | undefined {
+    return this.#agent.pollTimeout();
+  }
+
+  pollOutput(): NetworkOutput | undefined {
+    return this.#outputs.shift();
+  }
+
+  get #contact(): string {
+    const { identity, sip } = this.#options;
+    const user = identity.publicIdentity.replace(/^sip:|@.*/g, '');
+    return `<sip:${user}@${formatTransportAddress(sip)}>`;
+  }
+
+  #drain(now: Instant): void {
+    for (let output = this.#agent.pollOutput(); output !== undefined; output = this.#agent.pollOutput()) {
+      if (output.kind === 'event') this.#handleEvent(output.event, now);
+      else this.#outputs.push(output);
+    }
+  }
+
+  #handleEvent(event: CallEvent, now: Instant): void {
+    if (event.type === 'outside-response-arrived') {
+      const outcome = this.#registration.handleResponse(event.response, now);
+      if (outcome?.kind === 'repeat') this.#agent.sendRequest(outcome.request, this.#options.proxy, now);
+      else if (outcome?.kind === 'registered') this.#routes = outcome.serviceRoute;
+    } else if (event.type === 'call-arrived') {
+      this.#call = event.call;
+      this.#leg = 'caller';
+      this.heard.push(event.request.body);
+      const path = { contact: this.#contact, local: this.#options.sip };
+      this.#agent.answerLocally(event.token, { statusCode: 200, body: this.answer, path }, now);
+    } else if (event.type === 'body-arrived') {
+      this.heard.push(event.body);
+      this.#agent.answerLocally(event.token, { statusCode: 200, body: this.answer }, now);
+    } else if (event.type === 'response-arrived' && event.response.statusCode >= 200) {
+      this.statusCodes.push(event.response.statusCode);
+      if (event.response.body !== '') this.heard.push(event.response.body);
+    } else if (event.type === 'leg-lost') this.#agent.endCall(event.call, now);
+    else if (event.type === 'call-ended') this.isEnded = true;
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Changes of a session from either side in virtual time, before, between and during handovers: hold and resume, another codec, streams
+ * added and taken away. They pass through the TRIM AS; the translator's addresses stay what they were. Broken messages change nothing.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
+import { ScriptedPhone } from './scripted-phone.ts';
+
+const places = {
+  phone: { address: '10.64.0.1', port: 5062 },
+  correspondent: { address: '203.0.113.2', port: 5060 },
+} as const;
+type Side = keyof typeof places;
+const users = { phone: 'bob', correspondent: 'alice' } as const;
+/** What the phone is told, and what the correspondent is told. */
+const told = { phone: '198.51.100.2', correspondent: '198.51.100.1' } as const;
+
+let version = 0;
+
+function description(side: Side, ...media: readonly (readonly string[])[]): string {
+  const { address } = places[side];
+  const lines = ['v=0', `o=- 1 ${++version} IN IP4 ${address}`, 's=-', `c=IN IP4 ${address}`, 't=0 0'];
+  return [...lines, ...media.flat(), ''].join('\r\n');
+}
+
+const audio = (format = 8, direction = 'sendrecv') => [`m=audio 40000 RTP/AVP ${format}`, `a=${direction}`];
+const video = (port = 40_010) => [`m=video ${port} RTP/AVP 31`];
+
+class ChangeableCall {
+  readonly lab: VirtualLab;
+  readonly phone: ScriptedPhone;
+  readonly correspondent: ScriptedPhone;
+  readonly #perform = new Map<Side, (request: (now: number) => void) => void>();
+
+  constructor(options: Pick<VirtualLabOptions, 'withReservation' | 'proxyCscfs'>) {
+    this.lab = new VirtualLab({ seed: 3, ...options });
+    this.run(500);
+    this.lab.setAccess('3g', true);
+    this.phone = this.#add('phone', { address: '10.64.0.1', port: 5070 });
+    this.correspondent = this.#add('correspondent', { address: '10.10.0.11', port: 5060 });
+    this.run(2000);
+    this.correspondent.answer = description('correspondent', audio());
+    this.perform('phone', (now) => this.phone.call('sip:alice@ims.test', description('phone', audio()), now));
+    this.run(1000);
+    assert.deepEqual(this.phone.statusCodes, [200]);
+  }
+
+  run(durationMs: number): void {
+    this.lab.network.simulation.runFor(durationMs);
+  }
+
+  perform(side: Side, request: (now: number) => void): void {
+    this.#perform.get(side)?.(request);
+  }
+
+  /** One side offers, the other answers; both then have heard of it at the translator's addresses. */
+  change(side: Side, media: readonly (readonly string[])[], answer = media): void {
+    const other = otherOf(side);
+    this[other].answer = description(other, ...answer);
+    this.perform(side, (now) => this[side].change(description(side, ...media), now));
+  }
+
+  #add(side: Side, proxy: { address: string; port: number }): ScriptedPhone {
+    const user = users[side];
+    const phone = new ScriptedPhone({
+      sip: places[side],
+      proxy,
+      identity: {
+        publicIdentity: `sip:${user}@ims.test`,
+        privateIdentity: `${user}@ims.test`,
+        password: `secret of ${user}@ims.test`,
+        homeDomain: 'ims.test',
+      },
+      random: this.lab.network.newRandomSource(),
+    });
+    const host = side === 'phone' ? this.lab.mobileHost : this.lab.correspondentHost;
+    const process = host.run<never, never, never>({
+      machine: phone,
+      name: side === 'phone' ? 'phone' : 'cn',
+    });
+    this.#perform.set(side, (request) => process.perform(request));
+    process.perform((now) => phone.start(now));
+    return phone;
+  }
+}
+
+function otherOf(side: Side): Side {
+  return side === 'phone' ? 'correspondent' : 'phone';
+}
+
+/** The last description that this side was told. */
+function lastHeard(call: ChangeableCall, side: Side): string {
+  return call[side].heard.at(-1) ?? '';
+}
+
+function assertStable(call: ChangeableCall): void {
+  for (const side of ['phone', 'correspondent'] as const) {
+    for (const body of call[side].heard) {
+      assert.match(body, new RegExp(`c=IN IP4 ${told[side].replaceAll('.', '\\.')}\r\n`));
+      assert.match(body, /m=audio 20000 /);
+      assert.doesNotMatch(body, /10\.1\.0\.2|10\.2\.0\.2|10\.64\.0\.1|203\.0\.113\.2/, 'no other address');
+    }
+    const versions = call[side].heard.map((body) => Number(/o=\S+ \S+ (\d+)/.exec(body)?.[1]));
+    assert.ok(
+      versions.every((one, index) => index === 0 || one - versions[index - 1]! <= 1),
+      `versions rise by one: ${versions}`,
+    );
+    assert.equal(call[side].isEnded, false);
+  }
+}
+
+for (const form of [
+  { withReservation: false, proxyCscfs: 'shared' },
+  { withReservation: true, proxyCscfs: 'shared' },
+  { withReservation: false, proxyCscfs: 'per-access' },
+  { withReservation: true, proxyCscfs: 'per-access' },
+] as const) {
+  const formText = `${form.withReservation ? 'preconditions, ' : ''}${form.proxyCscfs === 'shared' ? 're-INVITE' : 'Replaces'}`;
+
+  for (const side of ['phone', 'correspondent'] as const) {
+    test(`TRIM: hold, resume and another codec from the ${side} pass before and between handovers (${formText})`, () => {
+      const call = new ChangeableCall(form);
+      for (const access of ['wlan', '3g', 'wlan'] as const) {
+        for (const media of [audio(8, 'sendonly'), audio(8), audio(0)]) {
+          call.change(side, [media], [media.map((line) => line.replace('sendonly', 'recvonly'))]);
+          call.run(1000);
+          assert.ok(lastHeard(call, otherOf(side)).includes(media[1]!), 'the other side hears of it');
+          assert.ok(lastHeard(call, otherOf(side)).includes(media[0]!.slice(-2)));
+        }
+        call.lab.setAccess(access, true);
+        call.lab.requestHandover(access);
+        call.run(2000);
+        assert.equal(call.lab.mobileNode.status().sessions[0]?.access, access);
+      }
+      assert.ok(call[side].statusCodes.every((code) => code === 200));
+      assertStable(call);
+    });
+
+    test(`TRIM: a change from the ${side} that meets a handover is carried out, and so is the handover (${formText})`, () => {
+      for (let afterMs = 0; afterMs < 60; afterMs += 3) {
+        const call = new ChangeableCall(form);
+        call.lab.setAccess('wlan', true);
+        call.run(afterMs);
+        call.change(side, [audio(0, 'sendonly')], [audio(0, 'recvonly')]);
+        call.run(20_000);
+        const context = `change after ${afterMs} ms`;
+        assert.equal(call.lab.mobileNode.status().sessions[0]?.access, 'wlan', context);
+        assert.equal(call[side].statusCodes.at(-1), 200, context);
+        assert.match(lastHeard(call, otherOf(side)), /a=sendonly/, context);
+        assertStable(call);
+      }
+    });
+
+    test(`TRIM: a stream that the ${side} adds gets addresses of its own and moves too; taken away it is free (${formText})`, () => {
+      const call = new ChangeableCall(form);
+      call.change(side, [audio(), video()], [audio(), video(40_020)]);
+      call.run(1000);
+      const ports = (['phone', 'correspondent'] as const).map(
+        (one) => /m=video (\d+)/.exec(lastHeard(call, one))?.[1],
+      );
+      assert.ok(
+        ports.every((port) => Number(port) >= 20_002),
+        `translator ports: ${ports}`,
+      );
+      call.lab.setAccess('wlan', true);
+      call.run(2000);
+      call.change(side, [audio(), video()], [audio(), video(40_020)]);
+      call.run(1000);
+      for (const [index, one] of (['phone', 'correspondent'] as const).entries())
+        assert.equal(
+          /m=video (\d+)/.exec(lastHeard(call, one))?.[1],
+          ports[index],
+          'the same after the move',
+        );
+      call.change(side, [audio(), video(0)], [audio(), video(0)]);
+      call.run(1000);
+      for (const one of ['phone', 'correspondent'] as const) assert.match(lastHeard(call, one), /m=video 0 /);
+      assertStable(call);
+    });
+
+    test(`TRIM: a stream that the ${side} adds and the other refuses leaves the first as it was (${formText})`, () => {
+      const call = new ChangeableCall(form);
+      call.change(side, [audio(), video()], [audio(), video(0)]);
+      call.run(1000);
+      assert.match(lastHeard(call, side), /m=video 0 /);
+      call.lab.setAccess('wlan', true);
+      call.run(2000);
+      assert.equal(call.lab.mobileNode.status().sessions[0]?.access, 'wlan');
+      assertStable(call);
+    });
+
+    test(`TRIM: an offer of the ${side} without connection line is refused with 488, and the session stays (${formText})`, () => {
+      const call = new ChangeableCall(form);
+      const broken = description(side, audio()).replace(/c=.*\r\n/, '');
+      call.perform(side, (now) => call[side].change(broken, now));
+      call.run(1000);
+      assert.equal(call[side].statusCodes.at(-1), 488);
+      call.lab.setAccess('wlan', true);
+      call.run(2000);
+      assert.equal(call.lab.mobileNode.status().sessions[0]?.access, 'wlan');
+      assertStable(call);
+    });
+  }
+}
