@@ -363,6 +363,29 @@ test('MobileIpClient: tells the care-of address whenever it changes, for the SIP
   );
 });
 
+test('MobileIpClient: registers with a correspondent as with the home agent; both follow a handover over the same sockets', () => {
+  const all = lab();
+  const correspondent = all.network.addAgent(agentOptions({ address: '172.16.0.9', role: 'correspondent' }));
+  const direct = all.network.addMobileNode(
+    clientOptions({ homeAgent: { address: '172.16.0.9', port: 434 } }),
+  );
+  attach(all, 'umts', 'wlan');
+  for (const name of ['umts', 'wlan']) direct.client.attach(name, addresses[name]!, all.network.now);
+  all.network.run(3000);
+  for (const access of ['wlan', 'umts', 'wlan']) {
+    forwardOver(all, access);
+    direct.client.forwardOver(access, all.network.now);
+    all.network.run(all.network.now + 3000);
+    for (const end of [all.agent, correspondent])
+      assert.equal(end.tunnels.get('10.0.0.50')?.rules[0]?.endpoints[0]?.remote.address, addresses[access]);
+  }
+  all.network.sendToHomeAddress(correspondent, '10.0.0.50', 7);
+  all.network.sendFromHomeAddress(direct, 8);
+  all.network.run(all.network.now + 1000);
+  assert.deepEqual([direct.received, correspondent.received], [[7], [8]]);
+  assert.deepEqual([all.mobileNode.received, all.agent.received], [[], []], 'not by way of home');
+});
+
 test('MobileIpClient: two mobile nodes that move at the same instant reach each other', () => {
   const all = lab();
   const other = all.network.addMobileNode(

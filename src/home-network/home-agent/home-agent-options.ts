@@ -21,6 +21,11 @@ export interface HomeAgentOptions {
   /** 434 by default. */
   readonly port?: number;
   readonly mobileNodes: readonly ServedMobileNode[];
+  /**
+   * 'correspondent': a peer that keeps bindings for its own packets only, so that they take the way to the mobile node without its home
+   * network (MIP-SIP §3, "possibly to connected correspondent nodes"). It has no home link. 'home-agent' by default.
+   */
+  readonly role?: 'home-agent' | 'correspondent';
   /** What makes milliseconds since 1970 of an instant. */
   readonly timeOfDayOffsetMs: DurationMs;
   readonly timestampToleranceMs?: DurationMs;

@@ -725,6 +725,17 @@ test('HomeAgent: a damaged line inside the journal is told, a mobile node that i
   assert.equal(again.agent.bindings, 0);
 });
 
+test('HomeAgent: a correspondent routes its own packets into the tunnel and says nothing on its link', () => {
+  const bench = new Bench({ role: 'correspondent' });
+  bench.register(ofPath(1, umts));
+  bench.register({ ...ofPath(1, umts), lifetimeSeconds: 0 }, { address: homeAddress, port: 434 });
+  bench.advance(10_000);
+  assert.deepEqual(
+    bench.effects.map(({ type }) => type),
+    ['journal', 'tunnel', 'route', 'journal', 'tunnel', 'route'],
+  );
+});
+
 test('HomeAgent: whatever octets arrive, nothing is thrown and nothing changes', () => {
   const bench = new Bench();
   bench.register(ofPath(1, umts));

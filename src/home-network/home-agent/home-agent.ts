@@ -96,7 +96,7 @@ export class HomeAgent implements NetworkFunction<HomeAgentInput, HomeAgentEvent
   readonly #timeOfDayOffsetMs: DurationMs;
   readonly #mobileNodes: ServedMobileNodes;
   readonly #cache: BindingCache;
-  readonly #homeLink = new HomeLink();
+  readonly #homeLink: HomeLink;
   readonly #revocations: RevocationSender;
   readonly #refusals = new RefusalLog();
   /** By the effect that writes them. */
@@ -118,6 +118,7 @@ export class HomeAgent implements NetworkFunction<HomeAgentInput, HomeAgentEvent
       timestampToleranceMs: options.timestampToleranceMs ?? defaultTimestampToleranceMs,
     };
     this.#mobileNodes = new ServedMobileNodes(options.mobileNodes);
+    this.#homeLink = new HomeLink(options.role !== 'correspondent');
     this.#cache = new BindingCache(options.address, options.timeOfDayOffsetMs);
     this.#revocations = new RevocationSender(options.address, options.timeOfDayOffsetMs);
     for (const line of this.#cache.replay(options.journal ?? []))

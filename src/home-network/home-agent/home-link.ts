@@ -11,26 +11,30 @@ import { gratuitousArpIntervalMs, gratuitousArpTimes } from './limits.ts';
 type Owner = Extract<HomeAgentEffect, { type: 'gratuitous-arp' }>['owner'];
 
 export class HomeLink {
+  readonly #exists: boolean;
   readonly #announcements = new Map<string, { readonly owner: Owner; left: number }>();
   readonly #deadlines = new DeadlineQueue<string>();
 
+  /** A correspondent has none: it only routes its own packets. */
+  constructor(exists: boolean) {
+    this.#exists = exists;
+  }
+
   /** The first binding has come, or the last one has gone. */
   serve(homeAddress: string, enabled: boolean, now: Instant): readonly HomeAgentEffect[] {
+    const route: HomeAgentEffect = { type: 'route', homeAddress, enabled };
+    if (!this.#exists) return [route];
     if (enabled) this.#announce(homeAddress, 'home-agent', now);
     else {
       this.#announcements.delete(homeAddress);
       this.#deadlines.delete(homeAddress);
     }
-    const effects: readonly HomeAgentEffect[] = [
-      { type: 'route', homeAddress, enabled },
-      { type: 'proxy-arp', homeAddress, enabled },
-    ];
-    return [...effects, ...this.handleTimeout(now)];
+    return [route, { type: 'proxy-arp', homeAddress, enabled }, ...this.handleTimeout(now)];
   }
 
   /** The mobile node deregistered from the home link itself: the others there are told its own link-layer address. */
   handOver(homeAddress: string, now: Instant): void {
-    this.#announce(homeAddress, 'mobile-node', now);
+    if (this.#exists) this.#announce(homeAddress, 'mobile-node', now);
   }
 
   handleTimeout(now: Instant): readonly HomeAgentEffect[] {
