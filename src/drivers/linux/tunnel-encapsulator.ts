@@ -50,6 +50,7 @@ class Encapsulator implements PacketThread {
   readonly #view = this.#memory.view;
   readonly #flow = { protocol: 0, homePort: 0, correspondentPort: 0 };
   #headersUsed = 0;
+  #toldAt = 0;
 
   constructor(settings: TunnelLoopSettings, report: (report: TunnelReport) => void) {
     this.descriptors = [settings.tun];
@@ -185,7 +186,10 @@ class Encapsulator implements PacketThread {
 
   #lost({ destination, code, datagrams }: SendFailure): void {
     this.#counter.add('unsent', datagrams);
-    if (code === 'EMSGSIZE' || code === 'EINVAL') {
+    const now = performance.now();
+    // EINVAL: the same of segmented messages, but also a local address that is gone, which no bind mends.
+    if ((code === 'EMSGSIZE' || code === 'EINVAL') && now >= this.#toldAt + reportIntervalMs) {
+      this.#toldAt = now;
       const { address, port } = destination;
       this.#report({ kind: 'too-big', destination: { address, port } });
     }
@@ -203,3 +207,5 @@ const mostSegments = 1024;
 /** RFC 3519 §3.3.3: message type 4, next header 4 (IPv4), reserved. */
 const TUNNEL_HEADER = 0x0404_0000;
 const NEEDS_CHECKSUM = 1;
+/** A path that fails packet after packet shall not keep the main thread busy. */
+const reportIntervalMs = 10;

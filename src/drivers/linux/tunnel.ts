@@ -147,7 +147,11 @@ export class Tunnel {
       event,
       counters: this.#counters,
     };
-    const worker = new Worker(new URL(import.meta.url), { workerData: { tunnelThread: { role, settings } } });
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: { tunnelThread: { role, settings } },
+      // What the process was started with (--input-type, --test …) is not for its threads.
+      execArgv: [],
+    });
     worker.on('message', (report: TunnelReport) => this.#hear(report));
     worker.unref();
     return { worker, event };
