@@ -42,6 +42,8 @@ export class AccessBinding {
   #rttMs: DurationMs = 0;
   #retryMs: DurationMs = refusedRetryMs;
   #waitMs: DurationMs = 0;
+  /** When the awaited reply counts as lost. */
+  #overdueAt: Instant = Number.POSITIVE_INFINITY;
 
   constructor(access: MobileIpAccess, probeIntervalMs: DurationMs | undefined) {
     this.access = access;
@@ -95,6 +97,14 @@ export class AccessBinding {
     this.unanswered += 1;
     this.#lastSentAt = awaited.sentAt;
     this.#sendAt = awaited.sentAt + this.#waitMs;
+    this.#overdueAt = this.#sendAt;
+  }
+
+  /** The request whose reply did not come in time; not one that another has merely taken the place of. */
+  takeOverdue(now: Instant): AwaitedReply | undefined {
+    if (this.awaited === undefined || now < this.#overdueAt) return undefined;
+    this.#overdueAt = Number.POSITIVE_INFINITY;
+    return this.awaited;
   }
 
   /** Some valid reply came: the way is there. When its request was sent. */

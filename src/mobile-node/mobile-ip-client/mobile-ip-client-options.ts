@@ -74,7 +74,7 @@ export type MobileIpClientEvent =
       readonly sentAt: Instant;
       readonly rttMs: DurationMs;
     }
-  /** No answer within `timeoutMs`: a censored sample. */
+  /** No answer to an echo or a registration within `timeoutMs`: a censored sample. */
   | {
       readonly type: 'round-trip-lost';
       readonly access: string;

@@ -156,6 +156,23 @@ test('MobileIpClient: the granted lifetime counts from the sending, and never ex
   assert.equal(bench.client.isBound('wlan'), false);
 });
 
+test('MobileIpClient: a registration without a reply in time is a lost round trip, one that was replaced is not', () => {
+  const bench = new Bench();
+  bench.advance(3000);
+  assert.deepEqual(
+    bench.events.filter((event) => event.type === 'round-trip-lost'),
+    [
+      { type: 'round-trip-lost', access: 'wlan', sentAt: 0, timeoutMs: 1000 },
+      { type: 'round-trip-lost', access: 'wlan', sentAt: 1000, timeoutMs: 2000 },
+    ],
+  );
+  bench.receive(bench.reply());
+  bench.advance(10_000);
+  bench.client.forwardOver('wlan', bench.now);
+  bench.drain();
+  assert.equal(bench.told('round-trip-lost'), 2);
+});
+
 test('MobileIpClient: refusals that say what would be accepted are followed (136, 69, 152)', () => {
   const moved = new Bench();
   moved.receive(moved.reply({ code: 136, homeAgent: '10.0.0.9' }));

@@ -200,6 +200,12 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
   #register(binding: AccessBinding, now: Instant): void {
     const { careOfAddress } = binding;
     if (careOfAddress === undefined) return;
+    const overdue = binding.takeOverdue(now);
+    if (overdue !== undefined) {
+      const { sentAt } = overdue;
+      const timeoutMs = now - sentAt;
+      this.#report({ type: 'round-trip-lost', access: binding.access.name, sentAt, timeoutMs });
+    }
     if (binding.unanswered === requestsUntilUnreachable)
       this.#report({ type: 'home-agent-unreachable', access: binding.access.name });
     const flows = this.#order.flowBindings(this.#bindings, binding);
