@@ -52,6 +52,9 @@ function enterOwnNamespace(): string | undefined {
     [...options, process.execPath, ...process.execArgv, ...process.argv.slice(1)],
     {
       stdio: 'inherit',
+      // A system call that never returns keeps the runner from ending the test: then the file ends as a whole.
+      timeout: 300_000,
+      killSignal: 'SIGKILL',
       env: { ...process.env, [MARK]: own },
     },
   );
