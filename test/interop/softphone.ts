@@ -1,5 +1,5 @@
 /**
- * An unmodified softphone: baresip of Debian (baresip-core), without sound hardware. It plays a tone from a file, records what it hears
+ * An unmodified softphone: baresip of Debian (baresip-core), without sound hardware. It plays a file, records what it hears
  * into another, and is driven over its own control connection (module ctrl_tcp: JSON in netstrings).
  */
 import type { ChildProcess } from 'node:child_process';
@@ -10,8 +10,8 @@ import { join } from 'node:path';
 import type { TransportAddress } from '../../src/base/network.ts';
 import type { KernelTopology } from '../../src/testbed/kernel-topology.ts';
 import { passwordOf } from '../../src/testbed/role-configurations.ts';
+import { writeCountingAudio } from './counting-audio.ts';
 import { pause } from './interop-lab.ts';
-import { writeTone } from './tone.ts';
 
 export interface SoftphoneOptions {
   readonly topology: KernelTopology;
@@ -23,7 +23,8 @@ export interface SoftphoneOptions {
   readonly sip: TransportAddress;
   readonly outboundProxy: string;
   readonly transport: 'udp' | 'tcp';
-  readonly toneHz: number;
+  /** Of what it plays (counting-audio.ts). */
+  readonly countingStep: number;
 }
 
 /** What it tells of itself: CALL_ESTABLISHED, REGISTER_OK … */
@@ -34,7 +35,7 @@ export interface SoftphoneEvent {
 
 const controlPort = 4444;
 /** Longer than any call of the tests. */
-const toneSeconds = 100;
+const playedSeconds = 100;
 
 export class Softphone {
   readonly events: SoftphoneEvent[] = [];
@@ -56,9 +57,9 @@ export class Softphone {
   }
 
   private constructor(options: SoftphoneOptions) {
-    const { topology, node, folder, toneHz } = options;
+    const { topology, node, folder, countingStep } = options;
     this.#folder = folder;
-    writeTone(join(folder, 'tone.wav'), toneHz, toneSeconds);
+    writeCountingAudio(join(folder, 'played.wav'), { step: countingStep, seconds: playedSeconds });
     writeFileSync(join(folder, 'config'), configurationOf(options));
     writeFileSync(join(folder, 'accounts'), accountOf(options), { mode: 0o600 });
     this.#child = topology.spawn(node, 'baresip', ['-4', '-f', folder], {
@@ -142,12 +143,13 @@ export class Softphone {
   }
 }
 
+/** A deep jitter buffer: on a busy machine the phone itself, which waits its turn, dropped packets that it had received. */
 function configurationOf({ sip, folder }: SoftphoneOptions): string {
   return `sip_listen ${sip.address}:${sip.port}
 call_local_timeout 20
 call_max_calls 1
 snd_path ${folder}
-audio_source aufile,${join(folder, 'tone.wav')}
+audio_source aufile,${join(folder, 'played.wav')}
 audio_alert aufile,${join(folder, 'alert.wav')}
 ausrc_srate 8000
 auplay_srate 8000
@@ -156,6 +158,7 @@ auplay_channels 1
 rtp_ports 40000-40100
 rtcp_enable yes
 rtp_timeout 0
+jitter_buffer_delay 10-50
 module_path /usr/lib/baresip/modules
 module g711.so
 module aufile.so
