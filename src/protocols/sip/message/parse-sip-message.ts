@@ -5,7 +5,7 @@
  */
 import { isMalformed, Malformed } from '../../../base/malformed.ts';
 import { commonRequestUri, matchesAt } from './common-shapes.ts';
-import { extendHash, headerNameOf, knownHeaderNameAt } from './header-names.ts';
+import { type HeaderName, headerNameOf, usualHeaderNameAt } from './header-names.ts';
 import { checkOf, faultOfLine } from './routing-fields.ts';
 import { SipHeaders } from './sip-headers.ts';
 import { type SipMessage, SipRequest, SipResponse } from './sip-message.ts';
@@ -65,18 +65,14 @@ function readHeaderLines(
 ): Framing | Malformed {
   let contentLength: number | undefined;
   let seenBits = 0;
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   let at = start;
   while (octets[at] !== 0x0d || octets[at + 1] !== 0x0a) {
-    let nameEnd = at;
-    let hash = 0;
-    for (let octet = octets[at]!; isToken[octet] === 1; octet = octets[++nameEnd]!)
-      hash = extendHash(hash, octet);
-    const colon = skipSpaces(octets, nameEnd);
     const end = endOfLine(octets, text, at);
     if (end < 0) return new Malformed('message-header', at, 'RFC 3261 §7: an empty line ends the headers');
-    if (nameEnd === at || octets[colon] !== 0x3a)
-      return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
-    const header = knownHeaderNameAt(octets, at, nameEnd, hash) ?? headerNameOf(text.slice(at, nameEnd));
+    const colon = text.indexOf(':', at);
+    const header = headerNameAt(view, octets, text, at, colon);
+    if (header === undefined) return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
     const check = checkOf(header);
     if (check !== undefined) {
       if ((seenBits & check.singleBit) !== 0)
@@ -90,6 +86,22 @@ function readHeaderLines(
     at = end;
   }
   return { bodyStart: at + 2, contentLength };
+}
+
+/** The name before a colon; `undefined` when there is no token. */
+function headerNameAt(
+  view: DataView,
+  octets: Uint8Array,
+  text: string,
+  start: number,
+  colon: number,
+): HeaderName | undefined {
+  if (colon <= start) return undefined;
+  const usual = usualHeaderNameAt(view, start, colon - start);
+  if (usual !== undefined) return usual;
+  let end = start;
+  while (isToken[octets[end]!] === 1) end++;
+  return end > start && skipSpaces(octets, end) === colon ? headerNameOf(text.slice(start, end)) : undefined;
 }
 
 /** Behind the CRLF that ends the line; a CRLF before white space continues it (RFC 3261 §7.3.1). −1 when there is none. */
