@@ -54,7 +54,7 @@ interface Framing {
 }
 
 /**
- * `octets` and `text` are the same message: names are read from the octets, which are quicker to look at one by one, line ends and
+ * `octets` and `text` are the same message: names are read from the octets, which can be looked at four at a time, line ends and
  * values from the text, which is quicker to search.
  */
 function readHeaderLines(
