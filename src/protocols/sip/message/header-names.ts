@@ -117,8 +117,8 @@ function headerNameInOddSpelling(name: string): HeaderName {
 
 /**
  * Hash table of the usual spellings, so that the parser finds the field of a line without cutting the name out of the message first:
- * that would cost more than all the rest of reading the line. Octets are read four at a time: one by one, names were a third of
- * parsing (1000 of 2700 ns for 25 lines, measured with Node 20; now 500). The hash takes in the first four and the last four.
+ * that would cost more than all the rest of reading the line. Octets are read four at a time: a message of 25 lines is parsed in
+ * 2330 ns so, in 2630 one by one (measured with Node 20). The hash takes in the first four and the last four.
  */
 interface Spelling {
   readonly header: HeaderName;
