@@ -214,25 +214,31 @@ export class HandoverManager {
       return void this.#agent.refuse(event.token, 488, reason, now);
     }
     session.hear(fromNetwork ? 'network' : 'application', { description, role: event.role });
-    if (event.role === 'answer') this.#agreed(session, now);
+    if (event.role === 'answer' && !this.#agreed(session, now))
+      return void this.#agent.refuse(event.token, 500, 'Media collide with those of another session', now);
     const text = fromNetwork ? session.toApplication(description) : session.toNetwork(description);
     this.#agent.continueWith(event.token, text, now);
   }
 
-  /** A re-INVITE that moves the session has waited for the change (RFC 3261 §14.1), and offers what was before it. */
-  #agreed(session: MobileSession, now: Instant): void {
-    this.#setMedia(session);
+  /**
+   * False when the media cannot be told from those of another session. A re-INVITE that moves the session has waited for the change
+   * (RFC 3261 §14.1), and offers what was before it.
+   */
+  #agreed(session: MobileSession, now: Instant): boolean {
     const { move } = session;
-    if (move === undefined || move.isReplacement) return;
-    move.isOutdated = true;
-    this.#agent.cancelLocally(move.request, now);
+    if (move !== undefined && !move.isReplacement) {
+      move.isOutdated = true;
+      this.#agent.cancelLocally(move.request, now);
+    }
+    return this.#setMedia(session);
   }
 
-  #setMedia(session: MobileSession): void {
+  #setMedia(session: MobileSession): boolean {
     const { agreement, move } = session;
-    if (agreement === undefined) return;
+    if (agreement === undefined) return true;
     const bindings = bindingsOf(session.id, agreement.application, agreement.network);
-    this.#translator.setMedia(session.id, bindings, move ? [session.access, move.access] : [session.access]);
+    const accesses = move ? ([session.access, move.access] as const) : ([session.access] as const);
+    return this.#translator.setMedia(session.id, bindings, accesses).length === 0;
   }
 
   #confirmed(call: CallHandle, now: Instant): void {
