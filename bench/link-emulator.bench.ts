@@ -1,6 +1,6 @@
 /**
  * The link emulator of the kernel lab beside a plain veth pair: what it adds to a packet's way, and how many small packets it passes
- * (USERPLANE.md §5: 0.05 ms and 300,000 packets/s on an idle machine). Sender, emulator and receiver share the machine's cores.
+ * (the aim: 0.05 ms and 300,000 packets/s on an idle machine). Sender, emulator and receiver share the machine's cores.
  */
 import { accessProfiles } from '../src/access-network/access-profiles.ts';
 import { perfectLink } from '../src/access-network/link-characteristics.ts';

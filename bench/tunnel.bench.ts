@@ -1,7 +1,7 @@
 /**
  * The Mobile IP tunnel beside the same path without one, and beside OpenVPN (without encryption, as the tunnel) and wireguard-go (which
  * always encrypts) where they are installed: TCP throughput from the correspondent to the mobile node, and processor time per small
- * packet. Sender, both tunnel ends and receiver share the machine's cores (USERPLANE.md §3: 10 Gbit/s on two idle ones).
+ * packet. Sender, both tunnel ends and receiver share the machine's cores (the aim: 5 Gbit/s on two idle ones).
  */
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';

@@ -15,7 +15,7 @@ export interface AccessProfile {
   readonly downlink: LinkCharacteristics;
   /** From the terminal to the network. */
   readonly uplink: LinkCharacteristics;
-  /** Scores without unit, 1 is best; they carry an order, to be replaced by the operator (reference/rnl.md, defaults). */
+  /** Scores without unit, 1 is best; they carry an order, to be replaced by the operator. */
   readonly power: number;
   readonly cost: number;
 }

@@ -1,5 +1,5 @@
 /**
- * What this machine lets the lab do (DESIGN.md §6): namespaces as root, namespaces as an ordinary user inside a user namespace, or
+ * What this machine lets the lab do: namespaces as root, namespaces as an ordinary user inside a user namespace, or
  * neither, which leaves virtual time. It is tried, not guessed: a container may forbid root what another machine allows anybody.
  */
 import { spawnSync } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
  * TRIM fig. 4 in virtual time: session establishment through the whole network, message for message and hop for hop, with what the session
- * description says at every hop (reference/ims-sip.md §4): i internal address, m1 access address, x:a and y:b the translator's, c the
+ * description says at every hop: i internal address, m1 access address, x:a and y:b the translator's, c the
  * correspondent.
  */
 import assert from 'node:assert/strict';

@@ -107,7 +107,7 @@ test('Wireshark reads every message of a multihomed mobile node without a remark
 });
 
 /**
- * Wireshark 4.0 does not know RFC 7629: it reads type 154 in the simple format and loses its way in what follows (mobile-ip.md §2). So it
+ * Wireshark 4.0 does not know RFC 7629: it reads type 154 in the simple format and loses its way in what follows. So it
  * gets these messages without those extensions; their octets are held to the RFC by protocols/mobile-ip/message.test.ts.
  */
 function withoutMultipath(payload: Uint8Array): Uint8Array {

@@ -9,7 +9,7 @@ const SWITCHES = 1000;
 const PACKETS_PER_SECOND = 20_000;
 
 kernelTest(
-  'NftablesTranslator: 1,000 handovers under 20,000 packets/s lose, reorder and mix nothing (USERPLANE.md §1.3, §1.4)',
+  'NftablesTranslator: 1,000 handovers under 20,000 packets/s lose, reorder and mix nothing',
   async () => {
     const network = openTranslatorNetwork();
     const translator = openHomeTranslator(network);

@@ -1,6 +1,6 @@
 /**
  * A network in virtual time for home agents and Mobile IP clients: access links that delay, lose, double and reorder datagrams, address
- * translators, the journal of each agent on a disk, and the data path of the tunnels as the wanted states say (USERPLANE.md §3): packets
+ * translators, the journal of each agent on a disk, and the data path of the tunnels as the wanted states say: packets
  * enter by the rules of one end, and leave the tunnel only at an endpoint of the other.
  */
 import assert from 'node:assert/strict';

@@ -1,4 +1,4 @@
-/** `trimaran doctor`: what this machine can do, and the one command that unlocks more (DESIGN.md §6). */
+/** `trimaran doctor`: what this machine can do, and the one command that unlocks more. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * Translates the ICMP errors that nftables cannot (USERPLANE.md §2): the rules log them to a netlink group (linux/netfilter/
+ * Translates the ICMP errors that nftables cannot (docs/userplane.md): the rules log them to a netlink group (linux/netfilter/
  * nfnetlink_log.h), the packet translator restores the quoted packet, and a raw socket sends them on, to the correspondent, the mobile
  * node or, on a mobile node, to its own applications. Without them a path with a smaller MTU is a black hole.
  */

@@ -86,7 +86,7 @@ export function addTable(batch: NftablesBatch, family: IpFamily, table: string, 
       [NFTA_SET_FLAGS, NFT_SET_MAP],
       [NFTA_SET_DATA_TYPE, dataType],
       [NFTA_SET_DATA_LEN, 2 * addressLength + 8],
-      // A set of known size gets a table of fixed size, which is faster than one that grows (USERPLANE.md §1.1).
+      // A set of known size gets a table of fixed size, which is faster than one that grows (docs/userplane.md).
       [NFTA_SET_DESC, [[NFTA_SET_DESC_SIZE, options.capacity]]],
       ...(options.counters ? [[NFTA_SET_EXPR, counter()] as const] : []),
     ]);

@@ -33,7 +33,7 @@ export type EmulatorCommand =
 
 export const emulatorCounters = ['delivered', 'deliveredOctets', 'lost', 'queue-full', 'link-down'] as const;
 
-/** Packets in flight over both directions: 300,000 packets/s for 10 ms, twice (USERPLANE.md §5), rounded up. */
+/** Packets in flight over both directions: 300,000 packets/s for 10 ms, twice, rounded up. */
 const slotCount = 8192;
 /** A segmentation-offload packet of 64 KiB with its headers; memory is touched only as far as packets reach. */
 const slotOctets = 65_536 + 64;

@@ -1,7 +1,7 @@
 /**
  * A packet socket on one network interface (packet(7)): whole Ethernet frames in both directions, each after a virtio-net header that
  * carries what is still to be done to it (checksum, segmentation). Frames passed on with their header keep that state; without it
- * the checksums that veth leaves undone would arrive wrong (USERPLANE.md §5).
+ * the checksums that veth leaves undone would arrive wrong (docs/userplane.md).
  */
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import { Rtnetlink } from './rtnetlink.ts';

@@ -1,7 +1,7 @@
 /**
  * Answers ARP on the home link for mobile nodes that are away, and tells the link's hosts at once (RFC 5944 §4.6): proxy entries of the
  * kernel's neighbour table, and gratuitous ARP. The kernel answers only for addresses that it routes to another interface, here the
- * tunnel's, and by default up to 0.8 s late (USERPLANE.md §3). Entries outlive a crash, as the journal's bindings do; the next one that
+ * tunnel's, and by default up to 0.8 s late (docs/userplane.md). Entries outlive a crash, as the journal's bindings do; the next one that
  * opens takes away what nobody bound again. Leaves out the announcement for a node that came home: it sends that itself.
  */
 import { readFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
  * Datagrams that leave by one UDP socket, gathered for one sendmmsg(2). Datagrams in a row to the same destination and of the same length
  * (the last may be shorter) make one message, which the kernel cuts up below IP (UDP_SEGMENT, udp(7)): at that price a gigabit stream goes
- * out in packets (USERPLANE.md §3). Where a device cannot do that, every datagram goes by itself.
+ * out in packets (docs/userplane.md). Where a device cannot do that, every datagram goes by itself.
  */
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import { PacketMemory, vectorOctets, writeVector } from './packet-memory.ts';

@@ -1,6 +1,6 @@
 /**
  * Packets on their way into a TUN device. TCP segments of one connection that follow each other go in as one piece of up to 64 KiB
- * (virtio-net TSO), which the kernel handles once instead of forty times (USERPLANE.md §3). Their checksums are looked at here, since
+ * (virtio-net TSO), which the kernel handles once instead of forty times (docs/userplane.md). Their checksums are looked at here, since
  * the kernel trusts a piece; what does not fit together goes in as it is.
  */
 import { TrimaranError } from '../../base/trimaran-error.ts';

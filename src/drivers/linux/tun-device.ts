@@ -1,6 +1,6 @@
 /**
  * A TUN device: a network interface whose other end is this process (Documentation/networking/tuntap). Packets come and go after a
- * virtio-net header, so that TCP crosses in pieces of 64 KiB whose segmentation and checksums are left to the reader (USERPLANE.md §3:
+ * virtio-net header, so that TCP crosses in pieces of 64 KiB whose segmentation and checksums are left to the reader (docs/userplane.md;
  * that is a factor of six). The device, its addresses and its routes are gone with its descriptor, however the process ends.
  */
 import { closeSync, constants, openSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
  * The SIP-Auth-Data-Item of a MAA (TS 29.229 §6.3.13): what the S-CSCF challenges and checks a user with. "SIP Digest" hands out HA1
- * (TS 29.228 §6.3); "Digest-MD5" is how Kamailio asks for nonce and password (reference/kamailio-ims.md §6). AKA is left out.
+ * (TS 29.228 §6.3); "Digest-MD5" is how Kamailio asks for nonce and password (seen with Kamailio 5.6.3). AKA is left out.
  */
 import { hashHex } from '../../base/digest.ts';
 import type { RandomSource } from '../../base/random-source.ts';

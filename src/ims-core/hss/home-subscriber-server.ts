@@ -172,7 +172,7 @@ export class HomeSubscriberServer implements NetworkFunction<never, HomeSubscrib
     const item = authenticationItem(subscriber, scheme, this.#digestRealm, this.#random);
     if (item === undefined) return failed(cxResultCode.authenticationSchemeNotSupported);
     this.#rememberServer(subscriber, avpValue(avps, cxAvps.serverName));
-    // Kamailio needs both identities to find its request again (reference/kamailio-ims.md §6).
+    // Kamailio needs both identities to find its request again (seen with 5.6.3).
     return [
       success,
       avp(baseAvps.userName, subscriber.privateIdentity),

@@ -72,7 +72,7 @@ export interface ApplicationServer {
 
 /**
  * The criteria of a user whose sessions TRIM keeps alive: the TRIM AS sees registrations with the user's Contact (which a third-party
- * REGISTER does not have, reference/kamailio-ims.md §5), and every call from and to the registered user.
+ * REGISTER does not have), and every call from and to the registered user.
  * When the AS is down, calls go on without mobility.
  */
 export function trimFilterCriteria(serverName: string): readonly InitialFilterCriterion[] {

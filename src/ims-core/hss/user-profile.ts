@@ -1,5 +1,5 @@
 /**
- * The user profile in XML, as User-Data carries it to the S-CSCF (TS 29.228 annex E; rules in reference/kamailio-ims.md §7).
+ * The user profile in XML, as User-Data carries it to the S-CSCF (TS 29.228 annex E; its rules as Kamailio 5.6.3 checks them).
  * The schema fixes the order of elements, and numbers where one would expect words.
  */
 import type {

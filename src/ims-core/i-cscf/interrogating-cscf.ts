@@ -182,7 +182,7 @@ function authorizationAvps(request: SipRequest, identity: Avp): readonly Avp[] {
   ];
 }
 
-/** reference/diameter-cx.md §3. A server that is silent or unable to comply is not the user's fault. */
+/** TS 29.229. A server that is silent or unable to comply is not the user's fault. */
 function refusalOf(request: SipRequest, result: CxResult | undefined): number {
   if (result === undefined) return 504;
   if (result.experimental === undefined) return 500;

@@ -2,7 +2,7 @@
  * P-CSCF (TRIM Fig. 1): the first contact point of user equipment, at the edge of the trust domain.
  *
  * Follows RFC 3261 §16, RFC 3327 §5.2 (Path), RFC 5626 §5 (flow tokens), RFC 3608, RFC 3325, RFC 7315 and TS 24.229 §5.2; what is sent
- * and tolerated keeps to Kamailio 5.6 (reference/kamailio-ims.md). Within a dialog the way to the user is the Request-URI, not a flow
+ * and tolerated keeps to Kamailio 5.6. Within a dialog the way to the user is the Request-URI, not a flow
  * token, because a mobile node changes its address while the route set stays (TRIM Fig. 6; RFC 3261 §12.2).
  * Left out: IPsec security agreement, policy control (Rx), emergency calls, STUN keep-alives.
  */

@@ -57,7 +57,7 @@ export class RegisteredContacts {
         addressOfRecord: user,
         contactUri,
         flow,
-        // Kamailio 5.6 writes a list that cannot be read when a telephone number is in it (reference/kamailio-ims.md §5).
+        // Kamailio 5.6 writes a list that cannot be read when a telephone number is in it.
         identities: identities.length > 0 ? identities : [user],
         serviceRoute: response.headers.getAll('Service-Route'),
         expiresAt: now + seconds * 1000,

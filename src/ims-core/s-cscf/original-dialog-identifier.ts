@@ -2,7 +2,7 @@
  * S-CSCF (TRIM Fig. 1, 4 and 6): the mark that goes with a request to an application server and comes back with what the server makes
  * of it, so that the S-CSCF knows both belong together and goes on behind the criterion that led there (TS 24.229 §5.4.3.2).
  *
- * A URI in the form Kamailio uses (reference/kamailio-ims.md §4): all state is in it, none is kept, so an application server may take
+ * A URI in the form Kamailio uses (5.6.3): all state is in it, none is kept, so an application server may take
  * its time. It is trusted because only the core can send Route headers that are not the Service-Route past the P-CSCF.
  */
 

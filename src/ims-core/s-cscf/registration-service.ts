@@ -311,7 +311,7 @@ export class RegistrationService {
     this.#context.proxy.respond(registration.transaction, response, now);
   }
 
-  /** reference/diameter-cx.md §3: the user is at fault where the HSS says so, the network otherwise. */
+  /** TS 29.229: the user is at fault where the HSS says so, the network otherwise. */
   #refuseForCx(registration: Registration, result: CxAnswer<unknown>['result'], now: Instant): void {
     if (result === undefined) {
       this.#context.events.push({

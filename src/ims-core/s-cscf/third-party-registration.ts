@@ -1,6 +1,6 @@
 /**
  * S-CSCF (TRIM Fig. 1): the REGISTER by which an application server learns that its user has come, stays or goes (TS 24.229 §5.4.1.7).
- * Keeps to what Kamailio sends (reference/kamailio-ims.md §5), except that Expires is what is really left of the registration.
+ * Keeps to what Kamailio 5.6.3 sends, except that Expires is what is really left of the registration.
  */
 import type { TransportAddress } from '../../base/network.ts';
 import { type RandomSource, randomToken } from '../../base/random-source.ts';

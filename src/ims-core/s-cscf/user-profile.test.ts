@@ -31,7 +31,7 @@ function refuse(text: string): Malformed {
   return profile;
 }
 
-/** The subscriber of reference/kamailio-ims.md §7, with the extension elements that the schemas allow. */
+/** A subscriber as Kamailio 5.6.3 takes it, with the extension elements that the schemas allow. */
 const trimSubscriber = subscription(
   `${criterion(
     '<SPT><Group>0</Group><Method>INVITE</Method></SPT><SPT><Group>0</Group><SessionCase>0</SessionCase></SPT>' +

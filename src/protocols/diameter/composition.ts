@@ -1,6 +1,6 @@
 /**
  * Whole messages from the application's AVPs: identities, Session-Id and routing AVPs (RFC 6733 §6.1, §6.2) in the order in which
- * Kamailio sends them (reference/kamailio-ims.md §6).
+ * Kamailio 5.6.3 sends them.
  */
 import { type Avp, avp, avpValue, avpValues, optionalAvp } from './avp.ts';
 import { advertisement, type DiameterNode } from './capabilities.ts';

@@ -1,6 +1,6 @@
 /**
  * How a Cx answer ended (TS 29.229 §6.2). Result-Code and Experimental-Result exclude each other by the standard; a server that
- * sends both (PyHSS, reference/kamailio-ims.md §6) means the Result-Code. The two number spaces overlap: 2001 and 5001 to 5012 mean
+ * sends both (PyHSS) means the Result-Code. The two number spaces overlap: 2001 and 5001 to 5012 mean
  * different things in each.
  */
 import { type Avp, avpValue } from './avp.ts';

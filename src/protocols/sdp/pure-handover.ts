@@ -1,7 +1,7 @@
 /**
  * Tells a handover from a change of the session. A mobile node that moved offers what it offered before, from another place: only
  * addresses, the o= version and preconditions, which start from scratch on a new address (RFC 4032 §4.1), may differ.
- * Then nothing has to be asked of the correspondent (TRIM fig. 6; reference/ims-sip.md §5).
+ * Then nothing has to be asked of the correspondent (TRIM fig. 6).
  */
 import { isAttribute } from './media-attributes.ts';
 import { originOf } from './origin.ts';

@@ -1,5 +1,5 @@
 /**
- * The Cx application between CSCFs and HSS (3GPP TS 29.229; facts and their sources: reference/diameter-cx.md).
+ * The Cx application between CSCFs and HSS (3GPP TS 29.229; codes as Wireshark, Kamailio and freeDiameter agree on them).
  * AVPs without the M bit that nobody here reads are left out: a receiver skips them anyway.
  */
 import type { AvpDefinition } from '../avp.ts';
@@ -124,7 +124,7 @@ const session = [
   b.destinationRealm,
 ];
 
-/** What each request must hold (TS 29.229 §6.1; the {…} of the grammars in reference/diameter-cx.json). */
+/** What each request must hold (the {…} of the grammars in TS 29.229 §6.1). */
 export const cxCommands: Readonly<Record<CxCommand, CommandDefinition>> = {
   userAuthorization: command(300, 'UAR', b.userName, cxAvps.publicIdentity, cxAvps.visitedNetworkIdentifier),
   serverAssignment: command(

@@ -72,7 +72,7 @@ export function recordRoutesOf(message: SipMessage): NameAddress[] {
 
 /**
  * All addresses of a list field such as Path, Service-Route, P-Asserted-Identity, P-Associated-URI. Values that are no address are
- * left out: Kamailio 5.6.3 writes two identities into one pair of brackets (reference/kamailio-ims.md §5).
+ * left out: Kamailio 5.6.3 writes two identities into one pair of brackets.
  */
 export function addressesOf(message: SipMessage, name: string): NameAddress[] {
   return message.headers.getAll(name).flatMap((value) => {

@@ -27,7 +27,7 @@ export class OwnNames {
 
 /**
  * Takes the proxy's own entry off a received request and returns it. A Route that names the proxy is its own without lr, too: an
- * I-CSCF writes the S-CSCF's name so (reference/kamailio-ims.md §8).
+ * I-CSCF of Kamailio 5.6.3 writes the S-CSCF's name so.
  */
 export function takeOwnRoute(request: SipRequest, ownNames: OwnNames): SipUri | undefined {
   const strict = takeStrictRoute(request, ownNames);
