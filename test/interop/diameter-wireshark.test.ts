@@ -3,10 +3,6 @@
  * Diameter dissector must find every message and have nothing to say against any. (It knows the command of RFC 6736, not its AVPs.)
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { NetworkOutput } from '../../src/base/network.ts';
 import { SeededRandomSource } from '../../src/base/random-source.ts';
@@ -22,6 +18,7 @@ import { DiameterEndpoint } from '../../src/protocols/diameter/endpoint.ts';
 import type { NatComponent } from '../../src/protocols/diameter/nat-control.ts';
 import { NatControlClient } from '../../src/protocols/diameter/nat-control-client.ts';
 import { TestNetwork } from '../../src/protocols/diameter/test-network.ts';
+import { dissect, hasTshark } from './wireshark.ts';
 
 const port = 3868;
 const serverAddress = '192.0.2.10';
@@ -29,7 +26,6 @@ const clientAddress = '192.0.2.1';
 /** Wireshark 4.0 has the command of RFC 6736 and none of its AVPs (595 to 607): it reads around them. */
 const unknownToWireshark =
   /Unknown AVP (59[5-9]|60[0-7]) \(vendor=Reserved\), if you know what this is you can add it to dictionary.xml,?/g;
-const hasTshark = spawnSync('tshark', ['--version']).status === 0;
 
 test('Wireshark reads a registration over Cx without a remark', (context) => {
   const capture = new Capture();
@@ -199,31 +195,13 @@ class Capture {
 
   /** The command code of each message that Wireshark found. Fails when it remarks on any. */
   dissect(context: TestContext): string[] {
-    if (!hasTshark) {
-      context.skip('tshark is not installed (Debian: apt-get install tshark)');
-      return [];
-    }
-    const folder = mkdtempSync(join(tmpdir(), 'trimaran-diameter-'));
-    try {
-      const file = join(folder, 'diameter.pcap');
-      writeFileSync(file, Buffer.concat([pcapHeader(), ...this.#segments]));
-      const remarks = tshark(
-        file,
-        '-Y',
-        '_ws.malformed or _ws.expert',
-        '-T',
-        'fields',
-        '-e',
-        '_ws.expert.message',
-      );
-      assert.deepEqual(
-        remarks.map((line) => line.replaceAll(unknownToWireshark, '')).filter((line) => line !== ''),
-        [],
-      );
-      return tshark(file, '-Y', 'diameter', '-T', 'fields', '-e', 'diameter.cmd.code');
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    const dissection = dissect(context, this.#segments, 'diameter', ['diameter.cmd.code']);
+    if (dissection === undefined) return [];
+    assert.deepEqual(
+      dissection.remarks.map((line) => line.replaceAll(unknownToWireshark, '')).filter((line) => line !== ''),
+      [],
+    );
+    return [...dissection.lines];
   }
 
   #note(address: string, output: NetworkOutput | undefined): void {
@@ -240,35 +218,8 @@ class Capture {
       output.payload,
     );
     this.#sequence.set(address, sequence + output.payload.length);
-    this.#segments.push(pcapRecord(this.#segments.length, packet));
+    this.#segments.push(packet);
   }
-}
-
-function tshark(file: string, ...options: string[]): string[] {
-  const { stdout, stderr, status } = spawnSync('tshark', ['-n', '-r', file, ...options], {
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr);
-  return stdout.split('\n').filter((line) => line !== '');
-}
-
-function pcapHeader(): Buffer {
-  const header = Buffer.alloc(24);
-  header.writeUInt32LE(0xa1b2c3d4, 0);
-  header.writeUInt16LE(2, 4);
-  header.writeUInt16LE(4, 6);
-  header.writeUInt32LE(0x40000, 16);
-  // LINKTYPE_RAW: packets begin with the IP header.
-  header.writeUInt32LE(101, 20);
-  return header;
-}
-
-function pcapRecord(index: number, packet: Buffer): Buffer {
-  const header = Buffer.alloc(16);
-  header.writeUInt32LE(index, 0);
-  header.writeUInt32LE(packet.length, 8);
-  header.writeUInt32LE(packet.length, 12);
-  return Buffer.concat([header, packet]);
 }
 
 /** IPv4 and TCP headers; Wireshark does not verify their checksums unless asked. */

@@ -3,17 +3,13 @@
  * Mobile IP dissector must find every message and every field and have nothing to say against any.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { SeededRandomSource } from '../../src/base/random-source.ts';
 import type { SecurityAssociation } from '../../src/protocols/mobile-ip/authentication.ts';
 import { decodeMessage, encodeMessage, type MobileIpMessage } from '../../src/protocols/mobile-ip/message.ts';
 import { type Datagram, RegistrationNetwork, timeOfDayOffsetMs } from '../mobile-ip/registration-network.ts';
+import { dissect, hasTshark } from './wireshark.ts';
 
-const hasTshark = spawnSync('tshark', ['--version']).status === 0;
 const homeAddress = '10.0.0.50';
 const homeAgent = { address: '10.0.0.1', port: 434 };
 const securityAssociation: SecurityAssociation = {
@@ -80,7 +76,7 @@ const fields = [
 ];
 
 test('Wireshark reads the registrations of a single care-of address field by field', (context) => {
-  const messages = dissect(
+  const messages = fieldsOf(
     conversation(false).filter(({ payload }) => !hasMultipath(payload)),
     context,
   );
@@ -99,7 +95,7 @@ test('Wireshark reads the registrations of a single care-of address field by fie
 test('Wireshark reads every message of a multihomed mobile node without a remark', (context) => {
   const log = conversation(true);
   assert.ok(log.some(({ payload }) => hasMultipath(payload)));
-  const messages = dissect(
+  const messages = fieldsOf(
     log.map((one) => ({ ...one, payload: withoutMultipath(one.payload) })),
     context,
   );
@@ -122,59 +118,10 @@ function hasMultipath(payload: Uint8Array): boolean {
 }
 
 /** One line of fields per message. Fails when Wireshark remarks on any. */
-function dissect(datagrams: readonly Datagram[], context: TestContext): string[] {
-  if (!hasTshark) {
-    context.skip('tshark is not installed (Debian: apt-get install tshark)');
-    return [];
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'trimaran-mobile-ip-'));
-  try {
-    const file = join(folder, 'mobile-ip.pcap');
-    writeFileSync(
-      file,
-      Buffer.concat([pcapHeader(), ...datagrams.map((one, index) => pcapRecord(index, packetOf(one)))]),
-    );
-    const remarks = tshark(
-      file,
-      '-Y',
-      '_ws.malformed or _ws.expert',
-      '-T',
-      'fields',
-      '-e',
-      '_ws.expert.message',
-    );
-    assert.deepEqual(remarks, []);
-    return tshark(file, '-Y', 'mip', '-T', 'fields', ...fields.flatMap((field) => ['-e', field]));
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-function tshark(file: string, ...options: string[]): string[] {
-  const { stdout, stderr, status } = spawnSync('tshark', ['-n', '-r', file, ...options], {
-    encoding: 'utf8',
-  });
-  assert.equal(status, 0, stderr);
-  return stdout.split('\n').filter((line) => line !== '');
-}
-
-function pcapHeader(): Buffer {
-  const header = Buffer.alloc(24);
-  header.writeUInt32LE(0xa1b2c3d4, 0);
-  header.writeUInt16LE(2, 4);
-  header.writeUInt16LE(4, 6);
-  header.writeUInt32LE(0x40000, 16);
-  // LINKTYPE_RAW: packets begin with the IP header.
-  header.writeUInt32LE(101, 20);
-  return header;
-}
-
-function pcapRecord(index: number, packet: Buffer): Buffer {
-  const header = Buffer.alloc(16);
-  header.writeUInt32LE(index, 0);
-  header.writeUInt32LE(packet.length, 8);
-  header.writeUInt32LE(packet.length, 12);
-  return Buffer.concat([header, packet]);
+function fieldsOf(datagrams: readonly Datagram[], context: TestContext): readonly string[] {
+  const dissection = dissect(context, datagrams.map(packetOf), 'mip', fields);
+  assert.deepEqual(dissection?.remarks ?? [], []);
+  return dissection?.lines ?? [];
 }
 
 /** IPv4 and UDP headers; Wireshark does not verify their checksums unless asked. */
