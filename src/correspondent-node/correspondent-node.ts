@@ -36,7 +36,7 @@ import type {
 } from '../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { SipEndpoint } from '../protocols/sip/endpoint.ts';
 import { createResponse } from '../protocols/sip/message/create-response.ts';
-import { parseUri } from '../protocols/sip/message/sip-uri.ts';
+import { userPartOf } from '../protocols/sip/message/sip-uri.ts';
 import {
   RegistrationClient,
   type RegistrationIdentity,
@@ -116,7 +116,7 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
       endpoint: new SipEndpoint({ listen, random, refuseMergedRequests: true }),
       random,
     });
-    const contact = `sip:${userOf(identity.publicIdentity)}@${formatTransportAddress(sip)}`;
+    const contact = `sip:${userPartOf(identity.publicIdentity) ?? 'anonymous'}@${formatTransportAddress(sip)}`;
     this.#registration = new RegistrationClient({ identity, contact, expiresSeconds, random });
   }
 
@@ -329,7 +329,10 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
 
   #path(): SignallingPath {
     const { sip, identity } = this.#options;
-    return { contact: `<sip:${userOf(identity.publicIdentity)}@${formatTransportAddress(sip)}>`, local: sip };
+    return {
+      contact: `<sip:${userPartOf(identity.publicIdentity) ?? 'anonymous'}@${formatTransportAddress(sip)}>`,
+      local: sip,
+    };
   }
 
   get #mediaAddress(): string {
@@ -369,9 +372,4 @@ function textOf(origin: LegOrigin, description: SessionDescription): string {
 function isReady(media: SessionDescription['media'][number]): boolean {
   const preconditions = preconditionsOf(media);
   return media.port === 0 || preconditions === undefined || arePreconditionsMet(preconditions);
-}
-
-function userOf(identity: string): string {
-  const uri = parseUri(identity);
-  return isMalformed(uri) || uri.kind !== 'sip' ? 'anonymous' : (uri.user ?? 'anonymous');
 }

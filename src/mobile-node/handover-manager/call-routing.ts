@@ -13,7 +13,7 @@ import { fromOf } from '../../protocols/sip/message/header-fields.ts';
 import { formatNameAddress } from '../../protocols/sip/message/name-address.ts';
 import { noParameters } from '../../protocols/sip/message/parameters.ts';
 import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
-import { formatUri, parseUri, type SipUri } from '../../protocols/sip/message/sip-uri.ts';
+import { formatUri, parseUri, type SipUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
 import { accessHeadersOf, type NetworkAccess, routesOf, signallingPathOf } from './network-access.ts';
 
 /** The INVITE of an application on its way to the network. The application's own idea of who it is stays on this host. */
@@ -56,8 +56,7 @@ export function applicationPath(internalAddress: string, port: number, user: str
 }
 
 export function userOf(publicIdentity: string): string {
-  const uri = parseUri(publicIdentity);
-  return isMalformed(uri) || uri.kind !== 'sip' ? 'anonymous' : (uri.user ?? 'anonymous');
+  return userPartOf(publicIdentity) ?? 'anonymous';
 }
 
 /** Requests from the network are taken from P-CSCFs only: whoever else reaches the access address is no part of the IMS. */

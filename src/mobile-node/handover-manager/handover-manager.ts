@@ -28,7 +28,7 @@ import type {
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import { fromOf, toOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
-import { formatUri, parseUri } from '../../protocols/sip/message/sip-uri.ts';
+import { formatUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
 import type { FlowKey } from '../../translation/translation-operation.ts';
 import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
 import { ApplicationRegistrar } from './application-registrar.ts';
@@ -187,9 +187,7 @@ export class HandoverManager {
 
   #routeIncoming(event: Event<'call-arrived'>, now: Instant): void {
     const access = [...this.#accesses.values()].find(({ address }) => address === event.local.address);
-    const uri = parseUri(event.request.requestUri);
-    const user = isMalformed(uri) || uri.kind !== 'sip' ? undefined : uri.user;
-    const application = this.#registrar.find(user, now);
+    const application = this.#registrar.find(userPartOf(event.request.requestUri), now);
     if (access === undefined || application === undefined)
       return void this.#agent.refuse(event.token, 480, 'No application is registered', now);
     const { internalAddress, publicIdentity } = this.#options;

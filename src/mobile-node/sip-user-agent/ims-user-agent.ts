@@ -5,13 +5,12 @@
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../../base/machine.ts';
-import { isMalformed } from '../../base/malformed.ts';
 import { formatTransportAddress, type TransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import { DigestClient } from '../../protocols/sip/authentication/digest-client.ts';
 import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
-import { parseUri } from '../../protocols/sip/message/sip-uri.ts';
+import { userPartOf } from '../../protocols/sip/message/sip-uri.ts';
 import {
   RegistrationClient,
   type RegistrationIdentity,
@@ -196,8 +195,7 @@ export class ImsUserAgent {
 
   #newClient({ index, address, signallingPort, accessNetworkInfo }: SignallingAccess): RegistrationClient {
     const { identity, random } = this.#options;
-    const uri = parseUri(identity.publicIdentity);
-    const user = isMalformed(uri) || uri.kind !== 'sip' ? undefined : uri.user;
+    const user = userPartOf(identity.publicIdentity);
     const place = formatTransportAddress({ address, port: signallingPort });
     return new RegistrationClient({
       identity,

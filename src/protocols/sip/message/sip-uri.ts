@@ -2,7 +2,7 @@
  * URIs in SIP messages: sip and sips (RFC 3261 §19.1), tel (RFC 3966), and any other scheme as opaque text.
  * Leaves out global and local tel numbers' finer grammar. Escapes stay as they were written; `sipUrisEqual` looks through them.
  */
-import { Malformed } from '../../../base/malformed.ts';
+import { isMalformed, Malformed } from '../../../base/malformed.ts';
 import { formatParameters, noParameters, type SipParameters } from './parameters.ts';
 
 export interface SipUri {
@@ -108,6 +108,12 @@ function uriParametersOf(text: string): SipParameters {
     start = end + 1;
   }
   return parameters;
+}
+
+/** The user part of a SIP URI given as text; `undefined` when it has none or is no SIP URI. */
+export function userPartOf(text: string): string | undefined {
+  const uri = parseUri(text);
+  return isMalformed(uri) || uri.kind !== 'sip' ? undefined : uri.user;
 }
 
 export function formatUri(uri: Uri): string {
