@@ -4,6 +4,10 @@ import type { FlowKey, TranslationOperation } from '../translation/translation-o
 import type { HandoverKind, SessionTransfer } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
 import type { SessionSummary } from './handover-manager/mobile-session.ts';
+import type {
+  MobileIpClientEffect,
+  MobileIpClientEvent,
+} from './mobile-ip-client/mobile-ip-client-options.ts';
 
 /** Effects are carried out in the order in which they come, before any output that follows them. */
 export type MobileNodeEffect =
@@ -21,10 +25,19 @@ export type MobileNodeEffect =
   | { readonly type: 'detach-access'; readonly index: number }
   | { readonly type: 'translate'; readonly operations: readonly TranslationOperation[] }
   /** Tell by 'flows-used' when the first packet of one of these flows has been translated. Replaces an earlier watch. */
-  | { readonly type: 'watch-flows'; readonly id: number; readonly flows: readonly FlowKey[] };
+  | { readonly type: 'watch-flows'; readonly id: number; readonly flows: readonly FlowKey[] }
+  /** With Mobile IP. The tunnel's data path owns the UDP sockets on the Mobile IP port (protocols/mobile-ip/tunnel-state.ts). */
+  | MobileIpClientEffect;
+
+/** What Mobile IP has to say; single round trips go to the access selection only. */
+type MobileIpEvent = Exclude<
+  MobileIpClientEvent,
+  { readonly type: 'round-trip-measured' | 'round-trip-lost' }
+>;
 
 export type MobileNodeEvent =
   | HandoverEvent
+  | MobileIpEvent
   /** `attachMs`: T_attach of TRIM §4.4; `signallingMs`: T_act-sig. */
   | {
       readonly type: 'access-ready';
@@ -54,12 +67,17 @@ export type MobileNodeEvent =
       readonly signallingMs: DurationMs;
       readonly registerMs: DurationMs;
       readonly sipMs: DurationMs;
-      /** From the decision to the last 200. */
+      /** From the decision until the home agent confirmed that it forwards over the new access. Absent without Mobile IP, or if it did not. */
+      readonly bindingMs?: DurationMs;
+      /** From the decision to the last 200 and to the home agent's confirmation. */
       readonly totalMs: DurationMs;
       readonly sessions: readonly SessionTransfer[];
       readonly failed: readonly string[];
     }
   | { readonly type: 'handover-failed'; readonly to: string; readonly reason: string }
+  /** The link is up but leads nowhere: too many probes in a row without answer. It is used again when one is answered. */
+  | { readonly type: 'access-silent'; readonly access: string }
+  | { readonly type: 'access-answering'; readonly access: string }
   /** The old access carries nothing any more. */
   | {
       readonly type: 'access-released';
@@ -80,6 +98,9 @@ export interface MobileNodeStatus {
     readonly isReady: boolean;
     readonly isRegistered: boolean;
     readonly isCurrent: boolean;
+    /** With Mobile IP: whether the home agent has a binding over it, and whether probes are answered. */
+    readonly isBound?: boolean;
+    readonly isAnswering?: boolean;
   }[];
   readonly sessions: readonly SessionSummary[];
   readonly handover: { readonly to: string; readonly phase: string } | undefined;

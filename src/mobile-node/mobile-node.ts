@@ -12,42 +12,26 @@ import type { DurationMs, Instant } from '../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../base/network.ts';
 import type { NetworkFunction } from '../base/network-function.ts';
-import type { RandomSource } from '../base/random-source.ts';
 import { BackToBackUserAgent } from '../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type { CallEvent } from '../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { SipEndpoint } from '../protocols/sip/endpoint.ts';
 import { type AccessInput, AccessMonitor } from './access-monitor/access-monitor.ts';
-import type { AccessSelector } from './access-selection/access-selector.ts';
+import { AccessSelection } from './access-selection/access-selection.ts';
 import { LocalAddressTranslator } from './address-translator/local-address-translator.ts';
-import { type AccessOptions, type AttachedAccess, networkAccessOf } from './attached-access.ts';
+import { type AttachedAccess, networkAccessOf } from './attached-access.ts';
 import { AccessReleases } from './handover-manager/access-releases.ts';
 import { Handover } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
 import { HandoverManager } from './handover-manager/handover-manager.ts';
 import type { NetworkAccess } from './handover-manager/network-access.ts';
+import type { MobileNodeOptions } from './mobile-node-options.ts';
 import type {
   MobileNodeEffect,
   MobileNodeEvent,
   MobileNodeInput,
   MobileNodeStatus,
 } from './mobile-node-output.ts';
-import { type ImsIdentity, ImsUserAgent, type RegistrationEvent } from './sip-user-agent/ims-user-agent.ts';
-
-export interface MobileNodeOptions {
-  readonly identity: ImsIdentity;
-  readonly internalAddress: string;
-  readonly applicationPort: number;
-  /** Where the node listens for SIP on every access address. */
-  readonly signallingPort: number;
-  readonly accesses: readonly AccessOptions[];
-  readonly selector: AccessSelector;
-  readonly withReservation: boolean;
-  /** How long a session outlives the loss of its network leg. */
-  readonly graceMs: DurationMs;
-  /** How long the old access is kept when no data comes in over the new one. */
-  readonly releaseAfterMs: DurationMs;
-  readonly random: RandomSource;
-}
+import { ImsUserAgent, type RegistrationEvent } from './sip-user-agent/ims-user-agent.ts';
 
 /** Sessions that did not move are tried again so often, after 1, 2, 4 … seconds. */
 const maximumAttempts = 4;
@@ -69,6 +53,7 @@ export class MobileNode
   )[] = [];
   /** Effects whose completion is awaited, by id. */
   readonly #attaching = new Map<number, number>();
+  readonly #selection: AccessSelection;
   readonly #releases = new AccessReleases();
   /** Contacts that go once nothing that left from them waits for an answer: the P-CSCF refuses what comes from no contact. */
   readonly #leaving = new Set<number>();
@@ -80,6 +65,7 @@ export class MobileNode
   constructor(options: MobileNodeOptions) {
     const { internalAddress, applicationPort, random } = options;
     this.#options = options;
+    this.#selection = new AccessSelection(options.selector);
     this.#monitor = new AccessMonitor(options.accesses);
     const listen = (['udp', 'tcp'] as const).map((transport) => ({
       transport,
@@ -129,7 +115,7 @@ export class MobileNode
     const access = this.#options.accesses.find((candidate) => candidate.name === name);
     if (access === undefined) return 'unknown access';
     if (!this.#isReady(access.index)) return 'not attached';
-    this.#options.selector.pin(name);
+    this.#selection.pin(name);
     if (this.#handover === undefined && this.#current === access.index) return 'already there';
     const wasBusy = this.#handover !== undefined;
     this.#decide(now);
@@ -298,9 +284,15 @@ export class MobileNode
   #decide(now: Instant): void {
     if (this.#isStopping || this.#handover !== undefined) return;
     const candidates = [...this.#attached.values()].filter(({ signallingMs }) => signallingMs !== undefined);
-    const names = candidates.map(({ options }) => options.name);
-    const current = this.#optionalName(this.#current);
-    const chosen = this.#options.selector.select(names, current);
+    const situation = {
+      candidates: candidates.map(({ options }) => ({
+        name: options.name,
+        isBound: true,
+        isAnswering: true,
+      })),
+      current: this.#optionalName(this.#current),
+    };
+    const { chosen } = this.#selection.decide(situation, now);
     const target = candidates.find(({ options }) => options.name === chosen)?.options.index;
     if (target !== undefined && target !== this.#current) this.#startHandover(target, now);
   }
@@ -462,7 +454,7 @@ export class MobileNode
     this.#handover = undefined;
     this.#manager.setMoving(false);
     this.#manager.abandonMoves(handover.to, now);
-    this.#options.selector.pin(undefined);
+    this.#selection.pin(undefined);
     this.#tell({ type: 'handover-failed', to: this.#nameOf(handover.to), reason });
   }
 

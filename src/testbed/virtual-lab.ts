@@ -24,7 +24,7 @@ import { ProxyCscf } from '../ims-core/p-cscf/proxy-cscf.ts';
 import { ServingCscf } from '../ims-core/s-cscf/serving-cscf.ts';
 import type { ServingCscfOptions } from '../ims-core/s-cscf/serving-cscf-options.ts';
 import type { AccessInput } from '../mobile-node/access-monitor/access-monitor.ts';
-import { PreferenceOrder } from '../mobile-node/access-selection/access-selector.ts';
+import { PreferenceOrder } from '../mobile-node/access-selection/preference-order.ts';
 import { MobileNode } from '../mobile-node/mobile-node.ts';
 import type {
   MobileNodeEffect,

@@ -21,7 +21,6 @@ const options: AccessPolicyOptions = {
   hysteresis: 0.2,
   equalCoverageHysteresis: 0,
   warmUpSamples: 1,
-  missedProbes: 3,
   dwellMs: 0,
   penaltyMs: 30_000,
 };
@@ -84,16 +83,15 @@ test('AccessPolicy: an access warms up before it is handed over to, unless there
 });
 
 test('AccessPolicy: an access whose probes stay unanswered is left at once, whatever hysteresis and dwell time say', () => {
-  const dead = candidate('wlan', { load: 1, missedProbes: 3 });
+  const dead = candidate('wlan', { load: 1, isAnswering: false });
   const policy = new AccessPolicy({ ...options, dwellMs: 60_000, hysteresis: 100 });
   policy.handoverCompleted(0);
   assert.equal(policy.decide([umts, dead], 'wlan', 1).chosen, 'umts');
-  assert.equal(choose([umts, { ...dead, missedProbes: 2 }], 'wlan'), 'wlan');
-  assert.equal(choose([umts, { ...dead, missedProbes: 2 }], 'wlan', { missedProbes: 2 }), 'umts');
+  assert.equal(policy.decide([umts, { ...dead, isAnswering: true }], 'wlan', 1).chosen, 'wlan');
 });
 
 test('AccessPolicy: an access never wins while its probes are unanswered', () => {
-  assert.equal(choose([umts, candidate('wlan', { load: 1, missedProbes: 3 })], 'umts'), 'umts');
+  assert.equal(choose([umts, candidate('wlan', { load: 1, isAnswering: false })], 'umts'), 'umts');
 });
 
 test('AccessPolicy: a saw-tooth load causes at most one handover per dwell time', () => {
@@ -159,7 +157,17 @@ test('AccessPolicy: inside the hysteresis band nothing moves, however the load s
 });
 
 function candidate(name: string, parts: Partial<AccessCandidate>): AccessCandidate {
-  return { name, coverage: 'small', power: 1, cost: 1, load: 50, samples: 10, missedProbes: 0, ...parts };
+  return {
+    name,
+    coverage: 'small',
+    power: 1,
+    cost: 1,
+    load: 50,
+    samples: 10,
+    isBound: true,
+    isAnswering: true,
+    ...parts,
+  };
 }
 
 function choose(

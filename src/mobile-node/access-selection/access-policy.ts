@@ -6,7 +6,7 @@
  *
  * From large to small coverage only when U_new < U_old − a; a is in units of ln, so 0.2 means about 22 % better. What the paper leaves open:
  * a pair of equal coverage has a hysteresis of its own (0 by default); no handover to an access before some samples, because jitter shows
- * only then; a lost link, or some probes in a row without reply, ends the use of an access at once; the time between two handovers by
+ * only then; a lost link, or one that leads nowhere, ends the use of an access at once; the time between two handovers by
  * choice has a minimum; an access that just refused a handover waits. Ties keep what is.
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
@@ -25,8 +25,6 @@ export interface AccessPolicyOptions {
   readonly equalCoverageHysteresis: number;
   /** Samples before an access is handed over to. */
   readonly warmUpSamples: number;
-  /** Probes in a row without reply that make an access unusable. */
-  readonly missedProbes: number;
   readonly dwellMs: DurationMs;
   readonly penaltyMs: DurationMs;
 }
@@ -41,7 +39,10 @@ export interface AccessCandidate {
   /** RNL in milliseconds; `undefined` while there is no sample. */
   readonly load: number | undefined;
   readonly samples: number;
-  readonly missedProbes: number;
+  /** The home agent has a binding over it. */
+  readonly isBound: boolean;
+  /** Not so many probes in a row without reply that the link leads nowhere. */
+  readonly isAnswering: boolean;
 }
 
 /** One candidate in a decision, with every number that went into it. */
@@ -59,16 +60,17 @@ export type Verdict =
   | 'not better'
   | 'within hysteresis'
   | 'warming up'
+  | 'not bound'
   | 'probes unanswered'
   | 'refused a handover lately'
   | 'dwell time';
 
-export interface AccessDecision {
-  readonly at: Instant;
-  readonly current: string | undefined;
+export interface PolicyDecision {
   /** `undefined`: no access can be used. */
   readonly chosen: string | undefined;
   readonly judgements: readonly Judgement[];
+  /** When a dwell time or a penalty is over. */
+  readonly reviewAt: Instant | undefined;
 }
 
 export class AccessPolicy {
@@ -80,9 +82,9 @@ export class AccessPolicy {
     this.#options = options;
   }
 
-  decide(candidates: readonly AccessCandidate[], current: string | undefined, now: Instant): AccessDecision {
+  decide(candidates: readonly AccessCandidate[], current: string | undefined, now: Instant): PolicyDecision {
     const inUse = candidates.find(({ name }) => name === current);
-    const isForced = inUse === undefined || !this.#isAnswering(inUse);
+    const isForced = inUse === undefined || !inUse.isAnswering;
     const judgements = candidates.map((candidate) =>
       candidate === inUse
         ? this.#judgeInUse(candidate)
@@ -92,8 +94,6 @@ export class AccessPolicy {
     // Better any access than none: one without samples may work.
     const chosen = best ?? (isForced ? this.#lastResort(judgements) : undefined);
     return {
-      at: now,
-      current,
       chosen: chosen?.name ?? inUse?.name,
       judgements: judgements.map((one) =>
         one.verdict === 'chosen' && one !== chosen
@@ -102,6 +102,7 @@ export class AccessPolicy {
             ? { ...one, verdict: 'chosen' }
             : one,
       ),
+      reviewAt: this.#reviewAt(now),
     };
   }
 
@@ -113,8 +114,14 @@ export class AccessPolicy {
     this.#refusedUntil.set(access, now + this.#options.penaltyMs);
   }
 
+  #reviewAt(now: Instant): Instant | undefined {
+    const dwellEnd = this.#lastHandoverAt + this.#options.dwellMs;
+    const ends = [dwellEnd, ...this.#refusedUntil.values()].filter((at) => at > now);
+    return ends.length === 0 ? undefined : Math.min(...ends);
+  }
+
   #judgeInUse(candidate: AccessCandidate): Judgement {
-    const verdict = this.#isAnswering(candidate) ? 'in use' : 'probes unanswered';
+    const verdict = candidate.isAnswering ? 'in use' : 'probes unanswered';
     return { ...candidate, utility: this.#utility(candidate), threshold: undefined, verdict };
   }
 
@@ -138,7 +145,8 @@ export class AccessPolicy {
     hasRival: boolean,
     now: Instant,
   ): Verdict {
-    if (!this.#isAnswering(candidate)) return 'probes unanswered';
+    if (!candidate.isAnswering) return 'probes unanswered';
+    if (!candidate.isBound) return 'not bound';
     if ((this.#refusedUntil.get(candidate.name) ?? now) > now) return 'refused a handover lately';
     if (utility === undefined || candidate.samples < this.#options.warmUpSamples) return 'warming up';
     // An access in use that has not been measured yet cannot be compared with.
@@ -148,13 +156,13 @@ export class AccessPolicy {
   }
 
   #lastResort(judgements: readonly Judgement[]): Judgement | undefined {
-    const answering = judgements.filter(({ verdict }) => verdict === 'warming up');
-    const refused = judgements.filter(({ verdict }) => verdict === 'refused a handover lately');
-    return least(answering) ?? answering[0] ?? least(refused);
-  }
-
-  #isAnswering({ missedProbes }: AccessCandidate): boolean {
-    return missedProbes < this.#options.missedProbes;
+    const having = (verdict: Verdict): Judgement[] => judgements.filter((one) => one.verdict === verdict);
+    const [fresh, refused, unbound] = [
+      having('warming up'),
+      having('refused a handover lately'),
+      having('not bound'),
+    ];
+    return least(fresh) ?? fresh[0] ?? least(refused) ?? unbound[0];
   }
 
   #hysteresis(from: AccessCandidate, to: AccessCandidate): number {

@@ -4,7 +4,7 @@
  */
 
 import { TrimaranError } from '../../base/trimaran-error.ts';
-import { PreferenceOrder } from '../../mobile-node/access-selection/access-selector.ts';
+import { PreferenceOrder } from '../../mobile-node/access-selection/preference-order.ts';
 import type { AccessOptions } from '../../mobile-node/attached-access.ts';
 import { MobileNode } from '../../mobile-node/mobile-node.ts';
 import {
