@@ -1,5 +1,5 @@
 /**
- * Hash functions, and the comparison of secrets: the only place of the project that uses node:crypto.
+ * Hash functions, and the comparison of secrets. With block-cipher.ts the only place of the project that uses node:crypto.
  * Text is octets as latin1 (one character per octet), as everywhere in SIP messages here.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';

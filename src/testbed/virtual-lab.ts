@@ -417,7 +417,9 @@ function identityAt(originHost: string) {
   return { originHost, originRealm: realm, originStateId: 1 };
 }
 
-function identityOf(publicIdentity: string): CorrespondentNodeOptions['identity'] {
+function identityOf(
+  publicIdentity: string,
+): CorrespondentNodeOptions['identity'] & { readonly password: string } {
   const privateIdentity = publicIdentity.slice('sip:'.length);
   return { publicIdentity, privateIdentity, password: `secret of ${privateIdentity}`, homeDomain: realm };
 }

@@ -19,7 +19,7 @@ import { baseAvps } from '../../src/protocols/diameter/dictionary/base.ts';
 import { cxApplication, cxAvps, cxCommands } from '../../src/protocols/diameter/dictionary/cx.ts';
 import { DiameterEndpoint } from '../../src/protocols/diameter/endpoint.ts';
 import { cxResultCode, resultCode } from '../../src/protocols/diameter/result-code.ts';
-import { DigestClient } from '../../src/protocols/sip/authentication/digest-client.ts';
+import { DigestClient, type DigestSecret } from '../../src/protocols/sip/authentication/digest-client.ts';
 import { digestHa1 } from '../../src/protocols/sip/authentication/digest-response.ts';
 import { Dialog, type RoutedRequest, routeRequest } from '../../src/protocols/sip/dialog/dialog.ts';
 import { SipEndpoint } from '../../src/protocols/sip/endpoint.ts';
@@ -259,7 +259,7 @@ export class TestApplicationServer implements Machine<NetworkInput, NetworkOutpu
 
 export interface TestUserOptions {
   readonly identity: string;
-  readonly password: string;
+  readonly password: DigestSecret;
   readonly address: string;
   readonly seed: number;
   /** Its P-CSCF; by default the first. */

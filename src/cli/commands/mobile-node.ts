@@ -8,7 +8,7 @@ export const mobileNodeCommand: Command = roleCommand(mobileNodeRole, {
   description: [
     'Registers with the IMS over the best access that is there, stands between the applications of this host and the network, and hands every session over when a better access appears or the present one is lost. Applications use the internal address (10.64.0.1 unless configured otherwise), which never changes: softphones take 10.64.0.1:5070 (UDP or TCP) as outbound proxy, other programs get a session by "trimaran session" or "trimaran run".',
     'Each access is an interface of this host. Its addresses and routes are the business of the system; the mobile node adds a routing table for each (5944 and following), rules, an nftables table, and takes them away when it ends, or at the next start after a crash.',
-    'Keys of the configuration file: identity (public, private, password, home-domain, instance, expires), accesses (name, interface, gateway, proxy-cscf, access-network-info; the most preferred first), internal-address, application-port, signalling-port, reservation, grace-time, release-after, control.',
+    'Keys of the configuration file: identity (public, private, password or aka, home-domain, instance, expires), accesses (name, interface, gateway, proxy-cscf, access-network-info; the most preferred first), internal-address, application-port, signalling-port, reservation, grace-time, release-after, control. With aka: { k, opc } (or op; 32 hexadecimal digits, or { file: PATH }) the terminal answers AKA challenges as a USIM does.',
   ],
   examples: [
     ['trimaran mobile-node -c mobile-node.yaml', 'Run it; needs root or CAP_NET_ADMIN.'],

@@ -1,7 +1,7 @@
 /**
  * The HSS of the IMS core (TRIM Fig. 1) as far as CSCFs ask it: UAR, LIR, MAR and SAR over Cx (TS 29.228 §6, TS 29.229).
  * Tolerates what Kamailio sends: SAR type 2 without a registration before it, unknown AVPs, UAR without a type.
- * Leaves out: RTR, PPR, Sh, AKA, shared public identities, wildcards, restoration, emergency registration.
+ * Leaves out: RTR, PPR, Sh, shared public identities, wildcards, restoration, emergency registration.
  */
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
@@ -9,13 +9,14 @@ import type { Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { EventOutput, NetworkFunction } from '../../base/network-function.ts';
 import type { RandomSource } from '../../base/random-source.ts';
+import { nextSequenceNumber, sequenceNumberOfAuts } from '../../protocols/aka/authentication-vector.ts';
 import { type Avp, avp, avpValue, avpValues, optionalAvp } from '../../protocols/diameter/avp.ts';
 import type { DiameterEvent } from '../../protocols/diameter/diameter-event.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { cxApplication, cxAvps, cxCommands, vendor3gpp } from '../../protocols/diameter/dictionary/cx.ts';
 import { DiameterEndpoint, type DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
 import { cxResultCode, resultCode } from '../../protocols/diameter/result-code.ts';
-import { authenticationItem } from './authentication-item.ts';
+import { authenticationItems } from './authentication-item.ts';
 import { MemoryRegistrationStore, type Registration, type RegistrationStore } from './registration-store.ts';
 import type { Subscriber } from './subscriber.ts';
 import { formatUserProfile } from './user-profile.ts';
@@ -165,28 +166,37 @@ export class HomeSubscriberServer implements NetworkFunction<never, HomeSubscrib
     return [experimentalResult(cxResultCode.unregisteredService), ...capabilitiesOf(subscriber)];
   }
 
-  /** MAR (TS 29.228 §6.3.1). */
+  /** MAR (TS 29.228 §6.3.1). The S-CSCF that challenges takes the user over from another one. */
   #authenticate(subscriber: Subscriber, avps: readonly Avp[]): readonly Avp[] {
+    const { privateIdentity } = subscriber;
     const wanted = avpValue(avps, cxAvps.sipAuthDataItem) ?? [];
-    const scheme = avpValue(wanted, cxAvps.sipAuthenticationScheme) ?? 'Unknown';
-    const item = authenticationItem(subscriber, scheme, this.#digestRealm, this.#random);
-    if (item === undefined) return failed(cxResultCode.authenticationSchemeNotSupported);
-    this.#rememberServer(subscriber, avpValue(avps, cxAvps.serverName));
+    const known = this.#store.get(privateIdentity);
+    const sequenceNumber = nextVectorNumber(subscriber, known, avpValue(wanted, cxAvps.sipAuthorization));
+    const items = authenticationItems(
+      subscriber,
+      {
+        scheme: avpValue(wanted, cxAvps.sipAuthenticationScheme) ?? 'Unknown',
+        count: avpValue(avps, cxAvps.sipNumberAuthItems) ?? 1,
+        realm: this.#digestRealm,
+        sequenceNumber: sequenceNumber ?? 0,
+      },
+      this.#random,
+    );
+    if (items.length === 0) return failed(cxResultCode.authenticationSchemeNotSupported);
+    const serverName = avpValue(avps, cxAvps.serverName) ?? known.serverName;
+    this.#store.set(privateIdentity, {
+      ...(serverName === known.serverName ? known : { state: known.state }),
+      ...(serverName !== undefined && { serverName }),
+      ...(sequenceNumber !== undefined && { sequenceNumber }),
+    });
     // Kamailio needs both identities to find its request again (seen with 5.6.3).
     return [
       success,
-      avp(baseAvps.userName, subscriber.privateIdentity),
+      avp(baseAvps.userName, privateIdentity),
       ...avpValues(avps, cxAvps.publicIdentity).map((identity) => avp(cxAvps.publicIdentity, identity)),
-      avp(cxAvps.sipNumberAuthItems, 1),
-      item,
+      avp(cxAvps.sipNumberAuthItems, items.length),
+      ...items,
     ];
-  }
-
-  /** The S-CSCF that challenges takes the user over from another one. */
-  #rememberServer({ privateIdentity }: Subscriber, serverName: string | undefined): void {
-    const known = this.#store.get(privateIdentity);
-    if (serverName === undefined || known.serverName === serverName) return;
-    this.#store.set(privateIdentity, { state: known.state, serverName });
   }
 
   /** SAR (TS 29.228 §6.1.2). */
@@ -232,17 +242,35 @@ function registrationAfter(
 ): Registration {
   const serverHost = avpValue(avps, baseAvps.originHost);
   const server = { ...(serverName && { serverName }), ...(serverHost && { serverHost }) };
+  const { sequenceNumber } = known;
+  const vectors = sequenceNumber === undefined ? {} : { sequenceNumber };
   if (type === assignment.registration || type === assignment.reRegistration)
-    return { state: 'registered', ...server };
+    return { state: 'registered', ...server, ...vectors };
   const keepsServer =
     type === assignment.unregisteredUser ||
     type === assignment.timeoutStoringServerName ||
     type === assignment.userStoringServerName;
-  if (keepsServer) return { state: 'unregistered', ...server };
+  if (keepsServer) return { state: 'unregistered', ...server, ...vectors };
   const isFailedAttempt =
     type === assignment.authenticationFailure || type === assignment.authenticationTimeout;
   // A wrong password does not end a registration that exists (TS 29.228 §6.1.2.1).
-  return isFailedAttempt && known.state !== 'not-registered' ? known : { state: 'not-registered' };
+  return isFailedAttempt && known.state !== 'not-registered'
+    ? known
+    : { state: 'not-registered', ...vectors };
+}
+
+/** SQN of the next AKA vector: behind the last one, or behind the USIM's own when it asks for that (RAND ‖ AUTS, TS 33.102 §6.3.5). */
+function nextVectorNumber(
+  { credentials }: Subscriber,
+  { sequenceNumber = 0 }: Registration,
+  resynchronisation: Uint8Array | undefined,
+): number | undefined {
+  if (!('k' in credentials)) return undefined;
+  const heldByUsim =
+    resynchronisation === undefined
+      ? undefined
+      : sequenceNumberOfAuts(credentials, resynchronisation.subarray(0, 16), resynchronisation.subarray(16));
+  return nextSequenceNumber(heldByUsim ?? sequenceNumber);
 }
 
 /** Always sent, whatever User-Data-Already-Available says: Kamailio asks with 1 after it has restarted. */

@@ -10,6 +10,8 @@ export interface Registration {
   readonly serverName?: string;
   /** The S-CSCF's Diameter identity, to which requests of the HSS go. */
   readonly serverHost?: string;
+  /** SQN of the last AKA vector that was made (TS 33.102 §6.3.2). */
+  readonly sequenceNumber?: number;
 }
 
 export interface RegistrationStore {
@@ -25,7 +27,8 @@ export class MemoryRegistrationStore implements RegistrationStore {
   }
 
   set(privateIdentity: string, registration: Registration): void {
-    if (registration.state === 'not-registered' && registration.serverName === undefined)
+    const { state, serverName, sequenceNumber } = registration;
+    if (state === 'not-registered' && serverName === undefined && sequenceNumber === undefined)
       this.#registrations.delete(privateIdentity);
     else this.#registrations.set(privateIdentity, registration);
   }

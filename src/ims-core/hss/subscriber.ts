@@ -4,13 +4,18 @@
  * registration set.
  */
 
+import type { SubscriberKey } from '../../protocols/aka/milenage.ts';
+
 export interface Subscriber {
   /** IMPI, "mn@home1.example". */
   readonly privateIdentity: string;
   /** IMPUs, the default one first. */
   readonly publicIdentities: readonly SubscriberIdentity[];
-  /** Secret. Either the password or, where the operator does not want to keep it, HA1 = MD5(IMPI ":" realm ":" password) in hexadecimal. */
-  readonly credentials: { readonly password: string } | { readonly ha1: string };
+  /**
+   * Secret. The password; or, where the operator does not want to keep it, HA1 = MD5(IMPI ":" realm ":" password) in hexadecimal; or the
+   * key of the user's USIM.
+   */
+  readonly credentials: { readonly password: string } | { readonly ha1: string } | AkaCredentials;
   readonly initialFilterCriteria: readonly InitialFilterCriterion[];
   /** Whether calls to the user reach an S-CSCF when nobody is registered. */
   readonly hasUnregisteredServices?: boolean;
@@ -19,6 +24,11 @@ export interface Subscriber {
   /** What an S-CSCF must and should be able to do; the operator numbers it. */
   readonly mandatoryCapabilities?: readonly number[];
   readonly optionalCapabilities?: readonly number[];
+}
+
+export interface AkaCredentials extends SubscriberKey {
+  /** AMF, two octets (TS 33.102 annex H). */
+  readonly managementField?: Uint8Array;
 }
 
 export interface SubscriberIdentity {

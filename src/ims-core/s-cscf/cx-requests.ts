@@ -1,15 +1,17 @@
 /**
  * S-CSCF (TRIM Fig. 1): what it asks the HSS, MAR and SAR (TS 29.228 §6.1.2 and §6.3, TS 29.229 §6.1), and how it reads the answers.
- * Authentication schemes: "SIP Digest" (the HSS gives HA1) and Kamailio's "Digest-MD5" (it gives the password). Left out: IMS AKA.
+ * Authentication schemes: "SIP Digest" (the HSS gives HA1), "Digest-AKAv1-MD5" (it gives an authentication vector), Kamailio's "Digest-MD5"
+ * (it gives the password), and "Unknown" (the HSS chooses by what it knows of the user).
  */
 import type { Malformed } from '../../base/malformed.ts';
-import { type Avp, avp, avpValue } from '../../protocols/diameter/avp.ts';
+import { type Avp, avp, avpValue, avpValues, optionalAvp } from '../../protocols/diameter/avp.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { cxAvps } from '../../protocols/diameter/dictionary/cx.ts';
-import { digestHa1 } from '../../protocols/sip/authentication/digest-response.ts';
+import type { DigestAlgorithm } from '../../protocols/sip/authentication/digest-fields.ts';
+import { digestAlgorithmOf, digestHa1 } from '../../protocols/sip/authentication/digest-response.ts';
 import { parseUserProfile, type UserProfile } from './user-profile.ts';
 
-export type AuthenticationScheme = 'SIP Digest' | 'Digest-MD5';
+export type AuthenticationScheme = 'Unknown' | 'SIP Digest' | 'Digest-AKAv1-MD5' | 'Digest-MD5';
 
 /** Values of Server-Assignment-Type (TS 29.229 §6.3.15). */
 export const serverAssignmentType = {
@@ -30,17 +32,38 @@ export interface CxIdentity {
   readonly serverName: string;
 }
 
-/** What checks a user's digest. */
-export interface AuthenticationItem {
+/** What checks a user's digest, by algorithm. */
+export interface PasswordItem {
+  readonly kind: 'password';
   readonly realm: string;
-  readonly ha1: string;
+  readonly ha1: ReadonlyMap<DigestAlgorithm, string>;
 }
 
-export function multimediaAuthAvps(identity: CxIdentity, scheme: AuthenticationScheme): readonly Avp[] {
+/** What challenges a USIM and checks its answer, once. */
+export interface AkaItem {
+  readonly kind: 'aka';
+  /** Base64 of RAND ‖ AUTN (RFC 3310 §3.2). */
+  readonly nonce: string;
+  readonly ha1: string;
+  /** In hexadecimal, for the P-CSCF. */
+  readonly ck?: string;
+  readonly ik?: string;
+}
+
+/** `count`: how many algorithms could be offered to the user. `resynchronisation`: RAND ‖ AUTS, when the USIM asks for it. */
+export function multimediaAuthAvps(
+  identity: CxIdentity,
+  scheme: AuthenticationScheme,
+  count: number,
+  resynchronisation?: Uint8Array,
+): readonly Avp[] {
   return [
     ...identityAvps(identity),
-    avp(cxAvps.sipNumberAuthItems, 1),
-    avp(cxAvps.sipAuthDataItem, [avp(cxAvps.sipAuthenticationScheme, scheme)]),
+    avp(cxAvps.sipNumberAuthItems, count),
+    avp(cxAvps.sipAuthDataItem, [
+      avp(cxAvps.sipAuthenticationScheme, scheme),
+      ...optionalAvp(cxAvps.sipAuthorization, resynchronisation),
+    ]),
   ];
 }
 
@@ -56,22 +79,52 @@ export function serverAssignmentAvps(
   ];
 }
 
-/** `undefined` when the answer holds no item that a digest can be checked with. */
+/** `undefined` when the answer holds no item that a user can be checked with. */
 export function authenticationItemOf(
   answer: readonly Avp[],
   privateIdentity: string,
   ownRealm: string,
-): AuthenticationItem | undefined {
-  const item = avpValue(answer, cxAvps.sipAuthDataItem) ?? [];
-  const digest = avpValue(item, cxAvps.sipDigestAuthenticate);
-  if (digest !== undefined) {
-    const ha1 = avpValue(digest, cxAvps.digestHa1);
-    const realm = avpValue(digest, cxAvps.digestRealm) ?? ownRealm;
-    return ha1 === undefined ? undefined : { realm, ha1 };
+): PasswordItem | AkaItem | undefined {
+  const items = avpValues(answer, cxAvps.sipAuthDataItem);
+  const digests = items.flatMap((item) => avpValue(item, cxAvps.sipDigestAuthenticate) ?? []);
+  if (digests.length > 0) return sipDigestItem(items, ownRealm);
+  const [item] = items;
+  const authorization = item === undefined ? undefined : avpValue(item, cxAvps.sipAuthorization);
+  if (item === undefined || authorization === undefined) return undefined;
+  const scheme = avpValue(item, cxAvps.sipAuthenticationScheme);
+  const secret = latin1(authorization);
+  if (scheme === 'Digest-AKAv1-MD5')
+    return akaItem(item, digestHa1('AKAv1-MD5', privateIdentity, ownRealm, secret));
+  const algorithms = ['MD5', 'SHA-256', 'SHA-512-256'] as const;
+  const ha1 = algorithms.map((name) => [name, digestHa1(name, privateIdentity, ownRealm, secret)] as const);
+  return { kind: 'password', realm: ownRealm, ha1: new Map(ha1) };
+}
+
+function sipDigestItem(items: readonly (readonly Avp[])[], ownRealm: string): PasswordItem | undefined {
+  const ha1 = new Map<DigestAlgorithm, string>();
+  let realm = ownRealm;
+  for (const item of items) {
+    const digest = avpValue(item, cxAvps.sipDigestAuthenticate) ?? [];
+    const value = avpValue(digest, cxAvps.digestHa1);
+    const algorithm = digestAlgorithmOf(avpValue(digest, cxAvps.digestAlgorithm) ?? 'MD5');
+    if (value !== undefined && algorithm !== undefined) ha1.set(algorithm, value);
+    realm = avpValue(digest, cxAvps.digestRealm) ?? realm;
   }
-  const password = avpValue(item, cxAvps.sipAuthorization);
-  if (password === undefined) return undefined;
-  return { realm: ownRealm, ha1: digestHa1('MD5', privateIdentity, ownRealm, latin1(password)) };
+  return ha1.size === 0 ? undefined : { kind: 'password', realm, ha1 };
+}
+
+function akaItem(item: readonly Avp[], ha1: string): AkaItem | undefined {
+  const challenge = avpValue(item, cxAvps.sipAuthenticate);
+  if (challenge === undefined) return undefined;
+  const ck = avpValue(item, cxAvps.confidentialityKey);
+  const ik = avpValue(item, cxAvps.integrityKey);
+  return {
+    kind: 'aka',
+    nonce: Buffer.from(challenge).toString('base64'),
+    ha1,
+    ...(ck && { ck: Buffer.from(ck).toString('hex') }),
+    ...(ik && { ik: Buffer.from(ik).toString('hex') }),
+  };
 }
 
 /** `undefined` when the answer has no User-Data. */

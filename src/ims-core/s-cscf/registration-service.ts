@@ -5,7 +5,7 @@
  *             └─ good credentials ── SAR/SAA (profile) ── bindings ── 200, REGISTER to the application servers
  *
  * Follows RFC 3261 §10.3, RFC 3327, RFC 3608, RFC 5626 §6, TS 24.229 §5.4.1, TS 29.228 §6.1 and §6.3. Every path ends in an answer: the
- * HSS that stays silent makes a 504. Left out: the reg event package (RFC 3680), AKA, gruu, AUTHENTICATION_FAILURE to the HSS.
+ * HSS that stays silent makes a 504. Left out: the reg event package (RFC 3680), gruu, AUTHENTICATION_FAILURE to the HSS.
  */
 import type { Instant } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
@@ -40,7 +40,7 @@ import type { RegistrationType } from './initial-filter-criteria.ts';
 import { associatedIdentities, filterCriteriaOf, type ServedUser } from './registrar.ts';
 import type { ServingCscfContext } from './serving-cscf-options.ts';
 import { ThirdPartyRegistrations } from './third-party-registrations.ts';
-import { UserAuthenticator } from './user-authenticator.ts';
+import { type Judgement, UserAuthenticator } from './user-authenticator.ts';
 import type { UserProfile } from './user-profile.ts';
 
 interface Registration {
@@ -52,10 +52,12 @@ interface Registration {
 }
 
 export type RegistrationSubject =
-  | ({ readonly kind: 'multimedia-authentication'; readonly stale: boolean } & Registration)
+  | ({ readonly kind: 'multimedia-authentication'; readonly challenge: Unjudged } & Registration)
   | ({ readonly kind: 'server-assignment' } & Registration)
   /** The HSS is told that a user is gone; nobody waits for its answer. */
   | { readonly kind: 'farewell' };
+
+type Unjudged = Extract<Judgement, { kind: 'unknown' }>;
 
 const supportedExtensions = ['path', 'outbound'];
 
@@ -66,10 +68,10 @@ export class RegistrationService {
   readonly thirdParties: ThirdPartyRegistrations;
 
   constructor(context: ServingCscfContext) {
-    const { realm, random, registration } = context.options;
+    const { realm, random, registration, digestAlgorithms = ['MD5'] } = context.options;
     this.#context = context;
     this.#policy = { ...defaultRegistrationPolicy, ...registration };
-    this.#authenticator = new UserAuthenticator(realm, random);
+    this.#authenticator = new UserAuthenticator(realm, digestAlgorithms, random);
     this.thirdParties = new ThirdPartyRegistrations(context);
   }
 
@@ -133,25 +135,25 @@ export class RegistrationService {
 
   #authenticate(registration: Registration, now: Instant): void {
     const judgement = this.#authenticator.judge(registration.request, registration, now);
-    if (judgement === 'accepted') this.#assign(registration, now);
-    else if (judgement === 'refused') {
+    if (judgement.kind === 'accepted') this.#assign(registration, now);
+    else if (judgement.kind === 'refused') {
       this.#context.events.push({ kind: 'authentication-failed', identity: registration.publicIdentity });
       this.#refuse(registration, 403, now);
-    } else this.#askForSecret(registration, judgement === 'stale', now);
+    } else this.#askForSecret(registration, judgement, now);
   }
 
-  #askForSecret(registration: Registration, stale: boolean, now: Instant): void {
+  #askForSecret(registration: Registration, challenge: Unjudged, now: Instant): void {
     const { options, cx } = this.#context;
+    const { authenticationScheme = 'Unknown', digestAlgorithms = ['MD5'] } = options;
+    const { resynchronisation } = challenge;
     const avps = multimediaAuthAvps(
       this.#cxIdentity(registration),
-      options.authenticationScheme ?? 'SIP Digest',
+      resynchronisation === undefined ? authenticationScheme : 'Digest-AKAv1-MD5',
+      digestAlgorithms.length,
+      resynchronisation,
     );
-    cx.ask(
-      cxCommands.multimediaAuthentication,
-      avps,
-      { kind: 'multimedia-authentication', stale, ...registration },
-      now,
-    );
+    const subject = { kind: 'multimedia-authentication', challenge, ...registration } as const;
+    cx.ask(cxCommands.multimediaAuthentication, avps, subject, now);
   }
 
   #challenge(
@@ -163,16 +165,15 @@ export class RegistrationService {
       this.#refuseForCx(subject, result, now);
       return;
     }
-    const { realm } = this.#context.options;
-    const item = authenticationItemOf(avps, subject.privateIdentity, realm);
-    if (item === undefined || item.realm !== realm) {
+    const item = authenticationItemOf(avps, subject.privateIdentity, this.#context.options.realm);
+    const { stale } = subject.challenge;
+    const challenges = item === undefined ? [] : this.#authenticator.challenge(subject, item, stale, now);
+    if (challenges.length === 0) {
       this.#refuse(subject, 500, now);
       return;
     }
     const response = this.#response(subject, 401);
-    for (const challenge of this.#authenticator.challenge(subject, item.ha1, subject.stale, now)) {
-      response.headers.append('WWW-Authenticate', challenge);
-    }
+    for (const challenge of challenges) response.headers.append('WWW-Authenticate', challenge);
     this.#context.proxy.respond(subject.transaction, response, now);
   }
 

@@ -3,6 +3,7 @@ import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import type { CxClient, CxClientOptions } from '../../protocols/diameter/cx-client.ts';
+import type { DigestAlgorithm } from '../../protocols/sip/authentication/digest-fields.ts';
 import type { SipListener } from '../../protocols/sip/endpoint.ts';
 import type { HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
 import type { SipTimers } from '../../protocols/sip/transaction/timers.ts';
@@ -25,8 +26,13 @@ export interface ServingCscfOptions {
   /** The home domain and each peer domain with its I-CSCF, the hosts of the application servers, and this S-CSCF's own name. */
   readonly hosts: ReadonlyMap<string, HostAddress>;
   readonly diameter: CxClientOptions;
-  /** Default "SIP Digest". */
+  /** Default "Unknown": as the HSS knows the user. */
   readonly authenticationScheme?: AuthenticationScheme;
+  /**
+   * What users with a password are offered, the best first; default MD5 alone, since phones are in use that give up at a challenge whose
+   * algorithm they do not know instead of reading on.
+   */
+  readonly digestAlgorithms?: readonly DigestAlgorithm[];
   readonly registration?: Partial<RegistrationPolicy>;
   /** How long an application server may stay without any response; default 5 s, as Kamailio's isc_fr_timeout. */
   readonly applicationServerTimeoutMs?: DurationMs;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
 import type { TransportAddress } from '../../base/network.ts';
-import { Secret, type SecretSource } from './secret.ts';
+import { Secret, type SecretForm, type SecretSource } from './secret.ts';
 
 /** An IP address in its canonical text. */
 export const ipAddress: z.ZodType<string, string> = z.string().transform((text, context) => {
@@ -44,8 +44,18 @@ export const nameTable: z.ZodType<ReadonlyMap<string, TransportAddress>, Record<
   );
 
 /** Inline text, or `{ file: PATH }`. */
-export const secret: z.ZodType<Secret, SecretSource> = z
-  .union([z.string().min(1), z.strictObject({ file: z.string().min(1) })], {
-    error: 'a secret is text, or { file: PATH }',
-  })
-  .transform((source) => new Secret(source));
+export const secret: z.ZodType<Secret, SecretSource> = secretOfForm();
+
+/** A key of 16 octets in hexadecimal. */
+export const secretKey: z.ZodType<Secret, SecretSource> = secretOfForm({
+  pattern: /^[0-9a-f]{32}$/i,
+  rule: 'must be 32 hexadecimal digits',
+});
+
+function secretOfForm(form?: SecretForm): z.ZodType<Secret, SecretSource> {
+  return z
+    .union([z.string().min(1), z.strictObject({ file: z.string().min(1) })], {
+      error: 'a secret is text, or { file: PATH }',
+    })
+    .transform((source) => new Secret(source, form));
+}

@@ -3,16 +3,20 @@ import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import type { TerminalMedium } from '../../correspondent-node/terminal-description.ts';
-import { duration, ipAddress, secret, transportAddress } from './configuration-values.ts';
-import type { Secret } from './secret.ts';
+import { duration, ipAddress, transportAddress } from './configuration-values.ts';
+import {
+  credentialKeys,
+  credentialRule,
+  hasOneCredential,
+  type UserCredentials,
+} from './user-credentials.ts';
 
 export interface CorrespondentNodeConfiguration {
   readonly sip: TransportAddress;
   readonly 'media-address'?: string | undefined;
-  readonly identity: {
+  readonly identity: UserCredentials & {
     readonly public: string;
     readonly private: string;
-    readonly password: Secret;
     readonly 'home-domain': string;
     readonly expires: DurationMs;
   };
@@ -38,15 +42,17 @@ const medium = z.strictObject({
 export const correspondentNodeSchema: z.ZodType<CorrespondentNodeConfiguration> = z.strictObject({
   sip: transportAddress,
   'media-address': ipAddress.optional(),
-  identity: z.strictObject({
-    public: z
-      .string()
-      .regex(/^sip:[^@\s]+@[^@\s]+$/, 'a SIP URI with a user name, such as sip:alice@home1.example'),
-    private: z.string().min(1),
-    password: secret,
-    'home-domain': z.string().min(1),
-    expires: duration.default(600_000),
-  }),
+  identity: z
+    .strictObject({
+      public: z
+        .string()
+        .regex(/^sip:[^@\s]+@[^@\s]+$/, 'a SIP URI with a user name, such as sip:alice@home1.example'),
+      private: z.string().min(1),
+      ...credentialKeys,
+      'home-domain': z.string().min(1),
+      expires: duration.default(600_000),
+    })
+    .refine(hasOneCredential, credentialRule),
   register: z.boolean().default(true),
   'outbound-proxy': transportAddress,
   media: z

@@ -1,8 +1,13 @@
 /** The configuration file of `trimaran ims-core`: one small core, all of its functions in one process. */
 import { z } from 'zod';
 import type { TransportAddress } from '../../base/network.ts';
-import { nameTable, secret, transportAddress } from './configuration-values.ts';
-import type { Secret } from './secret.ts';
+import { nameTable, transportAddress } from './configuration-values.ts';
+import {
+  credentialKeys,
+  credentialRule,
+  hasOneCredential,
+  type UserCredentials,
+} from './user-credentials.ts';
 
 export interface ImsCoreConfiguration {
   /** The home domain: of the users, of digest challenges, of Diameter. */
@@ -20,21 +25,22 @@ export interface ImsCoreConfiguration {
   readonly subscribers: readonly SubscriberConfiguration[];
 }
 
-export interface SubscriberConfiguration {
+export interface SubscriberConfiguration extends UserCredentials {
   readonly 'private-identity': string;
   /** SIP and tel URIs, the default one first. */
   readonly 'public-identities': readonly string[];
-  readonly password: Secret;
   /** SIP URI of the TRIM application server that this user's sessions go through; absent: no mobility service. */
   readonly 'trim-as'?: string | undefined;
 }
 
-const subscriber = z.strictObject({
-  'private-identity': z.string().min(1),
-  'public-identities': z.array(z.string().regex(/^(sip|tel):/, 'must begin with sip: or tel:')).min(1),
-  password: secret,
-  'trim-as': z.string().startsWith('sip:', 'must begin with sip:').optional(),
-});
+const subscriber = z
+  .strictObject({
+    'private-identity': z.string().min(1),
+    'public-identities': z.array(z.string().regex(/^(sip|tel):/, 'must begin with sip: or tel:')).min(1),
+    ...credentialKeys,
+    'trim-as': z.string().startsWith('sip:', 'must begin with sip:').optional(),
+  })
+  .refine(hasOneCredential, credentialRule);
 
 export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z.strictObject({
   domain: z.string().min(1).toLowerCase(),

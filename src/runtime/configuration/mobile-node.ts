@@ -2,8 +2,13 @@
 import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
-import { duration, ipAddress, secret, transportAddress } from './configuration-values.ts';
-import type { Secret } from './secret.ts';
+import { duration, ipAddress, transportAddress } from './configuration-values.ts';
+import {
+  credentialKeys,
+  credentialRule,
+  hasOneCredential,
+  type UserCredentials,
+} from './user-credentials.ts';
 
 export interface AccessConfiguration {
   readonly name: string;
@@ -16,10 +21,9 @@ export interface AccessConfiguration {
 }
 
 export interface MobileNodeConfiguration {
-  readonly identity: {
+  readonly identity: UserCredentials & {
     readonly public: string;
     readonly private: string;
-    readonly password: Secret;
     readonly 'home-domain': string;
     readonly instance: string;
     readonly expires: DurationMs;
@@ -38,18 +42,20 @@ export interface MobileNodeConfiguration {
 const port = z.number().int().min(1).max(65_535);
 
 export const mobileNodeSchema: z.ZodType<MobileNodeConfiguration> = z.strictObject({
-  identity: z.strictObject({
-    public: z
-      .string()
-      .regex(/^sip:[^@\s]+@[^@\s]+$/, 'a SIP URI with a user name, such as sip:bob@home1.example'),
-    private: z.string().min(1),
-    password: secret,
-    'home-domain': z.string().min(1),
-    instance: z
-      .string()
-      .regex(/^urn:uuid:[0-9a-f-]{36}$/i, 'a UUID as URN (RFC 5626), such as urn:uuid:… from uuidgen'),
-    expires: duration.default(600_000),
-  }),
+  identity: z
+    .strictObject({
+      public: z
+        .string()
+        .regex(/^sip:[^@\s]+@[^@\s]+$/, 'a SIP URI with a user name, such as sip:bob@home1.example'),
+      private: z.string().min(1),
+      ...credentialKeys,
+      'home-domain': z.string().min(1),
+      instance: z
+        .string()
+        .regex(/^urn:uuid:[0-9a-f-]{36}$/i, 'a UUID as URN (RFC 5626), such as urn:uuid:… from uuidgen'),
+      expires: duration.default(600_000),
+    })
+    .refine(hasOneCredential, credentialRule),
   'internal-address': ipAddress.default('10.64.0.1'),
   'application-port': port.default(5070),
   'signalling-port': port.default(5060),

@@ -7,19 +7,31 @@ import { resolve } from 'node:path';
 
 export type SecretSource = string | { readonly file: string };
 
+/** What a secret must look like, and how to say so without showing it. */
+export interface SecretForm {
+  readonly pattern: RegExp;
+  readonly rule: string;
+}
+
 export class Secret {
   #value: string | undefined;
   readonly #file: string | undefined;
+  readonly #form: SecretForm | undefined;
 
-  constructor(source: SecretSource) {
+  constructor(source: SecretSource, form?: SecretForm) {
     if (typeof source === 'string') this.#value = source;
     else this.#file = source.file;
+    this.#form = form;
   }
 
-  /** Reads the file that the secret refers to; a newline at its end does not count. Throws as `readFileSync` does. */
+  /**
+   * Reads the file that the secret refers to; a newline at its end does not count. Throws as `readFileSync` does, and when the secret
+   * has not the form it must have.
+   */
   read(folder: string): void {
     if (this.#file !== undefined)
       this.#value = readFileSync(resolve(folder, this.#file), 'utf8').replace(/\r?\n$/, '');
+    if (this.#form !== undefined && !this.#form.pattern.test(this.reveal())) throw new Error(this.#form.rule);
   }
 
   reveal(): string {

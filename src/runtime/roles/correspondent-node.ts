@@ -4,6 +4,7 @@ import {
   type CorrespondentNodeConfiguration,
   correspondentNodeSchema,
 } from '../configuration/correspondent-node.ts';
+import { digestSecretOf } from '../configuration/user-credentials.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
 
@@ -21,7 +22,7 @@ function startCorrespondentNode(configuration: CorrespondentNodeConfiguration, h
     identity: {
       publicIdentity: identity.public,
       privateIdentity: identity.private,
-      password: identity.password.reveal(),
+      password: digestSecretOf(identity),
       homeDomain: identity['home-domain'],
     },
     expiresSeconds: identity.expires / 1000,

@@ -14,6 +14,7 @@ import {
   imsCoreSchema,
   type SubscriberConfiguration,
 } from '../configuration/ims-core.ts';
+import { subscriberKeyOf } from '../configuration/user-credentials.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
 
@@ -142,7 +143,10 @@ function toSubscriber(configured: SubscriberConfiguration): Subscriber {
   return {
     privateIdentity: configured['private-identity'],
     publicIdentities: configured['public-identities'].map((identity) => ({ identity })),
-    credentials: { password: configured.password.reveal() },
+    credentials:
+      configured.aka === undefined
+        ? { password: configured.password!.reveal() }
+        : subscriberKeyOf(configured.aka),
     initialFilterCriteria: applicationServer === undefined ? [] : trimFilterCriteria(applicationServer),
   };
 }

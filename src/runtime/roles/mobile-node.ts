@@ -12,6 +12,7 @@ import {
   type MobileNodeConfiguration,
   mobileNodeSchema,
 } from '../configuration/mobile-node.ts';
+import { digestSecretOf } from '../configuration/user-credentials.ts';
 import type { ControlCommands } from '../control-server.ts';
 import type { EventLoop } from '../event-loop.ts';
 import { MobileNodeKernel } from '../mobile-node-kernel.ts';
@@ -31,7 +32,7 @@ function startMobileNode(configuration: MobileNodeConfiguration, host: RoleHost)
     identity: {
       publicIdentity: identity.public,
       privateIdentity: identity.private,
-      password: identity.password.reveal(),
+      password: digestSecretOf(identity),
       homeDomain: identity['home-domain'],
       instance: identity.instance,
       expiresSeconds: identity.expires / 1000,

@@ -1,6 +1,6 @@
 /**
- * Challenge and credentials of the Digest scheme as header field values (RFC 7616 §3.3, §3.4; RFC 8760 for SIP). What is quoted and
- * what is not follows the standard when written; both are read. Leaves out userhash, and `domain`, which SIP does not use (RFC 3261 §22.4).
+ * Challenge and credentials of the Digest scheme as header field values (RFC 7616 §3.3, §3.4; RFC 8760 for SIP; RFC 3310 for AKA). What
+ * is quoted and what is not follows the standard when written; both are read. Leaves out userhash, and `domain`, which SIP does not use (RFC 3261 §22.4).
  */
 import { Malformed } from '../../../base/malformed.ts';
 import { quote, unquote } from '../message/parameters.ts';
@@ -11,17 +11,22 @@ export type DigestAlgorithm =
   | 'SHA-256'
   | 'SHA-256-sess'
   | 'SHA-512-256'
-  | 'SHA-512-256-sess';
+  | 'SHA-512-256-sess'
+  /** The password is what a USIM answers to the nonce (RFC 3310). */
+  | 'AKAv1-MD5';
 
 export interface DigestChallenge {
   readonly realm: string;
   readonly nonce: string;
-  /** As written; "MD5" when absent. May be one that this program does not know, such as "AKAv1-MD5". */
+  /** As written; "MD5" when absent. May be one that this program does not know. */
   readonly algorithm: string;
   /** Empty in challenges older than RFC 2617. */
   readonly qop: readonly string[];
   readonly opaque?: string | undefined;
   readonly stale: boolean;
+  /** The keys of IMS AKA in hexadecimal, from the S-CSCF to the P-CSCF and no further (TS 24.229 §7.2A.1): written, never read. */
+  readonly ck?: string | undefined;
+  readonly ik?: string | undefined;
 }
 
 export interface DigestCredentials {
@@ -37,6 +42,8 @@ export interface DigestCredentials {
   readonly qop?: 'auth' | 'auth-int' | undefined;
   readonly cnonce?: string | undefined;
   readonly nonceCount?: number | undefined;
+  /** Base64 of the token that asks for a resynchronisation (RFC 3310 §3.4); the response was made with an empty password. */
+  readonly auts?: string | undefined;
 }
 
 /** `undefined` when the scheme is not Digest (a client passes over challenges of schemes it does not know). */
@@ -65,6 +72,8 @@ export function formatDigestChallenge(challenge: DigestChallenge): string {
     ['algorithm', challenge.algorithm],
     ['qop', challenge.qop.length === 0 ? undefined : quote(challenge.qop.join(','))],
     ['stale', challenge.stale ? 'true' : undefined],
+    ['ck', challenge.ck === undefined ? undefined : quote(challenge.ck)],
+    ['ik', challenge.ik === undefined ? undefined : quote(challenge.ik)],
   ]);
 }
 
@@ -87,10 +96,12 @@ export function parseDigestCredentials(text: string): DigestCredentials | Malfor
       0,
       'RFC 7616 §3.4: username, realm, nonce, uri and response are mandatory',
     );
+  const auts = parameters.get('auts');
   const credentials = {
     ...{ username, realm, nonce, uri, response },
     algorithm: parameters.get('algorithm') ?? 'MD5',
     opaque: parameters.get('opaque'),
+    ...(auts !== undefined && { auts }),
   };
   const qop = parameters.get('qop')?.toLowerCase();
   if (qop === undefined) return credentials;
@@ -102,7 +113,7 @@ export function parseDigestCredentials(text: string): DigestCredentials | Malfor
 }
 
 export function formatDigestCredentials(credentials: DigestCredentials): string {
-  const { opaque, cnonce, nonceCount } = credentials;
+  const { opaque, cnonce, nonceCount, auts } = credentials;
   return formatAuthParameters([
     ['username', quote(credentials.username)],
     ['realm', quote(credentials.realm)],
@@ -114,6 +125,7 @@ export function formatDigestCredentials(credentials: DigestCredentials): string 
     ['qop', credentials.qop],
     ['cnonce', cnonce === undefined ? undefined : quote(cnonce)],
     ['nc', nonceCount === undefined ? undefined : formatNonceCount(nonceCount)],
+    ['auts', auts === undefined ? undefined : quote(auts)],
   ]);
 }
 

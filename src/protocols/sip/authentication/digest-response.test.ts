@@ -41,9 +41,27 @@ for (const vector of vectors) {
   });
 }
 
+/** test/data/milenage.json: RES of TS 35.208 set 1 as the password, by RFC 3310. */
+const { akav1 } = JSON.parse(readFileSync('test/data/milenage.json', 'utf8'));
+
+test('digestResponse: AKAv1-MD5 with RES as the password, with and without qop, and with none beside AUTS', () => {
+  const { username, realm, nonce, uri, method } = akav1;
+  const answer = (password: string, withQop = true): string => {
+    const fields = { username, realm, nonce, uri };
+    const { cnonce, nc } = akav1.qopAuth;
+    const quality = withQop ? ({ qop: 'auth', cnonce, nonceCount: Number.parseInt(nc, 16) } as const) : {};
+    const ha1 = digestHa1('AKAv1-MD5', username, realm, password);
+    return digestResponse('AKAv1-MD5', ha1, { ...fields, ...quality }, { method, body: '' });
+  };
+  const res = Buffer.from(akav1.res, 'hex').toString('latin1');
+  assert.equal(answer(res, false), akav1.noQop.response);
+  assert.equal(answer(res), akav1.qopAuth.response);
+  assert.ok([answer(''), answer('', false)].includes(akav1.resync.emptyPasswordResponse));
+});
+
 test('digestAlgorithmOf: knows the names in any case and no others', () => {
   assert.equal(digestAlgorithmOf('sha-512-256-SESS'), 'SHA-512-256-sess');
-  assert.equal(digestAlgorithmOf('AKAv1-MD5'), undefined);
+  assert.equal(digestAlgorithmOf('AKAv2-SHA-256'), undefined);
 });
 
 function octets(text: string): string {

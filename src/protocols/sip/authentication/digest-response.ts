@@ -1,6 +1,6 @@
 /**
  * The arithmetic of Digest (RFC 7616 §3.4.1–3.4.3; RFC 2617 for clients without qop). All text is octets as latin1: a password with
- * letters beyond ASCII is handed in as its UTF-8 octets. Leaves out AKA (RFC 3310).
+ * letters beyond ASCII is handed in as its UTF-8 octets. With AKA the password is RES, or empty beside AUTS (RFC 3310 §3.3, §3.4).
  */
 import { type HashAlgorithm, hashHex } from '../../../base/digest.ts';
 import { type DigestAlgorithm, type DigestCredentials, formatNonceCount } from './digest-fields.ts';
@@ -12,6 +12,7 @@ const hashes: Readonly<Record<DigestAlgorithm, HashAlgorithm>> = {
   'SHA-256-sess': 'sha256',
   'SHA-512-256': 'sha512-256',
   'SHA-512-256-sess': 'sha512-256',
+  'AKAv1-MD5': 'md5',
 };
 
 /** The algorithm that a peer named, in whatever case; `undefined` when it is none of ours. */

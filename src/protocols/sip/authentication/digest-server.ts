@@ -1,7 +1,8 @@
 /**
  * The server side of Digest (RFC 7616 §3.3–3.5, RFC 3261 §22): makes challenges, keeps the nonces it gave out, and judges credentials.
  * Looking up the user is the caller's business. The Authorization `uri` is not compared with the Request-URI: proxies on the way
- * rewrite the latter, and RFC 8760 §2.6 lets a server that is responsible for both accept that. Leaves out AKA.
+ * rewrite the latter, and RFC 8760 §2.6 lets a server that is responsible for both accept that. The nonce of AKA is the home network's
+ * (RFC 3310 §3.2): the caller brings it.
  */
 import { equalInConstantTime } from '../../../base/digest.ts';
 import type { Instant } from '../../../base/instant.ts';
@@ -10,6 +11,7 @@ import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import {
   type DigestAlgorithm,
+  type DigestChallenge,
   type DigestCredentials,
   formatDigestChallenge,
   parseDigestCredentials,
@@ -49,13 +51,34 @@ export class DigestServer {
     this.#options = options;
   }
 
-  /** Values for WWW-Authenticate or Proxy-Authenticate, one line each. */
-  createChallenges(now: Instant, stale = false): string[] {
-    const { realm, algorithms, qop = ['auth'], random } = this.#options;
-    const nonce = randomToken(random, 32);
-    this.#dropOldNonces(now);
-    this.#nonces.set(nonce, { issuedAt: now, highestCount: 0 });
-    return algorithms.map((algorithm) => formatDigestChallenge({ realm, nonce, algorithm, qop, stale }));
+  /**
+   * Values for WWW-Authenticate or Proxy-Authenticate, one line each; `algorithms` when this user's secret is not known for all that
+   * the server offers.
+   */
+  createChallenges(
+    now: Instant,
+    stale = false,
+    algorithms: readonly DigestAlgorithm[] = this.#options.algorithms,
+  ): string[] {
+    const nonce = randomToken(this.#options.random, 32);
+    return algorithms.map((algorithm) => this.#challenge({ nonce, algorithm, stale }, now));
+  }
+
+  /** The value for WWW-Authenticate with a nonce of AKA, and the keys for the P-CSCF. */
+  createAkaChallenge(
+    challenge: Pick<DigestChallenge, 'nonce' | 'stale' | 'ck' | 'ik'>,
+    now: Instant,
+  ): string {
+    return this.#challenge({ ...challenge, algorithm: 'AKAv1-MD5' }, now);
+  }
+
+  #challenge(challenge: Omit<DigestChallenge, 'realm' | 'qop'>, now: Instant): string {
+    const { realm, qop = ['auth'] } = this.#options;
+    if (!this.#nonces.has(challenge.nonce)) {
+      this.#dropOldNonces(now);
+      this.#nonces.set(challenge.nonce, { issuedAt: now, highestCount: 0 });
+    }
+    return formatDigestChallenge({ ...challenge, realm, qop });
   }
 
   /** The credentials for this realm in the request; `undefined` when there are none, or none that can be read. */

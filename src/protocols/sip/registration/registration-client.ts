@@ -10,7 +10,7 @@ import type { DurationMs, Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
 import { type RandomSource, randomFraction, randomToken } from '../../../base/random-source.ts';
-import { DigestClient } from '../authentication/digest-client.ts';
+import { DigestClient, type DigestSecret } from '../authentication/digest-client.ts';
 import { contactsOf, expiresOf } from '../message/header-fields.ts';
 import { quote } from '../message/parameters.ts';
 import { SipRequest, type SipResponse } from '../message/sip-message.ts';
@@ -22,7 +22,7 @@ export interface RegistrationIdentity {
   readonly publicIdentity: string;
   /** The user name of Digest; in IMS the IMPI. */
   readonly privateIdentity: string;
-  readonly password: string;
+  readonly password: DigestSecret;
   /** Request-URI of REGISTER and the realm it starts with, such as "home1.example". */
   readonly homeDomain: string;
 }
