@@ -1,7 +1,7 @@
 /**
  * The access technologies of the two papers as data: rate, delay and jitter of each direction, and the power and cost scores of the
  * MIP–SIP paper's utility function (section 3). Rates count IP packets. Delays are one way, between the terminal and its first router.
- * Coverage, registration and radio resource control (the seconds an idle UMTS bearer needs to wake up) are left out.
+ * Registration and radio resource control (the seconds an idle UMTS bearer needs to wake up) are left out.
  */
 import { type LinkCharacteristics, perfectLink } from './link-characteristics.ts';
 
@@ -15,6 +15,10 @@ export interface AccessProfile {
   readonly downlink: LinkCharacteristics;
   /** From the terminal to the network. */
   readonly uplink: LinkCharacteristics;
+  /** What P-Access-Network-Info calls it (RFC 7315 §5.4, 3GPP TS 24.229 §7.2A.4). */
+  readonly accessType: string;
+  /** The paper's words (MIP–SIP §3): UMTS and CDMA2000 cover large areas, WLAN and WiMAX smaller ones. */
+  readonly coverage: 'large' | 'small';
   /** Scores without unit, 1 is best; they carry an order, to be replaced by the operator. */
   readonly power: number;
   readonly cost: number;
@@ -35,6 +39,8 @@ export const accessProfiles: Readonly<Record<AccessProfileName, AccessProfile>> 
   umts: {
     name: 'umts',
     technology: 'UMTS Release 99',
+    accessType: '3GPP-UTRAN-FDD',
+    coverage: 'large',
     downlink: bearer(384 * kilobit, 75, 10),
     uplink: bearer(64 * kilobit, 75, 10),
     power: 2,
@@ -44,6 +50,8 @@ export const accessProfiles: Readonly<Record<AccessProfileName, AccessProfile>> 
   hsdpa: {
     name: 'hsdpa',
     technology: 'UMTS with HSDPA',
+    accessType: '3GPP-UTRAN-FDD',
+    coverage: 'large',
     downlink: bearer(3.6 * megabit, 40, 5),
     uplink: bearer(384 * kilobit, 45, 5),
     power: 2,
@@ -54,6 +62,8 @@ export const accessProfiles: Readonly<Record<AccessProfileName, AccessProfile>> 
   hspa: {
     name: 'hspa',
     technology: 'UMTS with HSPA',
+    accessType: '3GPP-UTRAN-FDD',
+    coverage: 'large',
     downlink: bearer(7.2 * megabit, 30, 3),
     uplink: bearer(4 * megabit, 30, 3),
     power: 2,
@@ -63,6 +73,8 @@ export const accessProfiles: Readonly<Record<AccessProfileName, AccessProfile>> 
   wlan: {
     name: 'wlan',
     technology: 'WLAN IEEE 802.11g',
+    accessType: 'IEEE-802.11',
+    coverage: 'small',
     downlink: bearer(25 * megabit, 1, 0.5),
     uplink: bearer(25 * megabit, 1, 0.5),
     power: 1,
@@ -72,6 +84,8 @@ export const accessProfiles: Readonly<Record<AccessProfileName, AccessProfile>> 
   wimax: {
     name: 'wimax',
     technology: 'WiMAX IEEE 802.16e',
+    accessType: 'IEEE-802.16',
+    coverage: 'small',
     downlink: bearer(8 * megabit, 25, 5),
     uplink: bearer(2 * megabit, 30, 5),
     power: 1.5,
@@ -81,6 +95,8 @@ export const accessProfiles: Readonly<Record<AccessProfileName, AccessProfile>> 
   'cdma2000-450': {
     name: 'cdma2000-450',
     technology: 'CDMA2000 1xEV-DO at 450 MHz',
+    accessType: '3GPP2-1X-HRPD',
+    coverage: 'large',
     downlink: bearer(600 * kilobit, 65, 10),
     uplink: bearer(150 * kilobit, 65, 10),
     power: 2,
@@ -90,6 +106,8 @@ export const accessProfiles: Readonly<Record<AccessProfileName, AccessProfile>> 
   wire: {
     name: 'wire',
     technology: 'Ethernet',
+    accessType: 'IEEE-802.3',
+    coverage: 'small',
     downlink: bearer(100 * megabit, 0.1, 0),
     uplink: bearer(100 * megabit, 0.1, 0),
     power: 1,

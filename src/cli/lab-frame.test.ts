@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadScenario } from '../testbed/scenario.ts';
+import { loadScenario } from '../testbed/load-scenario.ts';
 import { runInVirtualTime } from '../testbed/virtual-runner.ts';
 import { LabFrame } from './lab-frame.ts';
 

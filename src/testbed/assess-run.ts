@@ -2,9 +2,9 @@
 import type { Instant } from '../base/instant.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import { type Captures, flowResults, type MeasuredFlow } from './flow-results.ts';
+import { labAddresses } from './lab-addresses.ts';
 import type { FlowResult, HandoverResult, LabResult } from './lab-result.ts';
 import type { LabTierReport } from './lab-tier.ts';
-import { labAddresses } from './lab-topology.ts';
 import type { Scenario } from './scenario.ts';
 
 /** What a runner brings home. */
@@ -74,8 +74,9 @@ function countMessages(trace: readonly TraceEntry[], address: string): number {
 function problemsOf(scenario: Scenario, result: Omit<LabResult, 'ok' | 'problems'>): string[] {
   const problems: string[] = result.flows.flatMap((flow) => flowProblems(flow, scenario));
   const moves = result.handovers.filter(({ kind }) => kind !== 'first');
-  if (moves.length !== scenario.expectedHandovers)
-    problems.push(`${moves.length} handovers, expected ${scenario.expectedHandovers}`);
+  const { least, most } = scenario.expect.handovers;
+  if (moves.length < least || moves.length > most)
+    problems.push(`${moves.length} handovers, expected ${least === most ? least : `${least} to ${most}`}`);
   for (const { to, failed } of moves)
     if (failed > 0) problems.push(`${failed} sessions did not move to ${to}`);
   if (result.correspondentSaw.sipMessages > 0)
@@ -86,7 +87,7 @@ function problemsOf(scenario: Scenario, result: Omit<LabResult, 'ok' | 'problems
   return problems;
 }
 
-function flowProblems(flow: FlowResult, { mayLose }: Scenario): string[] {
+function flowProblems(flow: FlowResult, { expect: { mayLose } }: Scenario): string[] {
   const problems: string[] = [];
   const say = (text: string): void => void problems.push(`${flow.name} (${flow.direction}): ${text}`);
   if (flow.received === 0) say('nothing arrived');

@@ -1,8 +1,8 @@
 /** From what both ends of each flow and the captures on both nodes reported to the flows of the result: what was sent, lost, late, and who was seen. */
 import type { Instant } from '../base/instant.ts';
+import { accessPlaces, labAddresses } from './lab-addresses.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import type { FlowResult } from './lab-result.ts';
-import { labAddresses } from './lab-topology.ts';
 import type { BulkReport, CapturedFlow, InteractiveReport, RtpReport } from './media/media-protocol.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -43,7 +43,8 @@ export function flowResults(
   { captures, scenario, busy, originAt }: FlowContext,
 ): FlowResult[] {
   const times = { busy, originAt };
-  const seen = remotesOf(plan, reports, captures);
+  const places = accessPlaces(scenario.accesses.map(({ name }) => name));
+  const seen = remotesOf(plan, reports, captures, places);
   switch (reports.media) {
     case 'rtp':
       return (['to-mobile-node', 'to-correspondent'] as const)
@@ -152,20 +153,26 @@ function interactiveFigures(typist: InteractiveReport) {
 function gapBound(
   { flow }: PlannedFlow,
   direction: 'to-mobile-node' | 'to-correspondent',
-  { profiles }: Scenario,
+  { accesses }: Scenario,
 ): number {
   const spacingMs = flow.kind === 'rtp-audio' ? 20 : 40;
   const link = direction === 'to-mobile-node' ? 'downlink' : 'uplink';
-  return spacingMs + Math.abs(profiles['3g'][link].delayMs - profiles.wlan[link].delayMs) + 20;
+  const delays = accesses.map(({ profile }) => profile[link].delayMs);
+  return spacingMs + Math.max(...delays) - Math.min(...delays) + 20;
 }
 
-function remotesOf(plan: PlannedFlow, reports: FlowReports, captures: Captures) {
+function remotesOf(
+  plan: PlannedFlow,
+  reports: FlowReports,
+  captures: Captures,
+  places: readonly { readonly address: string }[],
+) {
   const protocol = reports.media === 'rtp' ? 'udp' : 'tcp';
-  const { correspondentNode, accesses } = labAddresses;
+  const { correspondentNode } = labAddresses;
   const ends = (side: 'mobile' | 'correspondent') => (reports.media === 'rtp' ? undefined : reports[side]);
   const portAt = (side: 'mobile' | 'correspondent'): number => portOf(ends(side)?.local) ?? plan.port;
   const atCorrespondent = [`${correspondentNode}:${portAt('correspondent')}`];
-  const atMobile = Object.values(accesses).map(({ address }) => `${address}:${portAt('mobile')}`);
+  const atMobile = places.map(({ address }) => `${address}:${portAt('mobile')}`);
   const told = (side: 'mobile' | 'correspondent'): readonly string[] =>
     reports.media === 'rtp' ? reports[side].remotes : [reports[side].remote];
   return {

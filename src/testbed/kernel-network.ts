@@ -7,7 +7,7 @@ import type { FlowAddresses } from './kernel-media.ts';
 import type { KernelTopology } from './kernel-topology.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import { LabProgram, type OutputLine } from './lab-program.ts';
-import type { LabAccess, LabNode } from './lab-topology.ts';
+import type { LabNode } from './lab-topology.ts';
 import {
   correspondentIdentity,
   type ImsSettings,
@@ -103,7 +103,7 @@ export class KernelNetwork {
     }));
   }
 
-  async requestHandover(to: LabAccess): Promise<string> {
+  async requestHandover(to: string): Promise<string> {
     const answer = await this.#client?.request('handover', { to });
     return String((answer as { readonly outcome?: unknown } | undefined)?.outcome);
   }

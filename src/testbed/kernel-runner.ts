@@ -13,11 +13,14 @@ import { KernelMedia } from './kernel-media.ts';
 import { KernelNetwork } from './kernel-network.ts';
 import { type KernelState, readKernelState } from './kernel-state.ts';
 import { KernelTopology } from './kernel-topology.ts';
+import { type AccessPlace, accessPlaces } from './lab-addresses.ts';
 import { planFlows } from './lab-flows.ts';
 import type { AccessState, LabProgress } from './lab-progress.ts';
-import { type LabAccess, type LabNode, labAddresses, labTopology } from './lab-topology.ts';
+import { type LabNode, labTopology } from './lab-topology.ts';
 import { MediaProgram, type Spawn } from './media/media-program.ts';
 import type { Scenario, TimelineStep } from './scenario.ts';
+import { stepText } from './step-text.ts';
+import type { TopologyDescription } from './topology.ts';
 
 export interface KernelRunOptions {
   readonly scenario: Scenario;
@@ -28,7 +31,6 @@ export interface KernelRunOptions {
   readonly tell: (progress: LabProgress) => void;
 }
 
-const accessNames = ['3g', 'wlan'] as const;
 const measureIntervalMs = 250;
 /** A handover that takes longer than all retransmissions of its INVITE (RFC 3261 §17.1.1.2: 32 s) will not end any more. */
 const handoverPatienceMs = 40_000;
@@ -44,20 +46,26 @@ class KernelRun {
   readonly #scenario: Scenario;
   readonly #captureFolder: string | undefined;
   readonly #tell: (progress: LabProgress) => void;
+  readonly #description: TopologyDescription;
   readonly #topology: KernelTopology;
   readonly #network: KernelNetwork;
   readonly #media: KernelMedia;
   readonly #log: HandoverLog;
-  readonly #isUp: Record<LabAccess, boolean>;
+  readonly #places: readonly AccessPlace[];
+  readonly #startsUp: ReadonlyMap<string, boolean>;
+  readonly #isUp: Map<string, boolean>;
   readonly #problems: string[] = [];
 
   constructor({ scenario, folder, captureFolder, tell }: KernelRunOptions) {
     this.#scenario = scenario;
     this.#captureFolder = captureFolder;
     this.#tell = tell;
-    this.#isUp = { ...scenario.startsUp };
+    this.#places = accessPlaces(scenario.accesses.map(({ name }) => name));
+    this.#startsUp = new Map(scenario.accesses.map(({ name, startsUp }) => [name, startsUp]));
+    this.#isUp = new Map(this.#startsUp);
     tell({ kind: 'stage-began', text: 'building the network of TRIM fig. 7 from network namespaces' });
-    this.#topology = new KernelTopology(labTopology(scenario.profiles), { seed: scenario.seed });
+    this.#description = labTopology(scenario.accesses, scenario.architecture);
+    this.#topology = new KernelTopology(this.#description, { seed: scenario.seed });
     this.#media = new KernelMedia(this.#on('mn'), this.#on('cn'));
     this.#log = new HandoverLog(tell);
     this.#network = new KernelNetwork({
@@ -72,8 +80,8 @@ class KernelRun {
   }
 
   async run(): Promise<LabMeasurements> {
-    for (const access of accessNames) if (!this.#isUp[access]) this.#topology.link(access).setUp(false);
-    await this.#untilCarriersAre(this.#scenario.startsUp);
+    for (const [access, isUp] of this.#isUp) if (!isUp) this.#topology.link(access).setUp(false);
+    await this.#untilCarriersAre(this.#startsUp);
     const before = this.#readStates();
     const meter = new AccessMeter(this.#topology);
     const captures = await this.#startCaptures();
@@ -119,7 +127,7 @@ class KernelRun {
 
   /** Flows are told apart by them; signalling shows up too and does not disturb. */
   #startCaptures(): Promise<MediaProgram<'capture'>[]> {
-    const interfaces = accessNames.map((access) => labAddresses.accesses[access].interface);
+    const interfaces = this.#places.map((place) => place.interface);
     const start = (node: LabNode, names: readonly string[]) => {
       const file =
         this.#captureFolder === undefined ? {} : { file: join(this.#captureFolder, `${node}.pcapng`) };
@@ -140,7 +148,7 @@ class KernelRun {
     await this.#untilHandoverEnds();
   }
 
-  async #requestHandover(access: LabAccess): Promise<void> {
+  async #requestHandover(access: string): Promise<void> {
     try {
       const outcome = await this.#network.requestHandover(access);
       if (outcome === 'already there') this.#problems.push(`handover to ${access}: ${outcome}`);
@@ -153,11 +161,11 @@ class KernelRun {
     const link = this.#topology.link(action.access);
     if (action.kind === 'change') link.change(action.profile);
     else {
-      this.#isUp[action.access] = action.kind === 'up';
+      this.#isUp.set(action.access, action.kind === 'up');
       link.setUp(action.kind === 'up');
     }
-    const text = { up: 'comes up', down: 'goes down', change: 'changes its rate and delay' }[action.kind];
-    this.#tell({ kind: 'step-taken', at: monotonicNow(), text: `${action.access} ${text}` });
+    const text = stepText(action);
+    if (text !== undefined) this.#tell({ kind: 'step-taken', at: monotonicNow(), text });
   }
 
   async #untilHandoverEnds(): Promise<void> {
@@ -169,26 +177,25 @@ class KernelRun {
   async #takeDown(before: ReadonlyMap<string, KernelState>): Promise<boolean> {
     this.#stage('ending sessions and roles, comparing the state of the kernel');
     await this.#network.stop();
-    for (const access of accessNames)
-      if (this.#isUp[access] !== this.#scenario.startsUp[access])
-        this.#topology.link(access).setUp(this.#scenario.startsUp[access]);
-    await this.#untilCarriersAre(this.#scenario.startsUp);
+    for (const [access, isUp] of this.#startsUp)
+      if (this.#isUp.get(access) !== isUp) this.#topology.link(access).setUp(isUp);
+    await this.#untilCarriersAre(this.#startsUp);
     const after = this.#readStates();
     for (const [node, state] of before) this.#tellDifferences(node, state, after.get(node));
     await this.#topology.close();
     return isDeepStrictEqual(after, before);
   }
 
-  async #untilCarriersAre(wanted: Readonly<Record<LabAccess, boolean>>): Promise<void> {
+  async #untilCarriersAre(wanted: ReadonlyMap<string, boolean>): Promise<void> {
     const giveUpAt = monotonicNow() + carrierPatienceMs;
-    const isReached = (access: LabAccess): boolean => {
+    const isReached = ({ name: access, interface: link }: AccessPlace): boolean => {
       const ends = [
-        ['mn', labAddresses.accesses[access].interface],
+        ['mn', link],
         [`ar-${access}`, 'radio'],
       ] as const;
-      return ends.every(([node, name]) => this.#hasCarrier(node, name) === wanted[access]);
+      return ends.every(([node, name]) => this.#hasCarrier(node, name) === wanted.get(access));
     };
-    while (!accessNames.every(isReached) && monotonicNow() < giveUpAt) await sleepUntil(monotonicNow() + 20);
+    while (!this.#places.every(isReached) && monotonicNow() < giveUpAt) await sleepUntil(monotonicNow() + 20);
   }
 
   #hasCarrier(node: LabNode, name: string): boolean {
@@ -211,15 +218,15 @@ class KernelRun {
   }
 
   #readStates(): Map<string, KernelState> {
-    const nodes = labTopology().nodes.map(({ name }) => name);
+    const nodes = this.#description.nodes.map(({ name }) => name);
     return new Map(nodes.map((node) => [node, this.#topology.namespaceOf(node).run(readKernelState)]));
   }
 
   #measure(meter: AccessMeter): void {
-    const accesses = accessNames.map((name) => ({
+    const accesses = this.#places.map(({ name, address }) => ({
       name,
-      address: labAddresses.accesses[name].address,
-      isUp: this.#isUp[name],
+      address,
+      isUp: this.#isUp.get(name) ?? false,
       isCurrent: this.#log.current === name,
       ...meter.measure(name),
     }));
@@ -240,13 +247,13 @@ type Rates = Pick<AccessState, 'downlinkBitsPerSecond' | 'uplinkBitsPerSecond'>;
 /** Rates since the last time it was asked, from the counters of the links. */
 class AccessMeter {
   readonly #topology: KernelTopology;
-  readonly #last = new Map<LabAccess, { readonly at: Instant; readonly down: number; readonly up: number }>();
+  readonly #last = new Map<string, { readonly at: Instant; readonly down: number; readonly up: number }>();
 
   constructor(topology: KernelTopology) {
     this.#topology = topology;
   }
 
-  measure(access: LabAccess): Rates {
+  measure(access: string): Rates {
     const { uplink, downlink } = this.#topology.link(access).counters();
     const now = { at: monotonicNow(), down: downlink.deliveredOctets, up: uplink.deliveredOctets };
     const last = this.#last.get(access) ?? { at: now.at - measureIntervalMs, down: now.down, up: now.up };

@@ -2,7 +2,6 @@
 import type { Instant } from '../base/instant.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import type { HandoverResult } from './lab-result.ts';
-import type { LabAccess } from './lab-topology.ts';
 
 export type LabProgress =
   /** Set-up and clean-up, in words. */
@@ -23,7 +22,7 @@ export type LabProgress =
   | { readonly kind: 'accesses-measured'; readonly at: Instant; readonly accesses: readonly AccessState[] };
 
 export interface AccessState {
-  readonly name: LabAccess;
+  readonly name: string;
   readonly address: string;
   readonly isUp: boolean;
   /** New sessions and, after a handover, all others go over it. */

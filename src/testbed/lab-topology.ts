@@ -1,72 +1,70 @@
 /**
- * The test network of TRIM fig. 7: a mobile node with a 3G and a WLAN leg, their access routers, the home network with the IMS core, the
- * TRIM application server and an address translator on a node of its own, and a correspondent node on a wire.
+ * The test networks of the papers: TRIM fig. 7, a mobile node with some accesses (3G and WLAN by default), their access routers, the home
+ * network with the IMS core, the TRIM application server and an address translator on a node of its own, and a correspondent node on a wire.
  *
  *              ┌─ 3g ─── ar-3g ───┐          ┌── translator   x: 198.51.100.1, .2 (towards the CN)
  *   mn ────────┤                  ├── home ──┤               y: 192.0.2.1, .2 (towards the MN)
  *              └─ wlan ─ ar-wlan ─┘          └── cn
+ *
+ * MIP–SIP fig. 3 has a home agent on the home link and a SIP server in place of all that, and the correspondent is SIP peer and TCP server.
+ *
+ *              ┌─ umts ── ar-umts ──┐          ┌── home-agent   home link 10.30.0.0/24, with the home address
+ *   mn ────────┼─ wlan ── ar-wlan ──┼── home ──┼── sip-server
+ *              └─ …       …        ─┘          └── cn
  */
 import { type AccessProfile, accessProfiles } from '../access-network/access-profiles.ts';
-import type { LinkEnd, NodeDescription, TopologyDescription } from './topology.ts';
+import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
+import type { LinkDescription, LinkEnd, NodeDescription, TopologyDescription } from './topology.ts';
 
-export type LabNode = 'mn' | 'ar-3g' | 'ar-wlan' | 'home' | 'translator' | 'cn';
-export type LabAccess = '3g' | 'wlan';
+export type LabArchitecture = 'trim' | 'mip-sip';
 
-/** Every address that a role or a program is configured with. */
-export const labAddresses = {
-  accesses: {
-    '3g': { interface: '3g0', address: '10.1.0.2', gateway: '10.1.0.1' },
-    wlan: { interface: 'wlan0', address: '10.2.0.2', gateway: '10.2.0.1' },
-  },
-  /** On the home node's loopback interface: reachable from everywhere. */
-  proxyCscf: '10.10.0.11',
-  interrogatingCscf: '10.10.0.12',
-  servingCscf: '10.10.0.13',
-  homeSubscriberServer: '10.10.0.14',
-  /** Of the WLAN, in scenarios with a P-CSCF per access. */
-  secondProxyCscf: '10.10.0.15',
-  trimApplicationServer: '10.10.0.20',
-  /** Of the translator as a Diameter peer. */
-  translator: '10.20.0.2',
-  /** Of its pools; they are its own addresses too. */
-  translatorTowardsPeers: ['198.51.100.1', '198.51.100.2'],
-  translatorTowardsMobileNodes: ['192.0.2.1', '192.0.2.2'],
-  correspondentNode: '203.0.113.2',
-} as const;
+export type LabNode = 'mn' | `ar-${string}` | 'home' | 'translator' | 'home-agent' | 'sip-server' | 'cn';
+
+/** One access network of the lab; what is on its router besides routing. */
+export interface LabAccess {
+  readonly name: string;
+  readonly profile: AccessProfile;
+  /** The router translates what leaves to an address of its own, with connection tracking; it drops sources that are not its link's. */
+  readonly nat?: boolean;
+  readonly strictSource?: boolean;
+}
+
+export const trimAccesses: readonly LabAccess[] = [
+  { name: '3g', profile: accessProfiles.hspa },
+  { name: 'wlan', profile: accessProfiles.wlan },
+];
 
 /** The mobile node gets no routes: which access a packet takes is the mobile node's own business. */
 export function labTopology(
-  profiles: Readonly<Record<LabAccess, AccessProfile>> = {
-    '3g': accessProfiles.hspa,
-    wlan: accessProfiles.wlan,
-  },
+  accesses: readonly LabAccess[] = trimAccesses,
+  architecture: LabArchitecture = 'trim',
 ): TopologyDescription {
-  const { accesses } = labAddresses;
-  const accessLink = (name: LabAccess) => ({
-    name,
-    profile: profiles[name],
-    ends: [
-      end('mn', accesses[name].interface, `${accesses[name].address}/24`),
-      end(`ar-${name}`, 'radio', `${accesses[name].gateway}/24`),
-    ] as const,
-  });
+  const places = accessPlaces(accesses.map(({ name }) => name));
+  const { nodes, links, homeRoutes } = architecture === 'trim' ? trimHome : mipSipHome;
+  const home: NodeDescription = {
+    name: 'home',
+    isRouter: true,
+    loopbackAddresses: homeAddresses[architecture].map((address) => `${address}/32`),
+    routes: [
+      ...places.map(({ address, routerAddress }) => ({
+        destination: address.replace(/\d+$/, '0/24'),
+        gateway: routerAddress,
+      })),
+      ...homeRoutes,
+    ],
+  };
   return {
-    nodes,
+    nodes: [
+      { name: 'mn' },
+      ...places.map((place, index) => accessRouter(place, accesses[index]!)),
+      home,
+      ...nodes,
+      { name: 'cn', routes: [defaultRoute('203.0.113.1')] },
+    ],
     links: [
-      accessLink('3g'),
-      accessLink('wlan'),
-      { name: 'core-3g', ends: [end('ar-3g', 'core', '10.11.0.2/24'), end('home', 'ar-3g', '10.11.0.1/24')] },
-      {
-        name: 'core-wlan',
-        ends: [end('ar-wlan', 'core', '10.12.0.2/24'), end('home', 'ar-wlan', '10.12.0.1/24')],
-      },
-      {
-        name: 'translator',
-        ends: [
-          end('translator', 'eth0', `${labAddresses.translator}/24`),
-          end('home', 'translator', '10.20.0.1/24'),
-        ],
-      },
+      ...places.map((place, index) => accessLink(place, accesses[index]!.profile)),
+      ...places.map(coreLink),
+      ...links,
       {
         name: 'cn',
         ends: [
@@ -78,41 +76,107 @@ export function labTopology(
   };
 }
 
-const defaultRoute = (gateway: string) => ({ destination: '0.0.0.0/0', gateway });
+function accessRouter(
+  { name, homeAddress }: AccessPlace,
+  { nat = false, strictSource = false }: LabAccess,
+): NodeDescription {
+  return {
+    name: `ar-${name}`,
+    isRouter: true,
+    routes: [defaultRoute(homeAddress)],
+    ...(strictSource && { strictSourceOn: 'radio' }),
+    ...(nat && { natOn: 'core' }),
+  };
+}
 
-const nodes: readonly NodeDescription[] = [
-  { name: 'mn' },
-  { name: 'ar-3g', isRouter: true, routes: [defaultRoute('10.11.0.1')] },
-  { name: 'ar-wlan', isRouter: true, routes: [defaultRoute('10.12.0.1')] },
-  {
-    name: 'home',
-    isRouter: true,
-    loopbackAddresses: [
-      labAddresses.proxyCscf,
-      labAddresses.interrogatingCscf,
-      labAddresses.servingCscf,
-      labAddresses.homeSubscriberServer,
-      labAddresses.secondProxyCscf,
-      labAddresses.trimApplicationServer,
-    ].map((address) => `${address}/32`),
-    routes: [
-      { destination: '10.1.0.0/24', gateway: '10.11.0.2' },
-      { destination: '10.2.0.0/24', gateway: '10.12.0.2' },
-      { destination: '198.51.100.0/24', gateway: labAddresses.translator },
-      { destination: '192.0.2.0/24', gateway: labAddresses.translator },
-    ],
-  },
-  {
-    name: 'translator',
-    isRouter: true,
-    loopbackAddresses: [
-      ...labAddresses.translatorTowardsPeers,
-      ...labAddresses.translatorTowardsMobileNodes,
-    ].map((address) => `${address}/32`),
-    routes: [defaultRoute('10.20.0.1')],
-  },
-  { name: 'cn', routes: [defaultRoute('203.0.113.1')] },
-];
+function accessLink(place: AccessPlace, profile: AccessProfile): LinkDescription {
+  const { name, address, gateway } = place;
+  const ends = [
+    end('mn', place.interface, `${address}/24`),
+    end(`ar-${name}`, 'radio', `${gateway}/24`),
+  ] as const;
+  return { name, profile, ends };
+}
+
+function coreLink({ name, routerAddress, homeAddress }: AccessPlace): LinkDescription {
+  return {
+    name: `core-${name}`,
+    ends: [end(`ar-${name}`, 'core', `${routerAddress}/24`), end('home', `ar-${name}`, `${homeAddress}/24`)],
+  };
+}
+
+function defaultRoute(gateway: string) {
+  return { destination: '0.0.0.0/0', gateway };
+}
+
+const homeAddresses: Readonly<Record<LabArchitecture, readonly string[]>> = {
+  trim: [
+    labAddresses.proxyCscf,
+    labAddresses.interrogatingCscf,
+    labAddresses.servingCscf,
+    labAddresses.homeSubscriberServer,
+    labAddresses.secondProxyCscf,
+    labAddresses.trimApplicationServer,
+  ],
+  'mip-sip': [],
+};
+
+interface HomeNetwork {
+  readonly nodes: readonly NodeDescription[];
+  readonly links: readonly LinkDescription[];
+  readonly homeRoutes: NonNullable<NodeDescription['routes']>;
+}
+
+const trimHome: HomeNetwork = {
+  nodes: [
+    {
+      name: 'translator',
+      isRouter: true,
+      loopbackAddresses: [
+        ...labAddresses.translatorTowardsPeers,
+        ...labAddresses.translatorTowardsMobileNodes,
+      ].map((address) => `${address}/32`),
+      routes: [defaultRoute('10.20.0.1')],
+    },
+  ],
+  links: [
+    {
+      name: 'translator',
+      ends: [
+        end('translator', 'eth0', `${labAddresses.translator}/24`),
+        end('home', 'translator', '10.20.0.1/24'),
+      ],
+    },
+  ],
+  homeRoutes: [
+    { destination: '198.51.100.0/24', gateway: labAddresses.translator },
+    { destination: '192.0.2.0/24', gateway: labAddresses.translator },
+  ],
+};
+
+const mipSipHome: HomeNetwork = {
+  nodes: [
+    { name: 'home-agent', isRouter: true, routes: [defaultRoute('10.30.0.1')] },
+    { name: 'sip-server', routes: [defaultRoute('10.40.0.1')] },
+  ],
+  links: [
+    {
+      name: 'home-link',
+      ends: [
+        end('home-agent', 'eth0', `${labAddresses.homeAgent}/24`),
+        end('home', 'home-link', '10.30.0.1/24'),
+      ],
+    },
+    {
+      name: 'sip-server',
+      ends: [
+        end('sip-server', 'eth0', `${labAddresses.sipServer}/24`),
+        end('home', 'sip-server', '10.40.0.1/24'),
+      ],
+    },
+  ],
+  homeRoutes: [],
+};
 
 function end(node: LabNode, name: string, address: string): LinkEnd {
   return { node, interface: name, addresses: [address] };

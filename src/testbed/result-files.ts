@@ -5,17 +5,22 @@ import type { TraceEntry } from '../base/trace.ts';
 import { formatLadder } from '../observation/message-ladder.ts';
 import type { LabMeasurements } from './assess-run.ts';
 import type { MeasuredFlow } from './flow-results.ts';
+import { accessPlaces } from './lab-addresses.ts';
 import { labLadder } from './lab-ladder.ts';
 import type { LabResult } from './lab-result.ts';
-import { labAddresses } from './lab-topology.ts';
 import type { Series } from './media/media-protocol.ts';
 import { throughputCsv } from './throughput-csv.ts';
 
 /** Writes them into the folder and names them in the result. Throws what the file system throws. */
-export function writeResultFiles(folder: string, result: LabResult, measured: LabMeasurements): LabResult {
+export function writeResultFiles(
+  folder: string,
+  result: LabResult,
+  measured: LabMeasurements,
+  accessNames: readonly string[],
+): LabResult {
   mkdirSync(folder, { recursive: true });
   const contents: Record<string, readonly [string, string | undefined]> = {
-    figure8: ['figure-8.csv', figure8(measured)],
+    figure8: ['figure-8.csv', figure8(measured, accessNames)],
     figure9: ['figure-9.csv', figure9(measured)],
     ladder: ['ladder.txt', `${ladder(measured).join('\n')}\n`],
     trace: ['trace.ndjson', measured.trace.map((entry) => `${JSON.stringify(entry)}\n`).join('')],
@@ -32,10 +37,13 @@ export function writeResultFiles(folder: string, result: LabResult, measured: La
 }
 
 /** TRIM fig. 8: what came in over each access for the RTP programs of the mobile node. */
-function figure8({ flows, captures, trafficBeganAt }: LabMeasurements): string | undefined {
+function figure8(
+  { flows, captures, trafficBeganAt }: LabMeasurements,
+  accessNames: readonly string[],
+): string | undefined {
   const ports = flows.filter(({ plan }) => plan.media === 'rtp').map(({ plan }) => plan.port);
   if (ports.length === 0) return undefined;
-  const columns = Object.entries(labAddresses.accesses).map(([name, { address }]) => {
+  const columns = accessPlaces(accessNames).map(({ name, address }) => {
     const ends = ports.map((port) => `${address}:${port}`);
     const incoming = captures.mobile.filter(
       ({ protocol, destination }) => protocol === 'udp' && ends.includes(destination),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { TerminalMedium } from '../correspondent-node/terminal-description.ts';
 import { applicationPort, internalAddress } from './assess-run.ts';
-import { labAddresses } from './lab-topology.ts';
+import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
 import type { Scenario } from './scenario.ts';
 
 export type LabRole = 'ims-core' | 'address-translator' | 'trim-as' | 'correspondent-node' | 'mobile-node';
@@ -13,10 +13,10 @@ const domain = 'ims.test';
 export const correspondentIdentity: string = `sip:alice@${domain}`;
 export const mobileIdentity: string = `sip:bob@${domain}`;
 const diameterHosts = { trimAs: `trim-as.${domain}`, translator: `translator.${domain}` } as const;
-const { accesses, proxyCscf, secondProxyCscf } = labAddresses;
+const { proxyCscf, secondProxyCscf } = labAddresses;
 
 /** How the IMS is used in a run. */
-export type ImsSettings = Pick<Scenario, 'proxyCscfs' | 'withReservation' | 'preference'>;
+export type ImsSettings = Pick<Scenario, 'accesses' | 'proxyCscfs' | 'withReservation' | 'policy'>;
 
 type RoleSettings = ImsSettings & { readonly correspondentMedia: readonly TerminalMedium[] };
 
@@ -82,12 +82,19 @@ function imsCore({ proxyCscfs }: ImsSettings): unknown {
 }
 
 function mobileNode(settings: ImsSettings, control: string): unknown {
-  const second = settings.proxyCscfs === 'shared' ? proxyCscf : secondProxyCscf;
-  const networks = {
-    '3g': { 'proxy-cscf': sip(proxyCscf), 'access-network-info': '3GPP-UTRAN-FDD' },
-    wlan: { 'proxy-cscf': sip(second), 'access-network-info': 'IEEE-802.11' },
-  } as const;
-  const order = [...new Set([...settings.preference, '3g' as const, 'wlan' as const])];
+  const places = accessPlaces(settings.accesses.map(({ name }) => name));
+  const preferred = settings.policy.kind === 'preference' ? settings.policy.order : [];
+  const order = [...new Set([...preferred, ...places.map(({ name }) => name)])];
+  const accessOf = (name: string): unknown => {
+    const index = places.findIndex((place) => place.name === name);
+    const access = settings.accesses[index]!;
+    const isShared = settings.proxyCscfs === 'shared' || index === 0;
+    return {
+      ...placeOf(places[index]!),
+      'proxy-cscf': sip(isShared ? proxyCscf : secondProxyCscf),
+      'access-network-info': access.profile.accessType,
+    };
+  };
   return {
     identity: {
       ...identityOf(mobileIdentity),
@@ -95,15 +102,14 @@ function mobileNode(settings: ImsSettings, control: string): unknown {
     },
     'internal-address': internalAddress,
     'application-port': applicationPort,
-    accesses: order.map((name) => ({
-      name,
-      interface: accesses[name].interface,
-      gateway: accesses[name].gateway,
-      ...networks[name],
-    })),
+    accesses: order.map(accessOf),
     reservation: settings.withReservation,
     control,
   };
+}
+
+function placeOf({ name, interface: link, gateway }: AccessPlace) {
+  return { name, interface: link, gateway };
 }
 
 function identityOf(identity: string) {

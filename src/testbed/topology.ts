@@ -17,6 +17,10 @@ export interface NodeDescription {
   /** Addresses with prefix length on the loopback interface: reachable over every link of the node. */
   readonly loopbackAddresses?: readonly string[];
   readonly routes?: readonly Route[];
+  /** An interface of a router whose packets must come from where packets to their source would go (RFC 3704 §2.2). */
+  readonly strictSourceOn?: string;
+  /** An interface of a router whose own address packets take that leave by it; answers find back by connection tracking (RFC 3022 §2.2). */
+  readonly natOn?: string;
 }
 
 export interface LinkDescription {

@@ -2,7 +2,6 @@
  * The test network of TRIM fig. 7 in virtual time: the same network functions as in the kernel lab on virtual hosts, each named as in the
  * figures. A run is a function of its seed. Scenarios and the figures' tests drive it; the core is our own (ims-core).
  */
-import { type AccessProfile, accessProfiles } from '../access-network/access-profiles.ts';
 import { perfectLink } from '../access-network/link-characteristics.ts';
 import type { TransportAddress } from '../base/network.ts';
 import type { TraceEntry } from '../base/trace.ts';
@@ -23,24 +22,20 @@ import { InterrogatingCscf } from '../ims-core/i-cscf/interrogating-cscf.ts';
 import { ProxyCscf } from '../ims-core/p-cscf/proxy-cscf.ts';
 import { ServingCscf } from '../ims-core/s-cscf/serving-cscf.ts';
 import type { ServingCscfOptions } from '../ims-core/s-cscf/serving-cscf-options.ts';
-import type { AccessInput } from '../mobile-node/access-monitor/access-monitor.ts';
 import { PreferenceOrder } from '../mobile-node/access-selection/preference-order.ts';
-import { MobileNode } from '../mobile-node/mobile-node.ts';
-import type {
-  MobileNodeEffect,
-  MobileNodeEvent,
-  MobileNodeInput,
-} from '../mobile-node/mobile-node-output.ts';
+import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
 import type { Faults } from '../sim/fault-injector.ts';
 import type { VirtualHost } from '../sim/virtual-host.ts';
-import type { VirtualLink } from '../sim/virtual-link.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
-import type { VirtualProcess } from '../sim/virtual-process.ts';
-import { type LabAccess, labAddresses } from './lab-topology.ts';
+import { internalAddress } from './assess-run.ts';
+import { labAddresses } from './lab-addresses.ts';
+import { type LabAccess, trimAccesses } from './lab-topology.ts';
+import { VirtualMobileNode } from './virtual-mobile-node.ts';
 
 export interface VirtualLabOptions {
   readonly seed: number;
-  readonly profiles?: Readonly<Record<LabAccess, AccessProfile>>;
+  /** 3G with HSPA, and WLAN, by default. */
+  readonly accesses?: readonly LabAccess[];
   /** Sessions reserve resources on both sides and after each handover (TRIM fig. 4 and 6 as printed). */
   readonly withReservation: boolean;
   /** One P-CSCF for both accesses, or one each: then a handover needs INVITE with Replaces. */
@@ -48,7 +43,7 @@ export interface VirtualLabOptions {
   /** Of signalling, on the mobile node's access links. */
   readonly faults?: Faults;
   /** Most preferred first; WLAN, then 3G by default. */
-  readonly preference?: readonly LabAccess[];
+  readonly preference?: readonly string[];
   readonly onMobileNodeEvent?: (event: MobileNodeEvent, now: number) => void;
   readonly translatorPorts?: { readonly first: number; readonly last: number };
   /** A second address translator, which the application server may choose too. */
@@ -60,7 +55,6 @@ export interface VirtualLabOptions {
 }
 
 const realm = 'ims.test';
-const internalAddress = '10.64.0.1';
 export const labUsers: Readonly<Record<'mobileNode' | 'correspondentNode', string>> = {
   mobileNode: `sip:bob@${realm}`,
   correspondentNode: `sip:alice@${realm}`,
@@ -100,8 +94,7 @@ export class VirtualLab {
   readonly network: VirtualNetwork;
   readonly mobileNodeEvents: MobileNodeEvent[] = [];
   readonly trimEvents: TrimEvent[] = [];
-  readonly mobileNode: MobileNode;
-  readonly mobileHost: VirtualHost;
+  readonly mobile: VirtualMobileNode;
   readonly correspondentHost: VirtualHost;
   readonly trimApplicationServer: TrimApplicationServer;
   readonly #options: VirtualLabOptions;
@@ -110,8 +103,6 @@ export class VirtualLab {
   #translatorStarts = 0;
   /** How long a translator's kernel takes for a change; its answer waits for it. */
   translationDelayMs: number = 0;
-  readonly #mobileProcess: VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>;
-  readonly #accessLinks: Readonly<Record<LabAccess, VirtualLink>>;
 
   constructor(options: VirtualLabOptions) {
     this.#options = options;
@@ -121,10 +112,7 @@ export class VirtualLab {
     this.startTranslator('translator');
     if (options.hasSecondTranslator) this.startTranslator('translator-2');
     this.correspondentHost = this.#addHost('cn', [addresses.correspondentNode]);
-    this.mobileHost = this.network.addHost('mn');
-    this.#accessLinks = this.#attachAccesses();
-    this.mobileNode = this.#newMobileNode();
-    this.#mobileProcess = this.#runMobileNode();
+    this.mobile = this.#addMobileNode();
   }
 
   /** A node of the network by its name in ladders, such as "hss": to be killed, for example. */
@@ -140,25 +128,6 @@ export class VirtualLab {
 
   get trace(): readonly TraceEntry[] {
     return this.network.trace;
-  }
-
-  /** Lets the access appear as a link with an address, or disappear. */
-  setAccess(access: LabAccess, isUp: boolean): void {
-    const { interface: link, address } = addresses.accesses[access];
-    this.#accessLinks[access].setUp(isUp);
-    if (isUp) this.mobileHost.addAddress(address, this.#accessLinks[access]);
-    else this.mobileHost.removeAddress(address);
-    this.#mobileProcess.handleInput({ kind: 'link-changed', interface: link, up: isUp });
-    this.#mobileProcess.handleInput({ kind: 'address-changed', interface: link, address, present: isUp });
-  }
-
-  /** The link takes another profile in place. */
-  changeLink(access: LabAccess, { uplink, downlink }: AccessProfile): void {
-    this.#accessLinks[access].change(uplink, downlink);
-  }
-
-  requestHandover(access: LabAccess): void {
-    this.#mobileProcess.perform((now) => void this.mobileNode.requestHandover(access, now));
   }
 
   /** A terminal on the mobile node's internal address, or the correspondent node. `name` stands in ladders. */
@@ -185,7 +154,7 @@ export class VirtualLab {
       withReservation: this.#options.withReservation,
       random: this.network.newRandomSource(),
     });
-    const host = isMobile ? this.mobileHost : this.correspondentHost;
+    const host = isMobile ? this.mobile.host : this.correspondentHost;
     const process = host.run<never, CorrespondentNodeEvent, never>({
       machine: terminal,
       name,
@@ -313,77 +282,30 @@ export class VirtualLab {
     process.perform((now) => machine.start(now));
   }
 
-  #attachAccesses(): Record<LabAccess, VirtualLink> {
-    const { profiles, faults } = this.#options;
-    const link = (access: LabAccess, profile: AccessProfile) =>
-      this.mobileHost.attach(access, {
-        uplink: profile.uplink,
-        downlink: profile.downlink,
-        ...(faults && { faults }),
-      });
-    this.mobileHost.addAddress(internalAddress);
-    return {
-      '3g': link('3g', profiles?.['3g'] ?? accessProfiles.hspa),
-      wlan: link('wlan', profiles?.wlan ?? accessProfiles.wlan),
-    };
-  }
-
-  #newMobileNode(): MobileNode {
-    const second = this.#options.proxyCscfs === 'shared' ? addresses.proxyCscf : addresses.secondProxyCscf;
-    return new MobileNode({
-      identity: {
-        ...identityOf(labUsers.mobileNode),
-        ...(this.#options.mobileNodePassword && { password: this.#options.mobileNodePassword }),
-        instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
-        expiresSeconds: 600,
+  #addMobileNode(): VirtualMobileNode {
+    const { accesses = trimAccesses, preference, faults, mobileNodePassword, proxyCscfs } = this.#options;
+    const { onMobileNodeEvent } = this.#options;
+    const isShared = proxyCscfs === 'shared';
+    return new VirtualMobileNode({
+      network: this.network,
+      accesses,
+      ...(faults && { faults }),
+      onEvent: (event, now) => {
+        this.mobileNodeEvents.push(event);
+        onMobileNodeEvent?.(event, now);
       },
-      internalAddress,
-      applicationPort: 5070,
-      signallingPort: port.sip,
-      accesses: [
-        {
-          name: '3g',
-          interface: '3g0',
-          index: 1,
-          proxyCscf: at(addresses.proxyCscf),
-          accessNetworkInfo: '3GPP-UTRAN-FDD',
+      machine: {
+        identity: {
+          ...identityOf(labUsers.mobileNode),
+          ...(mobileNodePassword && { password: mobileNodePassword }),
+          instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
+          expiresSeconds: 600,
         },
-        {
-          name: 'wlan',
-          interface: 'wlan0',
-          index: 2,
-          proxyCscf: at(second),
-          accessNetworkInfo: 'IEEE-802.11',
-        },
-      ],
-      selector: new PreferenceOrder(this.#options.preference ?? ['wlan', '3g']),
-      withReservation: this.#options.withReservation,
-      graceMs: 32_000,
-      releaseAfterMs: 10_000,
-      random: this.network.newRandomSource(),
+        proxyOf: (index) => at(isShared || index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf),
+        selector: new PreferenceOrder(preference ?? ['wlan', '3g']),
+        withReservation: this.#options.withReservation,
+      },
     });
-  }
-
-  #runMobileNode(): VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect> {
-    const process: VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect> =
-      this.mobileHost.run({
-        machine: this.mobileNode,
-        onEvent: (event: MobileNodeEvent, now: number) => {
-          this.mobileNodeEvents.push(event);
-          this.#options.onMobileNodeEvent?.(event, now);
-        },
-        onEffect: (effect: MobileNodeEffect) => {
-          if (effect.type === 'translate') this.mobileHost.translate(effect.operations);
-          else if (effect.type === 'attach-access')
-            process.handleInput({ kind: 'effect-completed', id: effect.id });
-          else if (effect.type === 'watch-flows')
-            this.mobileHost.watchFlows(effect.flows, () =>
-              process.handleInput({ kind: 'flows-used', id: effect.id }),
-            );
-        },
-      });
-    process.perform((now) => this.mobileNode.start(now));
-    return process;
   }
 
   #addHost(name: string, own: readonly string[]): VirtualHost {

@@ -4,7 +4,8 @@ import { assessRun } from './assess-run.ts';
 import type { LabProgress } from './lab-progress.ts';
 import type { LabResult } from './lab-result.ts';
 import { formatSummary } from './lab-summary.ts';
-import { listScenarios, loadScenario, type Scenario } from './scenario.ts';
+import { listScenarios, loadScenario } from './load-scenario.ts';
+import type { Scenario } from './scenario.ts';
 import { runInVirtualTime } from './virtual-runner.ts';
 
 const tier = { tier: 'virtual', reason: 'a test', remedy: '' } as const;
@@ -40,9 +41,13 @@ test('runInVirtualTime: a P-CSCF per access makes the handover an INVITE with Re
 test('runInVirtualTime: what goes wrong is a problem, and the run is not ok', () => {
   const scenario = loadScenario('trim-udp');
   const lossy = { kind: 'independent', probability: 0.01 } as const;
-  const { wlan } = scenario.profiles;
-  const profiles = { ...scenario.profiles, wlan: { ...wlan, downlink: { ...wlan.downlink, loss: lossy } } };
-  const result = run({ ...scenario, profiles, expectedHandovers: 3 });
+  const accesses = scenario.accesses.map(({ profile, ...access }) => ({
+    ...access,
+    profile:
+      access.name === 'wlan' ? { ...profile, downlink: { ...profile.downlink, loss: lossy } } : profile,
+  }));
+  const expect = { ...scenario.expect, handovers: { least: 3, most: 3 } };
+  const result = run({ ...scenario, accesses, expect });
   assert.equal(result.ok, false);
   assert.match(result.problems.join('\n'), /video \(to-mobile-node\): \d+ packets lost/);
   assert.match(result.problems.join('\n'), /2 handovers, expected 3/);

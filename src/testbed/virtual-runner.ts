@@ -11,10 +11,11 @@ import { internalAddress, type LabMeasurements } from './assess-run.ts';
 import { FlowTable } from './capture/flow-table.ts';
 import type { MeasuredFlow } from './flow-results.ts';
 import { HandoverLog } from './handover-log.ts';
+import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
 import { type PlannedFlow, planFlows } from './lab-flows.ts';
 import type { LabProgress } from './lab-progress.ts';
-import { labAddresses } from './lab-topology.ts';
 import type { Scenario, TimelineStep } from './scenario.ts';
+import { stepText } from './step-text.ts';
 import { labUsers, VirtualLab } from './virtual-lab.ts';
 import { VirtualBulk, VirtualInteractive, VirtualRtp } from './virtual-media.ts';
 
@@ -43,6 +44,7 @@ interface RunningFlow {
 class VirtualRun {
   readonly #scenario: Scenario;
   readonly #tell: (progress: LabProgress) => void;
+  readonly #places: readonly AccessPlace[];
   readonly #lab: VirtualLab;
   readonly #log: HandoverLog;
   readonly #captures = { mobile: new FlowTable(), correspondent: new FlowTable() };
@@ -51,16 +53,17 @@ class VirtualRun {
   #messagesTold = 0;
 
   constructor({ scenario, tell }: VirtualRunOptions) {
-    const { seed, profiles, withReservation, proxyCscfs, preference } = scenario;
+    const { seed, accesses, withReservation, proxyCscfs, policy } = scenario;
+    this.#places = accessPlaces(accesses.map(({ name }) => name));
     this.#scenario = scenario;
     this.#tell = tell;
     this.#log = new HandoverLog(tell);
     this.#lab = new VirtualLab({
       seed,
-      profiles,
+      accesses,
       withReservation,
       proxyCscfs,
-      preference,
+      ...(policy.kind === 'preference' && { preference: policy.order }),
       onMobileNodeEvent: (event, now) => this.#log.take(event, now),
     });
     this.#lab.network.onPacket = (packet) => this.#capture(packet);
@@ -104,8 +107,8 @@ class VirtualRun {
     const media = plans.map(({ answer }) => answer);
     const correspondent = this.#lab.addTerminal('cn', 'correspondent-node', 5060, { media, ringMs: 0 });
     this.#require(() => correspondent.events.some(({ type }) => type === 'registered'), 'registration');
-    for (const access of ['3g', 'wlan'] as const)
-      if (this.#scenario.startsUp[access]) this.#lab.setAccess(access, true);
+    for (const { name, startsUp } of this.#scenario.accesses)
+      if (startsUp) this.#lab.mobile.setAccess(name, true);
     this.#require(() => this.#log.current !== undefined && !this.#log.isUnderWay, 'the first access');
     for (const [index, name] of (['call', 'data'] as const).entries()) {
       const flows = plans.filter(({ session }) => session === name);
@@ -142,7 +145,8 @@ class VirtualRun {
     if (plan.media === 'rtp') return this.#startRtp(plan, far, own);
     if (plan.media === 'bulk') return this.#startBulk(plan, own);
     const { port, seed } = plan;
-    const { mobileHost, correspondentHost } = this.#lab;
+    const { correspondentHost } = this.#lab;
+    const mobileHost = this.#lab.mobile.host;
     const correspondent = new VirtualInteractive({
       opening: { kind: 'listen', local: { address: labAddresses.correspondentNode, port } },
       role: 'echo',
@@ -170,7 +174,8 @@ class VirtualRun {
 
   #startRtp(plan: PlannedFlow, far: RemoteMedium, own: RemoteMedium): RunningFlow {
     const { port, seed, flow } = plan;
-    const { mobileHost, correspondentHost } = this.#lab;
+    const { correspondentHost } = this.#lab;
+    const mobileHost = this.#lab.mobile.host;
     const stream = flow.kind === 'rtp-audio' ? 'voice' : 'video';
     const near = { address: internalAddress, port };
     const mobile = new VirtualRtp({ local: near, remote: place(far), stream, seed }, this.#now);
@@ -200,7 +205,8 @@ class VirtualRun {
   /** The correspondent connects to the mobile node, whichever of them sends. */
   #startBulk(plan: PlannedFlow, own: RemoteMedium): RunningFlow {
     const { port, seed, flow } = plan;
-    const { mobileHost, correspondentHost } = this.#lab;
+    const { correspondentHost } = this.#lab;
+    const mobileHost = this.#lab.mobile.host;
     const rate = flow.rateBitsPerSecond === undefined ? {} : { rateBitsPerSecond: flow.rateBitsPerSecond };
     const isFromMobile = flow.direction === 'to-correspondent';
     const mobile: VirtualBulk = new VirtualBulk(
@@ -247,13 +253,13 @@ class VirtualRun {
     const { access } = action;
     if (action.kind === 'handover') {
       this.#wait(() => !this.#log.isUnderWay);
-      this.#lab.requestHandover(access);
+      this.#lab.mobile.requestHandover(access);
       return;
     }
-    if (action.kind === 'change') this.#lab.changeLink(access, action.profile);
-    else this.#lab.setAccess(access, action.kind === 'up');
-    const text = { up: 'comes up', down: 'goes down', change: 'changes its rate and delay' }[action.kind];
-    this.#tell({ kind: 'step-taken', at: this.#now, text: `${access} ${text}` });
+    if (action.kind === 'change') this.#lab.mobile.changeLink(access, action.profile);
+    else this.#lab.mobile.setAccess(access, action.kind === 'up');
+    const text = stepText(action);
+    if (text !== undefined) this.#tell({ kind: 'step-taken', at: this.#now, text });
   }
 
   #capture(packet: VirtualPacket): void {
@@ -266,7 +272,7 @@ class VirtualRun {
     };
     const count = (table: FlowTable, link: string): void =>
       table.count(flow, link, octetsOf(packet) + ethernetOctets, this.#now);
-    for (const { interface: link, address } of Object.values(labAddresses.accesses))
+    for (const { interface: link, address } of this.#places)
       if (source === address || destination === address) count(this.#captures.mobile, link);
     if ([source, destination].includes(labAddresses.correspondentNode))
       count(this.#captures.correspondent, 'eth0');

@@ -7,7 +7,7 @@ import { isEstablished, TrimCall } from './trim-call.ts';
 test('MobileNode: back on an access while its contact is being taken back, it registers there again and can be called', () => {
   const call = new TrimCall();
   call.handOver('wlan');
-  call.lab.requestHandover('3g');
+  call.lab.mobile.requestHandover('3g');
   call.run(3000);
 
   const registrations = call.mobileNodeEvents.filter(({ type }) => /^(de)?registered$/.test(type));

@@ -13,7 +13,6 @@ import type {
 import type { MobileNodeEvent } from '../../src/mobile-node/mobile-node-output.ts';
 import { ladderArrows } from '../../src/observation/message-ladder.ts';
 import { isSignalling } from '../../src/sim/fault-injector.ts';
-import type { LabAccess } from '../../src/testbed/lab-topology.ts';
 import { labUsers, VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
 import { RtpParty } from './rtp-party.ts';
 
@@ -57,7 +56,7 @@ export class TrimCall {
     this.lab = new VirtualLab({ seed: 1, withReservation: false, proxyCscfs: 'shared', ...options });
     this.run(500);
     this.correspondent = this.lab.addTerminal('cn', 'cn', 5060, { media, ringMs: 100 });
-    this.lab.setAccess('3g', true);
+    this.lab.mobile.setAccess('3g', true);
     this.phone = this.lab.addTerminal('mn', 'phone', 5062, { media, ringMs: 100 });
     this.run(2000);
     this.phoneAudio = this.addAudio('mn', audio.port);
@@ -109,7 +108,7 @@ export class TrimCall {
   addAudio(where: 'mn' | 'cn', localPort: number): RtpParty {
     const [host, address] =
       where === 'mn'
-        ? [this.lab.mobileHost, internalAddress]
+        ? [this.lab.mobile.host, internalAddress]
         : [this.lab.correspondentHost, correspondentAddress];
     const party = new RtpParty({ address, port: localPort }, this.#options.packetIntervalMs);
     const process = host.run<never, never, never>({ machine: party, name: `${where} audio` });
@@ -124,13 +123,13 @@ export class TrimCall {
     return isOver(this.correspondent.events) && isOver(this.phone.events) && isOver(this.mobileNodeEvents);
   }
 
-  startHandover(access: LabAccess): void {
-    this.lab.setAccess(access, true);
-    this.lab.requestHandover(access);
+  startHandover(access: string): void {
+    this.lab.mobile.setAccess(access, true);
+    this.lab.mobile.requestHandover(access);
   }
 
   /** Moves to the access and waits until that is over. */
-  handOver(access: LabAccess, limitMs = 10_000): void {
+  handOver(access: string, limitMs = 10_000): void {
     const before = this.mobileNodeEvents.length;
     this.startHandover(access);
     const isOver = () =>
@@ -201,7 +200,7 @@ export class TrimCall {
   /** Nothing once everybody has let go: no session at the mobile node or the AS, no binding at the translator. */
   whatIsLeft(): string | undefined {
     const left = {
-      'sessions of the mobile node': this.lab.mobileNode.status().sessions.length,
+      'sessions of the mobile node': this.lab.mobile.machine.status().sessions.length,
       'sessions of the AS': this.lab.trimApplicationServer.sessionCount,
       'sessions of the translator': this.lab.addressTranslator()?.sessions ?? 0,
       'calls of the phone': openCalls(this.phone.events),

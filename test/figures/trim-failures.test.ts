@@ -22,7 +22,7 @@ function assertMedia(call: TrimCall, seen: typeof translated): void {
 }
 
 function assertUpOver(call: TrimCall, access: string): void {
-  const sessions = call.lab.mobileNode.status().sessions.map((session) => session.access);
+  const sessions = call.lab.mobile.machine.status().sessions.map((session) => session.access);
   assert.deepEqual(sessions, [access]);
   assertMedia(call, translated);
 }
@@ -83,7 +83,7 @@ test('TrimApplicationServer ends a call attempt cleanly when the translator dies
   call.run(120_000);
   assert.ok(call.phone.events.some(({ type }) => type === 'session-ended'));
   assert.equal(call.lab.trimApplicationServer.sessionCount, 0);
-  assert.deepEqual(call.lab.mobileNode.status().sessions, []);
+  assert.deepEqual(call.lab.mobile.machine.status().sessions, []);
 });
 
 for (const form of [
@@ -113,12 +113,12 @@ for (const form of [
     const call = new TrimCall(form);
     call.establish();
     call.run(500);
-    call.lab.setAccess('wlan', true);
+    call.lab.mobile.setAccess('wlan', true);
     call.run(5);
     call.lab.host('translator').kill();
     call.run(60_000);
     assert.deepEqual(
-      call.lab.mobileNode.status().sessions.map(({ access }) => access),
+      call.lab.mobile.machine.status().sessions.map(({ access }) => access),
       ['3g'],
     );
     assert.ok(trimEvents(call).includes('handover-failed'));
@@ -132,9 +132,9 @@ for (const form of [
     call.establish();
     call.run(500);
     call.lab.translationDelayMs = 400;
-    call.lab.setAccess('wlan', true);
+    call.lab.mobile.setAccess('wlan', true);
     call.run(60);
-    call.lab.setAccess('wlan', false);
+    call.lab.mobile.setAccess('wlan', false);
     call.run(20_000);
     assertUpOver(call, '3g');
   });
@@ -215,7 +215,7 @@ for (const form of [
     const call = new TrimCall({ ...form, faults: { loss: 1, applies } });
     call.establish();
     isCut = true;
-    call.lab.setAccess('wlan', true);
+    call.lab.mobile.setAccess('wlan', true);
     call.run(50_000);
     assertUpOver(call, '3g');
     isCut = false;

@@ -35,7 +35,7 @@ function established(options: TrimCallOptions): { call: TrimCall; assertUnheard:
 
 function assertCarriedBy(call: TrimCall, access: string, context: string): void {
   assert.deepEqual(
-    call.lab.mobileNode.status().sessions.map((session) => `${session.state} over ${session.access}`),
+    call.lab.mobile.machine.status().sessions.map((session) => `${session.state} over ${session.access}`),
     [`established over ${access}`],
     context,
   );
@@ -70,9 +70,9 @@ formsOf(
   'a node that wants to go back before it has arrived moves once more afterwards, without loss',
   (options) => {
     const { call, assertUnheard } = established(options);
-    call.lab.setAccess('wlan', true);
+    call.lab.mobile.setAccess('wlan', true);
     for (let count = 0; count < 10; count++) {
-      call.lab.requestHandover(count % 2 === 0 ? 'wlan' : '3g');
+      call.lab.mobile.requestHandover(count % 2 === 0 ? 'wlan' : '3g');
       call.run(15);
     }
     call.run(10_000);
@@ -86,9 +86,9 @@ formsOf(
 formsOf('the new access dies after any message of the handover: back to the old one', (options) => {
   for (let afterMs = 0; afterMs < handoverMs; afterMs += 3) {
     const { call, assertUnheard } = established(options);
-    call.lab.setAccess('wlan', true);
+    call.lab.mobile.setAccess('wlan', true);
     call.run(afterMs);
-    call.lab.setAccess('wlan', false);
+    call.lab.mobile.setAccess('wlan', false);
     call.run(8000);
     assertUnheard();
     assertCarriedBy(call, '3g', `WLAN died after ${afterMs} ms`);
@@ -99,9 +99,9 @@ formsOf('the new access dies after any message of the handover: back to the old 
 formsOf('the old access dies after any message of the handover: on to the new one', (options) => {
   for (let afterMs = 0; afterMs < handoverMs; afterMs += 3) {
     const { call, assertUnheard } = established(options);
-    call.lab.setAccess('wlan', true);
+    call.lab.mobile.setAccess('wlan', true);
     call.run(afterMs);
-    call.lab.setAccess('3g', false);
+    call.lab.mobile.setAccess('3g', false);
     call.run(8000);
     assertUnheard();
     assertCarriedBy(call, 'wlan', `3G died after ${afterMs} ms`);
@@ -112,9 +112,9 @@ formsOf('the old access dies after any message of the handover: on to the new on
 formsOf('a call waits up to ten seconds for an access, and goes on over it', (options) => {
   for (const gapMs of [0, 100, 10_000]) {
     const { call, assertUnheard } = established(options);
-    call.lab.setAccess('3g', false);
+    call.lab.mobile.setAccess('3g', false);
     call.run(gapMs);
-    call.lab.setAccess('wlan', true);
+    call.lab.mobile.setAccess('wlan', true);
     call.run(3000);
     assertUnheard();
     assertCarriedBy(call, 'wlan', `${gapMs} ms without an access`);
@@ -126,12 +126,12 @@ formsOf('either side may hang up after any message of a handover', (options) => 
   for (const who of ['phone', 'correspondent'] as const)
     for (let afterMs = 0; afterMs < handoverMs; afterMs += 4) {
       const { call } = established(options);
-      call.lab.setAccess('wlan', true);
+      call.lab.mobile.setAccess('wlan', true);
       call.run(afterMs);
       call.drainMedia();
       call.hangUp(who);
       call.run(5000);
       assert.equal(call.whatIsLeft(), undefined, `${who} hung up after ${afterMs} ms`);
-      assert.equal(call.lab.mobileNode.status().handover, undefined, 'the handover is over');
+      assert.equal(call.lab.mobile.machine.status().handover, undefined, 'the handover is over');
     }
 });

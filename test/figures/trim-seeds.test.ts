@@ -39,14 +39,14 @@ function faultOf(seed: number): string | undefined {
     call.startHandover(count % 2 === 0 ? 'wlan' : '3g');
   }
   const endsEarly = chance(20);
-  if (!endsEarly && !call.runUntil(() => call.lab.mobileNode.status().handover === undefined, settlingMs))
+  if (!endsEarly && !call.runUntil(() => call.lab.mobile.machine.status().handover === undefined, settlingMs))
     return 'the handover does not end';
   call.run(randomBelow(random, 2000));
   const lost = call.drainMedia();
   if (lost.toPhone !== 0 || lost.toCorrespondent !== 0) return `lost media: ${JSON.stringify(lost)}`;
   const { phoneAudio, correspondentAudio } = call;
   if (phoneAudio.remotes.length !== 1 || correspondentAudio.remotes.length !== 1) return 'an address changed';
-  if (!endsEarly && call.lab.mobileNode.status().sessions.length !== 1) return 'the session is gone';
+  if (!endsEarly && call.lab.mobile.machine.status().sessions.length !== 1) return 'the session is gone';
   call.hangUp(chance(50) ? 'phone' : 'correspondent');
   call.run(settlingMs);
   return call.whatIsLeft();

@@ -36,7 +36,7 @@ class ChangeableCall {
   constructor(options: Pick<VirtualLabOptions, 'withReservation' | 'proxyCscfs'>) {
     this.lab = new VirtualLab({ seed: 3, ...options });
     this.run(500);
-    this.lab.setAccess('3g', true);
+    this.lab.mobile.setAccess('3g', true);
     this.phone = this.#add('phone', { address: '10.64.0.1', port: 5070 });
     this.correspondent = this.#add('correspondent', { address: '10.10.0.11', port: 5060 });
     this.run(2000);
@@ -74,7 +74,7 @@ class ChangeableCall {
       },
       random: this.lab.network.newRandomSource(),
     });
-    const host = side === 'phone' ? this.lab.mobileHost : this.lab.correspondentHost;
+    const host = side === 'phone' ? this.lab.mobile.host : this.lab.correspondentHost;
     const process = host.run<never, never, never>({
       machine: phone,
       name: side === 'phone' ? 'phone' : 'cn',
@@ -128,10 +128,10 @@ for (const form of [
           assert.ok(lastHeard(call, otherOf(side)).includes(media[1]!), 'the other side hears of it');
           assert.ok(lastHeard(call, otherOf(side)).includes(media[0]!.slice(-2)));
         }
-        call.lab.setAccess(access, true);
-        call.lab.requestHandover(access);
+        call.lab.mobile.setAccess(access, true);
+        call.lab.mobile.requestHandover(access);
         call.run(2000);
-        assert.equal(call.lab.mobileNode.status().sessions[0]?.access, access);
+        assert.equal(call.lab.mobile.machine.status().sessions[0]?.access, access);
       }
       assert.ok(call[side].statusCodes.every((code) => code === 200));
       assertStable(call);
@@ -140,12 +140,12 @@ for (const form of [
     test(`TRIM: a change from the ${side} that meets a handover is carried out, and so is the handover (${formText})`, () => {
       for (let afterMs = 0; afterMs < 60; afterMs += 3) {
         const call = new ChangeableCall(form);
-        call.lab.setAccess('wlan', true);
+        call.lab.mobile.setAccess('wlan', true);
         call.run(afterMs);
         call.change(side, [audio(0, 'sendonly')], [audio(0, 'recvonly')]);
         call.run(20_000);
         const context = `change after ${afterMs} ms`;
-        assert.equal(call.lab.mobileNode.status().sessions[0]?.access, 'wlan', context);
+        assert.equal(call.lab.mobile.machine.status().sessions[0]?.access, 'wlan', context);
         assert.equal(call[side].statusCodes.at(-1), 200, context);
         assert.match(lastHeard(call, otherOf(side)), /a=sendonly/, context);
         assertStable(call);
@@ -163,7 +163,7 @@ for (const form of [
         ports.every((port) => Number(port) >= 20_002),
         `translator ports: ${ports}`,
       );
-      call.lab.setAccess('wlan', true);
+      call.lab.mobile.setAccess('wlan', true);
       call.run(2000);
       call.change(side, [audio(), video()], [audio(), video(40_020)]);
       call.run(1000);
@@ -184,9 +184,9 @@ for (const form of [
       call.change(side, [audio(), video()], [audio(), video(0)]);
       call.run(1000);
       assert.match(lastHeard(call, side), /m=video 0 /);
-      call.lab.setAccess('wlan', true);
+      call.lab.mobile.setAccess('wlan', true);
       call.run(2000);
-      assert.equal(call.lab.mobileNode.status().sessions[0]?.access, 'wlan');
+      assert.equal(call.lab.mobile.machine.status().sessions[0]?.access, 'wlan');
       assertStable(call);
     });
 
@@ -196,9 +196,9 @@ for (const form of [
       call.perform(side, (now) => call[side].change(broken, now));
       call.run(1000);
       assert.equal(call[side].statusCodes.at(-1), 488);
-      call.lab.setAccess('wlan', true);
+      call.lab.mobile.setAccess('wlan', true);
       call.run(2000);
-      assert.equal(call.lab.mobileNode.status().sessions[0]?.access, 'wlan');
+      assert.equal(call.lab.mobile.machine.status().sessions[0]?.access, 'wlan');
       assertStable(call);
     });
   }

@@ -36,7 +36,7 @@ function connected(
     correspondent: lab.addTerminal('cn', 'cn', 5060, { media: [medium('correspondent')], ringMs: 0 }),
     phone: lab.addTerminal('mn', 'phone', 5062, { media: [medium('phone')], ringMs: 0 }),
   };
-  lab.setAccess('3g', true);
+  lab.mobile.setAccess('3g', true);
   lab.network.simulation.runFor(2000);
   const callee = caller === 'phone' ? labUsers.correspondentNode : labUsers.mobileNode;
   terminals[caller].perform((now) => void terminals[caller].terminal.placeCall(callee, now));
@@ -50,7 +50,7 @@ function connected(
   const active = remotePort('phone') === undefined ? 'correspondent' : 'phone';
   assert.equal(remotePort(active === 'phone' ? 'correspondent' : 'phone'), undefined, 'one side connects');
   for (const who of ['phone', 'correspondent'] as const) {
-    const host = who === 'phone' ? lab.mobileHost : lab.correspondentHost;
+    const host = who === 'phone' ? lab.mobile.host : lab.correspondentHost;
     const process = host.run<never, never, never>({ machine: parties[who], name: `${who} tcp` });
     const { address, port } = remoteOf(terminals[who]);
     process.perform(() =>
@@ -92,10 +92,10 @@ for (const { caller, active, ...setups } of cases)
         const { simulation } = run.lab.network;
         for (let count = 0; count < 6; count++) {
           const access = count % 2 === 0 ? 'wlan' : '3g';
-          run.lab.setAccess(access, true);
-          run.lab.requestHandover(access);
+          run.lab.mobile.setAccess(access, true);
+          run.lab.mobile.requestHandover(access);
           simulation.runFor(700);
-          const carriers = run.lab.mobileNode.status().sessions.map((session) => session.access);
+          const carriers = run.lab.mobile.machine.status().sessions.map((session) => session.access);
           assert.deepEqual(carriers, [access]);
         }
         const { phone, correspondent } = run.parties;
@@ -106,6 +106,6 @@ for (const { caller, active, ...setups } of cases)
         assert.equal(phone.received, correspondent.sent);
         assert.deepEqual([phone.isBroken, correspondent.isBroken], [false, false]);
         assert.deepEqual([phone.remotes.length, correspondent.remotes.length], [1, 1], 'one connection');
-        assert.equal(run.lab.mobileHost.tcpStatistics.timeouts, 0);
+        assert.equal(run.lab.mobile.host.tcpStatistics.timeouts, 0);
         assert.equal(run.lab.correspondentHost.tcpStatistics.timeouts, 0);
       });

@@ -7,7 +7,8 @@ import type { TerminalMedium } from '../../src/correspondent-node/terminal-descr
 import { KernelNetwork } from '../../src/testbed/kernel-network.ts';
 import { KernelTopology } from '../../src/testbed/kernel-topology.ts';
 import type { OutputLine } from '../../src/testbed/lab-program.ts';
-import { type LabAccess, type LabNode, labTopology } from '../../src/testbed/lab-topology.ts';
+import { type LabNode, labTopology } from '../../src/testbed/lab-topology.ts';
+import { loadScenario } from '../../src/testbed/load-scenario.ts';
 import { MediaProgram } from '../../src/testbed/media/media-program.ts';
 import type { ImsSettings } from '../../src/testbed/role-configurations.ts';
 import { type CapturedFrame, readFrames } from './captured-frames.ts';
@@ -34,7 +35,7 @@ export class InteropLab {
     process.on('exit', () => rmSync(this.#folder, { recursive: true, force: true }));
     this.network = new KernelNetwork({
       topology: this.topology,
-      ims: { proxyCscfs: 'shared', withReservation: false, preference: ['wlan', '3g'], ...ims },
+      ims: { ...loadScenario('trim'), ...ims },
       ...(correspondentMedia && { correspondentMedia }),
       folder: this.#folder,
       onMessage: () => {},
@@ -107,7 +108,7 @@ export class InteropLab {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #elsewhere(): LabAccess {
+  #elsewhere(): string {
     const last = this.mobileEvents.findLast(({ event }) => event === 'handover-completed');
     return last?.['to'] === '3g' ? 'wlan' : '3g';
   }

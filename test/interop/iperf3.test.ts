@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { labAddresses } from '../../src/testbed/lab-topology.ts';
+import { labAddresses } from '../../src/testbed/lab-addresses.ts';
 import { correspondentIdentity } from '../../src/testbed/role-configurations.ts';
 import { kernelTest } from '../linux/own-namespace.ts';
 import { type CapturedFrame, flowsOf } from './captured-frames.ts';

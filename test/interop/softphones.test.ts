@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { internalAddress } from '../../src/testbed/assess-run.ts';
-import { labAddresses } from '../../src/testbed/lab-topology.ts';
+import { accessPlaces, labAddresses } from '../../src/testbed/lab-addresses.ts';
 import {
   correspondentIdentity,
   type ImsSettings,
@@ -196,7 +196,7 @@ function isCorrespondent(end: string): boolean {
 }
 
 function isAccess(end: string): boolean {
-  return Object.values(labAddresses.accesses).some(({ address }) => end.startsWith(`${address}:`));
+  return accessPlaces().some(({ address }) => end.startsWith(`${address}:`));
 }
 
 /** One SSRC in each direction, with every sequence number from the first to the last exactly once. */

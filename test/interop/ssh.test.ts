@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { labAddresses } from '../../src/testbed/lab-topology.ts';
+import { labAddresses } from '../../src/testbed/lab-addresses.ts';
 import { correspondentIdentity } from '../../src/testbed/role-configurations.ts';
 import { kernelTest } from '../linux/own-namespace.ts';
 import { flowsOf } from './captured-frames.ts';

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { NftablesTranslator } from '../../src/drivers/linux/nftables-translator.ts';
 import { readKernelState } from '../../src/testbed/kernel-state.ts';
 import { KernelTopology } from '../../src/testbed/kernel-topology.ts';
-import { labAddresses, labTopology } from '../../src/testbed/lab-topology.ts';
+import { accessPlaces, labAddresses } from '../../src/testbed/lab-addresses.ts';
+import { labTopology } from '../../src/testbed/lab-topology.ts';
 import { kernelTest } from './own-namespace.ts';
 
 kernelTest(
@@ -17,7 +18,7 @@ kernelTest(
       ['translator', labAddresses.translatorTowardsMobileNodes[1]],
       ['cn', labAddresses.correspondentNode],
     ] as const;
-    for (const { address, gateway } of Object.values(labAddresses.accesses)) {
+    for (const { address, gateway } of accessPlaces()) {
       topology.configure('mn', (rtnetlink) => rtnetlink.replaceRoute({ destination: '0.0.0.0/0', gateway }));
       for (const [node, role] of roles) {
         const receiver = bind(topology, node, role);

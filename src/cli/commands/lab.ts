@@ -8,8 +8,9 @@ import type { LabProgress } from '../../testbed/lab-progress.ts';
 import type { LabResult } from '../../testbed/lab-result.ts';
 import { formatSummary } from '../../testbed/lab-summary.ts';
 import { detectLabTier, type LabTierReport } from '../../testbed/lab-tier.ts';
+import { listScenarios, loadScenario } from '../../testbed/load-scenario.ts';
 import { writeResultFiles } from '../../testbed/result-files.ts';
-import { listScenarios, loadScenario, type Scenario } from '../../testbed/scenario.ts';
+import type { Scenario } from '../../testbed/scenario.ts';
 import { runInVirtualTime } from '../../testbed/virtual-runner.ts';
 import { type Command, type CommandArguments, jsonOption, usageError } from '../command.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
@@ -70,7 +71,7 @@ async function run({ options, operands }: CommandArguments): Promise<ExitCode> {
       : detectLabTier();
   const folder = typeof options['output'] === 'string' ? options['output'] : join('results', scenario.name);
   const measured = await measure(scenario, report, options['capture'] === true ? folder : undefined);
-  const result = keep(folder, assessRun(scenario, report, measured), measured);
+  const result = keep(folder, assessRun(scenario, report, measured), measured, scenario);
   process.stdout.write(`\n${formatSummary(result).join('\n')}\n`);
   for (const line of furtherPrograms()) process.stdout.write(`${line}\n`);
   if (options['json'] === true) process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -106,9 +107,19 @@ function withSeed(scenario: Scenario, text: string | boolean | undefined): Scena
 }
 
 /** A folder that this user may not write to costs the files, not the run. */
-function keep(folder: string, result: LabResult, measured: LabMeasurements): LabResult {
+function keep(
+  folder: string,
+  result: LabResult,
+  measured: LabMeasurements,
+  { accesses }: Scenario,
+): LabResult {
   try {
-    return writeResultFiles(folder, result, measured);
+    return writeResultFiles(
+      folder,
+      result,
+      measured,
+      accesses.map(({ name }) => name),
+    );
   } catch (error) {
     const reason = error instanceof TrimaranError ? error.message : (error as Error).message;
     process.stderr.write(`trimaran: the files of the run are not kept: ${reason}\n`);

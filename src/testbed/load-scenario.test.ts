@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { TrimaranError } from '../base/trimaran-error.ts';
-import { listScenarios, loadScenario } from './scenario.ts';
+import { listScenarios, loadScenario } from './load-scenario.ts';
 
 const minimal = `
 name: mine
@@ -37,11 +37,18 @@ test('loadScenario: repeated handovers are written out, and steps come in order 
 });
 
 test('loadScenario: a profile is changed only where the file says so', () => {
-  const { profiles, flows, startsUp } = loadFrom(minimal);
-  assert.equal(profiles['3g'].downlink.rateBitsPerSecond, 1e6);
-  assert.equal(profiles['3g'].downlink.delayMs, 50);
-  assert.equal(profiles['3g'].uplink.delayMs, 75);
-  assert.deepEqual(startsUp, { '3g': true, wlan: true });
+  const { accesses, flows } = loadFrom(minimal);
+  const [{ profile } = assert.fail()] = accesses;
+  assert.equal(profile.downlink.rateBitsPerSecond, 1e6);
+  assert.equal(profile.downlink.delayMs, 50);
+  assert.equal(profile.uplink.delayMs, 75);
+  assert.deepEqual(
+    accesses.map(({ name, startsUp }) => [name, startsUp]),
+    [
+      ['3g', true],
+      ['wlan', true],
+    ],
+  );
   assert.equal(flows[0]?.direction, 'both');
 });
 
