@@ -52,6 +52,71 @@ test('loadScenario: a profile is changed only where the file says so', () => {
   assert.equal(flows[0]?.direction, 'both');
 });
 
+test('loadScenario: a load grows along a ramp, falls back where a saw-tooth begins anew, and is told once', () => {
+  const text = minimal.replace(
+    '{ at: 1s, down: wlan }',
+    '{ at: 1s, load: wlan, becomes: { delay: 41ms, rate: 5Mbit/s }, over: 400ms, repeat: 2, every: 1s }',
+  );
+  const changes = loadFrom(text).timeline.flatMap(({ atMs, action }) =>
+    action.kind === 'change' ? [{ atMs, ...action }] : [],
+  );
+  assert.deepEqual(
+    changes.map(({ atMs }) => atMs),
+    [1000, 1100, 1200, 1300, 2000, 2100, 2200, 2300],
+  );
+  const values = changes
+    .slice(0, 5)
+    .map(({ profile: { uplink } }) => [uplink.delayMs, uplink.rateBitsPerSecond]);
+  assert.deepEqual(values, [
+    [11, 20e6],
+    [21, 15e6],
+    [31, 10e6],
+    [41, 5e6],
+    [11, 20e6],
+  ]);
+  assert.deepEqual(
+    changes.flatMap(({ note }) => note ?? []),
+    ['comes under load', 'comes under load'],
+  );
+});
+
+test('loadScenario: a dead end is a link that is up and loses everything', () => {
+  const { timeline } = loadFrom(minimal.replace('down: wlan', 'dead-end: wlan'));
+  const { action } = timeline[0] ?? assert.fail();
+  assert.ok(action.kind === 'change');
+  const nothing = { kind: 'independent', probability: 1 };
+  assert.deepEqual([action.profile.uplink.loss, action.profile.downlink.loss], [nothing, nothing]);
+});
+
+test('loadScenario: mip-sip has accesses of any name, RTP by SIP and TCP by Mobile IP', () => {
+  const { accesses, flows, policy } = loadFrom(`
+name: mine
+title: Mine
+architecture: mip-sip
+duration: 10s
+accesses:
+  umts: { profile: hsdpa, cost: 7 }
+  wimax: { profile: wimax, nat: true, strict-source: true, starts: down }
+  cdma: { profile: cdma2000-450 }
+policy: { hysteresis: 0.3, weights: { power: 0.1, cost: 0.1, load: 0.8 } }
+flows:
+  - { name: voice, kind: rtp-audio }
+  - { name: far, kind: rtp-audio, by: mobile-ip }
+  - { name: files, kind: tcp-unlimited }
+timeline: []
+expect: { handovers: { least: 0, most: 2 } }
+`);
+  const [umts, wimax] = accesses;
+  assert.deepEqual([umts?.profile.cost, umts?.profile.power, umts?.nat], [7, 2, false]);
+  assert.deepEqual([wimax?.nat, wimax?.strictSource, wimax?.startsUp], [true, true, false]);
+  assert.deepEqual(
+    flows.map(({ carrier }) => carrier),
+    ['sip', 'mobile-ip', 'mobile-ip'],
+  );
+  assert.ok(policy.kind === 'utility');
+  assert.deepEqual([policy.options.hysteresis, policy.options.loadWeight], [0.3, 0.8]);
+});
+
 test('loadScenario: what is wrong is told with line, column and what was meant', () => {
   const cases = [
     [
@@ -62,6 +127,11 @@ test('loadScenario: what is wrong is told with line, column and what was meant',
     [minimal.replace('4s', '9s'), /:8:11: timeline\[0\]\.at: is after the end/],
     [minimal.replace('1Mbit/s', '1Mb'), /"1Mb" is not a rate, such as/],
     [minimal.replace('rtp-audio', 'rtp-adio'), /did you mean "rtp-audio"\?/],
+    [minimal.replace('down: wlan', 'down: wimax'), /timeline\[1\]: there is no access "wimax"/],
+    [minimal.replace('down: wlan', 'load: wlan'), /load says which access, becomes what it is/],
+    [minimal.replace('rtp-audio', 'rtp-audio, by: sip'), /flows\[0\]\.by: only in the architecture mip-sip/],
+    [minimal.replace('timeline:', 'policy: {}\ntimeline:'), /policy: needs the measurements of Mobile IP/],
+    [minimal.replace('umts,', 'umts, cost: 0,'), /accesses\.3g\.cost/],
     [minimal.replace('3, every: 500ms', '3'), /repeat and every go together/],
     [
       minimal.replace('rtp-audio', 'tcp-limited, direction: both'),
