@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { TraceEntry } from '../base/trace.ts';
 import type { RemoteMedium, TerminalMedium } from '../correspondent-node/terminal-description.ts';
 import { ControlClient } from '../runtime/control-client.ts';
+import { KamailioCscf, kamailioCscfs } from './kamailio/kamailio-cscf.ts';
 import type { FlowAddresses } from './kernel-media.ts';
 import type { KernelTopology } from './kernel-topology.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import { LabProgram, type OutputLine } from './lab-program.ts';
 import type { LabNode } from './lab-topology.ts';
+import type { Spawn } from './media/media-program.ts';
 import {
   correspondentIdentity,
   type ImsSettings,
@@ -40,7 +42,7 @@ export class KernelNetwork {
   readonly #control: string;
   readonly #trace: TraceEntry[] = [];
   /** In order of starting. */
-  readonly #programs: LabProgram[] = [];
+  readonly #programs: Pick<LabProgram, 'failure' | 'stop'>[] = [];
   #correspondent: LabProgram | undefined;
   #client: ControlClient | undefined;
 
@@ -62,11 +64,12 @@ export class KernelNetwork {
   async start(): Promise<void> {
     const core = this.#startRole('ims-core');
     const translator = this.#startRole('address-translator');
+    await this.#startKamailio();
     // The CSCFs take no registration before their HSS answers.
     const cxPeers = (): number =>
       this.#trace.filter(
         ({ node, direction, summary }) =>
-          /^[is]-cscf$/.test(node) && direction === 'received' && summary.startsWith('CEA 2001'),
+          node === 'hss' && direction === 'sent' && summary.startsWith('CEA 2001'),
       ).length;
     await Promise.all([core.until(() => cxPeers() >= 2, 'the Cx peers'), translator.untilEvent('started')]);
     const server = this.#startRole('trim-as');
@@ -120,6 +123,15 @@ export class KernelNetwork {
   async stop(): Promise<void> {
     this.#client?.close();
     for (const program of this.#programs.toReversed()) await program.stop();
+  }
+
+  /** The CSCFs that are Kamailio's. */
+  async #startKamailio(): Promise<void> {
+    const { topology, ims, folder } = this.#options;
+    const spawn: Spawn = (...rest) => topology.spawn('home', ...rest);
+    const namespace = topology.namespaceOf('home');
+    for (const place of kamailioCscfs(ims))
+      this.#programs.push(await KamailioCscf.start({ ...place, spawn, namespace, folder }));
   }
 
   #startRole(role: LabRole): LabProgram {

@@ -2,6 +2,7 @@
 import type { TraceEntry } from '../base/trace.ts';
 import type { LadderOptions } from '../observation/message-ladder.ts';
 import { applicationPort, internalAddress } from './assess-run.ts';
+import { labAddresses } from './lab-addresses.ts';
 
 const shortNames: Readonly<Record<string, string>> = {
   'mobile-node': 'mn',
@@ -20,15 +21,31 @@ export function labLadder(trace: readonly TraceEntry[]): {
   const entries = trace
     .filter(({ summary }) => !/^DW[RA]\b/.test(summary))
     .map((entry) => ({ ...entry, node: shortName(entry.node) }));
-  // Programs record nothing; whatever else has the internal address is one.
+  const recorders = new Set(entries.map(({ node }) => node));
+  // Programs record nothing, nor does a CSCF that is Kamailio's: they are known by their addresses.
   const owners = new Map(
     entries
       .flatMap(({ from, to }) => [from, to])
-      .filter((end) => end.startsWith(`${internalAddress}:`) && !end.endsWith(`:${applicationPort}`))
-      .map((end) => [end, application]),
+      .flatMap((end) => {
+        const owner = silentOwnerOf(end);
+        return owner === undefined || recorders.has(owner) ? [] : [[end, owner] as const];
+      }),
   );
-  const present = new Set([...entries.map(({ node }) => node), ...owners.values()]);
+  const present = new Set([...recorders, ...owners.values()]);
   return { entries, options: { nodes: nodes.filter((node) => present.has(node)), owners, width: 80 } };
+}
+
+const cscfsByAddress: Readonly<Record<string, string>> = {
+  [labAddresses.proxyCscf]: 'p-cscf',
+  [labAddresses.secondProxyCscf]: 'p-cscf-2',
+  [labAddresses.interrogatingCscf]: 'i-cscf',
+  [labAddresses.servingCscf]: 's-cscf',
+};
+
+function silentOwnerOf(end: string): string | undefined {
+  if (end.startsWith(`${internalAddress}:`))
+    return end.endsWith(`:${applicationPort}`) ? undefined : application;
+  return cscfsByAddress[end.slice(0, end.lastIndexOf(':'))];
 }
 
 /** In virtual time the terminals that open sessions record too. */

@@ -117,6 +117,14 @@ expect: { handovers: { least: 0, most: 2 } }
   assert.deepEqual([policy.options.hysteresis, policy.options.loadWeight], [0.3, 0.8]);
 });
 
+test('loadScenario: the core is one maker for all, or one for each', () => {
+  const all = (maker: string) => ({ 'p-cscf': maker, 'i-cscf': maker, 's-cscf': maker });
+  const coreOf = (ims: string) => loadFrom(`${minimal}ims: ${ims}\n`).core;
+  assert.deepEqual(loadFrom(minimal).core, all('trimaran'));
+  assert.deepEqual(coreOf('{ core: kamailio }'), all('kamailio'));
+  assert.deepEqual(coreOf('{ core: { s-cscf: kamailio } }'), { ...all('trimaran'), 's-cscf': 'kamailio' });
+});
+
 test('loadScenario: what is wrong is told with line, column and what was meant', () => {
   const cases = [
     [

@@ -5,18 +5,18 @@ import { stringify } from 'yaml';
 import type { TerminalMedium } from '../correspondent-node/terminal-description.ts';
 import { applicationPort, internalAddress } from './assess-run.ts';
 import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
-import type { Scenario } from './scenario.ts';
+import { cscfs, type Scenario } from './scenario.ts';
 
 export type LabRole = 'ims-core' | 'address-translator' | 'trim-as' | 'correspondent-node' | 'mobile-node';
 
-const domain = 'ims.test';
+export const domain = 'ims.test';
 export const correspondentIdentity: string = `sip:alice@${domain}`;
 export const mobileIdentity: string = `sip:bob@${domain}`;
 const diameterHosts = { trimAs: `trim-as.${domain}`, translator: `translator.${domain}` } as const;
 const { proxyCscf, secondProxyCscf } = labAddresses;
 
 /** How the IMS is used in a run. */
-export type ImsSettings = Pick<Scenario, 'accesses' | 'proxyCscfs' | 'withReservation' | 'policy'>;
+export type ImsSettings = Pick<Scenario, 'accesses' | 'proxyCscfs' | 'core' | 'withReservation' | 'policy'>;
 
 type RoleSettings = ImsSettings & { readonly correspondentMedia: readonly TerminalMedium[] };
 
@@ -65,10 +65,11 @@ function configurationOf(role: LabRole, settings: RoleSettings, control: string)
   }
 }
 
-function imsCore({ proxyCscfs }: ImsSettings): unknown {
+function imsCore({ proxyCscfs, core }: ImsSettings): unknown {
   return {
+    functions: [...cscfs.filter((name) => core[name] === 'trimaran'), 'hss'],
     domain,
-    'p-cscf': (proxyCscfs === 'shared' ? [proxyCscf] : [proxyCscf, secondProxyCscf]).map(sip),
+    'p-cscf': proxyCscfAddresses(proxyCscfs).map(sip),
     'i-cscf': sip(labAddresses.interrogatingCscf),
     's-cscf': sip(labAddresses.servingCscf),
     hss: diameter(labAddresses.homeSubscriberServer),
@@ -79,6 +80,11 @@ function imsCore({ proxyCscfs }: ImsSettings): unknown {
       ...(identity === mobileIdentity && { 'trim-as': `sip:${sip(labAddresses.trimApplicationServer)}` }),
     })),
   };
+}
+
+/** One for all accesses, or one each. */
+export function proxyCscfAddresses(proxyCscfs: ImsSettings['proxyCscfs']): string[] {
+  return proxyCscfs === 'shared' ? [proxyCscf] : [proxyCscf, secondProxyCscf];
 }
 
 function mobileNode(settings: ImsSettings, control: string): unknown {

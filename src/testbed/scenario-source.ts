@@ -5,6 +5,7 @@ import type { DurationMs } from '../base/instant.ts';
 import { duration } from '../runtime/configuration/configuration-values.ts';
 import { linkOverride, overridden, ramp, rate } from './link-load.ts';
 import {
+  coreMakers,
   type FlowCarrier,
   flowKinds,
   type Scenario,
@@ -108,6 +109,15 @@ const countSource = z.union([
     .refine(({ least, most }) => least <= most, 'least is at most most'),
 ]);
 
+const coreMaker = z.enum(coreMakers).default('trimaran');
+/** One maker for all, or one for each. */
+const coreSource = z
+  .union([
+    z.enum(coreMakers).transform((maker) => ({ 'p-cscf': maker, 'i-cscf': maker, 's-cscf': maker })),
+    z.strictObject({ 'p-cscf': coreMaker, 'i-cscf': coreMaker, 's-cscf': coreMaker }),
+  ])
+  .prefault('trimaran');
+
 const scenarioSource = z.strictObject({
   name: z.string().regex(/^[a-z0-9-]{1,40}$/, 'letters, digits and dashes, in lower case'),
   title: z.string(),
@@ -120,6 +130,7 @@ const scenarioSource = z.strictObject({
   ims: z
     .strictObject({
       'proxy-cscfs': z.enum(['shared', 'per-access']).default('shared'),
+      core: coreSource,
       reservation: z.boolean().default(false),
     })
     .prefault({}),
@@ -168,6 +179,7 @@ export const scenarioSchema: z.ZodType<Scenario> = scenarioSource
         startsUp: access.starts === 'up',
       })),
       proxyCscfs: ims['proxy-cscfs'],
+      core: ims.core,
       withReservation: ims.reservation,
       mobileIp: {
         encapsulation: mobileIp.encapsulation,

@@ -16,6 +16,9 @@ export const flowKinds = [
   'tcp-unlimited',
   'tcp-interactive',
 ] as const;
+export const cscfs = ['p-cscf', 'i-cscf', 's-cscf'] as const;
+export const coreMakers = ['trimaran', 'kamailio'] as const;
+
 export type FlowKind = (typeof flowKinds)[number];
 
 /** What moves a flow: a TRIM session, re-INVITE to the peer itself, or the home address (MIP–SIP §3). */
@@ -82,6 +85,9 @@ export interface ScenarioExpectations {
   }[];
 }
 
+/** Whose CSCFs a run uses; the HSS is always ours. */
+export type ImsCoreMakers = Readonly<Record<(typeof cscfs)[number], (typeof coreMakers)[number]>>;
+
 export interface Scenario {
   readonly name: string;
   readonly title: string;
@@ -90,6 +96,7 @@ export interface Scenario {
   readonly durationMs: DurationMs;
   readonly accesses: readonly ScenarioAccess[];
   readonly proxyCscfs: 'shared' | 'per-access';
+  readonly core: ImsCoreMakers;
   readonly withReservation: boolean;
   readonly mobileIp: MobileIpSettings;
   readonly policy: ScenarioPolicy;

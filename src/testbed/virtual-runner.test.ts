@@ -10,12 +10,19 @@ import { runInVirtualTime } from './virtual-runner.ts';
 
 const tier = { tier: 'virtual', reason: 'a test', remedy: '' } as const;
 
-for (const { name } of listScenarios())
+const isVirtual = ({ name }: { readonly name: string }): boolean =>
+  Object.values(loadScenario(name).core).every((maker) => maker === 'trimaran');
+
+for (const { name } of listScenarios().filter(isVirtual))
   test(`runInVirtualTime: ${name} goes as it expects, and its table fits 80 columns`, () => {
     const result = run(loadScenario(name));
     assert.deepEqual(result.problems, []);
     for (const line of formatSummary(result)) assert.ok(line.length <= 80, line);
   });
+
+test('runInVirtualTime: says that a core of somebody else needs the kernel', () => {
+  assert.throws(() => run(loadScenario('trim-kamailio')), { code: 'NEEDS_KERNEL' });
+});
 
 test('runInVirtualTime: equal seeds give equal bytes, others do not', () => {
   const scenario = loadScenario('trim');

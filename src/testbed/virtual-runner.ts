@@ -31,6 +31,11 @@ const settleMs = 15_000;
 const ethernetOctets = 14;
 
 export function runInVirtualTime(options: VirtualRunOptions): LabMeasurements {
+  if (Object.values(options.scenario.core).includes('kamailio'))
+    throw new TrimaranError('NEEDS_KERNEL', 'Kamailio cannot run in virtual time', {
+      remedy:
+        'Run it where network namespaces can be made ("trimaran doctor" tells), or take "core: trimaran".',
+    });
   return new VirtualRun(options).run();
 }
 

@@ -4,6 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NftablesTranslator } from '../../drivers/linux/nftables-translator.ts';
+import { isKamailioInstalled, kamailioPackages } from '../../testbed/kamailio/kamailio-cscf.ts';
 import { detectLabTier, type LabTierReport, unshareCommand } from '../../testbed/lab-tier.ts';
 import { type Command, jsonOption } from '../command.ts';
 import { exitCode } from '../exit-code.ts';
@@ -45,7 +46,13 @@ export const doctorCommand: Command = {
       return exitCode.ok;
     }
     const tier = detectLabTier();
-    const findings = [nodeFinding(), kernelFinding(tier), tunFinding(), ...programFindings()];
+    const findings = [
+      nodeFinding(),
+      kernelFinding(tier),
+      tunFinding(),
+      ...programFindings(),
+      kamailioFinding(),
+    ];
     const next = tier.remedy || findings.find(({ isPresent }) => !isPresent)?.remedy || '';
     process.stdout.write(
       options['json'] === true
@@ -118,6 +125,12 @@ function programFindings(): Finding[] {
     const remedy = isPresent ? '' : `sudo apt-get install ${debianPackage}`;
     return { name: program, isPresent, meaning, remedy };
   });
+}
+
+function kamailioFinding(): Finding {
+  const isPresent = isKamailioInstalled();
+  const remedy = isPresent ? '' : `sudo apt-get install ${kamailioPackages}`;
+  return { name: 'kamailio (IMS)', isPresent, meaning: 'CSCFs in place of ours in the lab', remedy };
 }
 
 /** System folders too: an ordinary user's PATH often lacks them. */

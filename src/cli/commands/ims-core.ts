@@ -6,8 +6,8 @@ import { roleCommand } from './role-command.ts';
 export const imsCoreCommand: Command = roleCommand(imsCoreRole, {
   summary: 'run a small IMS core: P-CSCF, I-CSCF, S-CSCF and HSS',
   description: [
-    'Registers the users of one home domain (SIP digest or AKA), routes their sessions, and sends those of users with a TRIM application server through it. Everything is in this process; its parts speak SIP and Diameter Cx over sockets, each at its own address.',
-    'Keys of the configuration file: domain, p-cscf (a list of addresses), i-cscf, s-cscf, hss, unregistered-in-dialog (forward or refuse), hosts, subscribers (private-identity, public-identities, password or aka, trim-as). A user with a USIM has aka: { k, opc } (or op) in place of the password; keys are secrets of 32 hexadecimal digits.',
+    "Registers the users of one home domain (SIP digest or AKA), routes their sessions, and sends those of users with a TRIM application server through it. Everything is in this process; its parts speak SIP and Diameter Cx over sockets, each at its own address. With functions, only those run here; the others are somebody else's, at the addresses given.",
+    'Keys of the configuration file: functions (of p-cscf, i-cscf, s-cscf, hss; all by default), domain, p-cscf (a list of addresses), i-cscf, s-cscf, hss, unregistered-in-dialog (forward or refuse), hosts, subscribers (private-identity, public-identities, password or aka, trim-as). A user with a USIM has aka: { k, opc } (or op) in place of the password; keys are secrets of 32 hexadecimal digits.',
   ],
   examples: [['trimaran ims-core -c core.yaml', 'Run it; needs no rights but those to its ports.']],
 });

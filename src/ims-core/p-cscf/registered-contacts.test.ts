@@ -75,6 +75,17 @@ test('RegisteredContacts keeps two contacts of a user and drops one that the 200
   assert.ok(contacts.ofToken('two') !== undefined);
 });
 
+test('RegisteredContacts keeps what the 200 does not list when the request was about another contact, until all are removed', () => {
+  const contacts = new RegisteredContacts();
+  contacts.learn(register(a), success([`${a};expires=60`]), { ...arrival('10.0.0.10'), token: 'one' }, 0);
+  contacts.learn(register(b), success([`${b};expires=60`]), { ...arrival('10.0.2.10'), token: 'two' }, 0);
+  contacts.learn(register(`${b};expires=0`), success([]), { ...arrival('10.0.2.10'), token: 'two' }, 0);
+  assert.ok(contacts.ofToken('one') !== undefined);
+  assert.equal(contacts.ofToken('two'), undefined);
+  contacts.learn(register('*'), success([]), { ...arrival('10.0.0.10'), token: 'one' }, 0);
+  assert.equal(contacts.ofToken('one'), undefined);
+});
+
 test('RegisteredContacts moves a contact to the flow that it was registered over last', () => {
   const contacts = new RegisteredContacts();
   contacts.learn(register(a), success([`${a};expires=60`]), { ...arrival('10.0.0.10'), token: 'one' }, 0);

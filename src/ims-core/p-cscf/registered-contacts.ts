@@ -36,7 +36,10 @@ export class RegisteredContacts {
   readonly #index = new Map<string, Set<RegisteredContact>>();
   readonly #deadlines = new DeadlineQueue<string>();
 
-  /** Brings the contacts of one address-of-record in line with the bindings that the 200 lists. */
+  /**
+   * Brings the contacts that the request names in line with the 200. Others stay until they expire though the 200 may not list them: RFC 3261
+   * §10.3 asks for all bindings, but Kamailio 5.6 lists those of the request only.
+   */
   learn(request: SipRequest, response: SipResponse, flow: Flow, now: Instant): void {
     const user = addressOfRecord(toOf(request).uri);
     const lifetimes = new Map(
@@ -45,8 +48,11 @@ export class RegisteredContacts {
         Number(parameters.get('expires') ?? 0),
       ]),
     );
+    const named = new Set(contactsOf(request).map(({ uri }) => formatUri(uri)));
+    const isForAll = request.headers.get('Contact') === '*';
     for (const contact of this.#lookUp(`user ${user}`)) {
-      if (!lifetimes.has(contact.contactUri)) this.#delete(contact);
+      const { contactUri } = contact;
+      if ((isForAll || named.has(contactUri)) && !lifetimes.has(contactUri)) this.#delete(contact);
     }
     const identities = addressesOf(response, 'P-Associated-URI').map(({ uri }) => addressOfRecord(uri));
     for (const { uri } of contactsOf(request)) {

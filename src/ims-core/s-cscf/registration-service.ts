@@ -293,7 +293,8 @@ export class RegistrationService {
     const { headers } = response;
     for (const value of registration.request.headers.getAll('Path')) headers.append('Path', value);
     if (user === undefined || user.bindings.length === 0) return response;
-    for (const value of contactValues(user.bindings, now)) headers.append('Contact', value);
+    // One line: of several, Kamailio's P-CSCF reads the first only.
+    headers.append('Contact', contactValues(user.bindings, now).join(', '));
     if (usesOutbound) headers.append('Require', 'outbound');
     headers.append('Service-Route', `<sip:orig@${formatHostPort(address.address, address.port)};lr>`);
     const identities = associatedIdentities(user.profile).map((identity) => `<${identity}>`);

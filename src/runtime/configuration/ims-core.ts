@@ -1,4 +1,4 @@
-/** The configuration file of `trimaran ims-core`: one small core, all of its functions in one process. */
+/** The configuration file of `trimaran ims-core`: one small core, all of its functions in one process, or some of them beside somebody else's. */
 import { z } from 'zod';
 import type { TransportAddress } from '../../base/network.ts';
 import { nameTable, transportAddress } from './configuration-values.ts';
@@ -9,7 +9,12 @@ import {
   type UserCredentials,
 } from './user-credentials.ts';
 
+const coreFunctions = ['p-cscf', 'i-cscf', 's-cscf', 'hss'] as const;
+export type CoreFunction = (typeof coreFunctions)[number];
+
 export interface ImsCoreConfiguration {
+  /** What runs here; the others are somebody else's, at the addresses given. */
+  readonly functions: readonly CoreFunction[];
   /** The home domain: of the users, of digest challenges, of Diameter. */
   readonly domain: string;
   /** A P-CSCF at each address. */
@@ -43,6 +48,10 @@ const subscriber = z
   .refine(hasOneCredential, credentialRule);
 
 export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z.strictObject({
+  functions: z
+    .array(z.enum(coreFunctions))
+    .min(1)
+    .default([...coreFunctions]),
   domain: z.string().min(1).toLowerCase(),
   'p-cscf': z.array(transportAddress).min(1),
   'i-cscf': transportAddress,

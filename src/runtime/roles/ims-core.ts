@@ -36,13 +36,11 @@ class ImsCore {
   }
 
   start(): RunningRole {
-    this.#startSubscriberServer();
-    this.#startServingCscf();
-    this.#startInterrogatingCscf();
-    const { 'p-cscf': addresses } = this.#configuration;
-    addresses.forEach((address, index) => {
-      this.#startProxyCscf(addresses.length === 1 ? 'p-cscf' : `p-cscf-${index + 1}`, address);
-    });
+    const { functions } = this.#configuration;
+    if (functions.includes('hss')) this.#startSubscriberServer();
+    if (functions.includes('s-cscf')) this.#startServingCscf();
+    if (functions.includes('i-cscf')) this.#startInterrogatingCscf();
+    if (functions.includes('p-cscf')) this.#startProxyCscfs();
     return {};
   }
 
@@ -99,6 +97,13 @@ class ImsCore {
       machine,
       start: (now) => machine.start(now),
       sayGoodbye: (now) => machine.stop(now),
+    });
+  }
+
+  #startProxyCscfs(): void {
+    const { 'p-cscf': addresses } = this.#configuration;
+    addresses.forEach((address, index) => {
+      this.#startProxyCscf(addresses.length === 1 ? 'p-cscf' : `p-cscf-${index + 1}`, address);
     });
   }
 

@@ -1,0 +1,178 @@
+/**
+ * A CSCF that nobody here wrote (TRIM fig. 1): Kamailio of Debian (packages kamailio and kamailio-ims-modules) on the home node, in place
+ * of ours. Its configuration is made from the templates in this folder. It resolves names in a mount namespace of its own, where
+ * /etc/hosts holds the lab's Diameter peers; the system's file is not touched.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { DurationMs } from '../../base/instant.ts';
+import { TrimaranError } from '../../base/trimaran-error.ts';
+import type { NetworkNamespace } from '../../drivers/linux/network-namespace.ts';
+import { labAddresses } from '../lab-addresses.ts';
+import type { Spawn } from '../media/media-program.ts';
+import { domain, type ImsSettings, proxyCscfAddresses } from '../role-configurations.ts';
+import { cscfs } from '../scenario.ts';
+
+type CscfKind = (typeof cscfs)[number];
+
+interface KamailioOptions {
+  readonly kind: CscfKind;
+  /** Of its folder and in messages: several P-CSCFs may run. */
+  readonly name: string;
+  readonly address: string;
+  readonly spawn: Spawn;
+  /** Where it runs. */
+  readonly namespace: NetworkNamespace;
+  /** Private; it gets one inside. */
+  readonly folder: string;
+}
+
+/** Of Debian. */
+export const kamailioPackages: string = 'kamailio kamailio-ims-modules kamailio-presence-modules';
+const program = '/usr/sbin/kamailio';
+/** One of each package of modules. */
+const modules = ['ims_isc.so', 'presence.so'];
+/** Loading its modules takes half a second on an idle machine. */
+const patienceMs: DurationMs = 20_000;
+const goodbyeMs: DurationMs = 5000;
+/** Templates are sources, as scenarios are: the package has them beside what was compiled. */
+const templates = fileURLToPath(new URL('../../../../src/testbed/kamailio/', import.meta.url));
+
+const addressOf: Readonly<Record<Exclude<CscfKind, 'p-cscf'>, string>> = {
+  'i-cscf': labAddresses.interrogatingCscf,
+  's-cscf': labAddresses.servingCscf,
+};
+/** DiameterIdentities without the domain, as the HSS of the lab knows its peers. */
+const diameterHosts: Readonly<Record<Exclude<CscfKind, 'p-cscf'>, string>> = {
+  'i-cscf': 'icscf',
+  's-cscf': 'scscf',
+};
+
+export function isKamailioInstalled(): boolean {
+  // The folder is named after the architecture.
+  const folders = readdirSync('/usr/lib').map((name) => `/usr/lib/${name}/kamailio/modules`);
+  const isThere = (module: string) => folders.some((folder) => existsSync(join(folder, module)));
+  return existsSync(program) && modules.every(isThere);
+}
+
+/** Which CSCFs of a run are Kamailio's, and where. */
+export function kamailioCscfs({
+  core,
+  proxyCscfs,
+}: ImsSettings): Pick<KamailioOptions, 'kind' | 'name' | 'address'>[] {
+  return cscfs
+    .filter((kind) => core[kind] === 'kamailio')
+    .flatMap((kind) =>
+      (kind === 'p-cscf' ? proxyCscfAddresses(proxyCscfs) : [addressOf[kind]]).map((address, index) => ({
+        kind,
+        name: index === 0 ? kind : `${kind}-${index + 1}`,
+        address,
+      })),
+    );
+}
+
+export class KamailioCscf {
+  readonly #name: string;
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  #lastWords = '';
+  #hasEnded = false;
+
+  /** Listening when it resolves. Throws KAMAILIO_MISSING or KAMAILIO_FAILED. */
+  static async start(options: KamailioOptions): Promise<KamailioCscf> {
+    if (!isKamailioInstalled())
+      throw new TrimaranError('KAMAILIO_MISSING', 'Kamailio with its IMS modules is not installed', {
+        remedy: `sudo apt-get install ${kamailioPackages}`,
+      });
+    const cscf = new KamailioCscf(options);
+    const giveUpAt = Date.now() + patienceMs;
+    while (!isListening(options)) {
+      if (cscf.failure !== undefined) throw new TrimaranError('KAMAILIO_FAILED', cscf.failure);
+      if (Date.now() > giveUpAt)
+        throw new TrimaranError('KAMAILIO_FAILED', `${options.name} (Kamailio) does not listen`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return cscf;
+  }
+
+  private constructor(options: KamailioOptions) {
+    this.#name = options.name;
+    const folder = writeConfiguration(options);
+    const hosts = join(folder, 'hosts');
+    const command = [
+      'mount --bind "$1" /etc/hosts && shift && exec "$@"',
+      'sh',
+      hosts,
+      program,
+      // One process group in the foreground; the memory manager that costs a ninth of the default one's time.
+      ...['-DD', '-X', 'tlsf', '-x', 'tlsf', '-m', '64', '-M', '8'],
+      ...['-f', join(folder, 'kamailio.cfg'), '-Y', folder, '-w', folder],
+    ];
+    this.#child = options.spawn('unshare', ['--mount', 'sh', '-c', ...command], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    this.#child.stderr?.on('data', (octets) => {
+      this.#lastWords = (this.#lastWords + String(octets)).slice(-4000);
+    });
+    this.#ended = once(this.#child, 'exit').then(() => {
+      this.#hasEnded = true;
+    });
+  }
+
+  /** Why it is not running any more, in words; undefined while it is. */
+  get failure(): string | undefined {
+    return this.#hasEnded ? `${this.#name} (Kamailio) ended: ${this.#lastWords.trim()}` : undefined;
+  }
+
+  /** Settles when it has ended with all its processes. */
+  async stop(): Promise<void> {
+    if (this.#hasEnded) return;
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), goodbyeMs);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+}
+
+/** The templates filled in; the tables of the I-CSCF are for its database driver for text files, where a colon is escaped. */
+function writeConfiguration({ kind, name, address, folder: parent }: KamailioOptions): string {
+  const folder = join(parent, name);
+  mkdirSync(join(folder, 'tables'), { recursive: true });
+  const values: Readonly<Record<string, string>> = {
+    address,
+    domain,
+    folder,
+    'i-cscf': labAddresses.interrogatingCscf,
+    algorithm: 'MD5',
+    'diameter-host': kind === 'p-cscf' ? '' : `${diameterHosts[kind]}.${domain}`,
+  };
+  const fill = (template: string): string =>
+    readFileSync(templates + template, 'utf8').replace(/\{\{([a-z-]+)\}\}/g, (_, key) => values[key] ?? '');
+  writeFileSync(join(folder, 'kamailio.cfg'), fill(`${kind}.cfg`));
+  writeFileSync(join(folder, 'diameter.xml'), fill('diameter.xml'));
+  writeFileSync(
+    join(folder, 'hosts'),
+    `127.0.0.1 localhost\n${labAddresses.homeSubscriberServer} hss.${domain}\n`,
+  );
+  const server = `sip\\:${labAddresses.servingCscf}\\:5060`;
+  const tables: Readonly<Record<string, string>> = {
+    version:
+      'table_name(string) table_version(int)\ns_cscf:6\ns_cscf_capabilities:6\nnds_trusted_domains:1\n',
+    nds_trusted_domains: `id(int) trusted_domain(string)\n1:${domain}\n`,
+    s_cscf: `id(int) name(string) s_cscf_uri(string)\n1:s-cscf:${server}\n`,
+    s_cscf_capabilities: 'id(int) id_s_cscf(int) capability(int)\n1:1:0\n',
+  };
+  for (const [table, text] of Object.entries(tables)) writeFileSync(join(folder, 'tables', table), text);
+  return folder;
+}
+
+/** Its UDP port is bound: what arrives from now on waits there. */
+function isListening({ namespace, address }: KamailioOptions): boolean {
+  const sockets = namespace.run(() => readFileSync('/proc/thread-self/net/udp', 'utf8'));
+  const octets = address.split('.').reverse();
+  const hex = octets.map((octet) => Number(octet).toString(16).padStart(2, '0')).join('');
+  return sockets.includes(` ${hex.toUpperCase()}:13C4 `);
+}
