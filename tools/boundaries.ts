@@ -96,7 +96,7 @@ export const boundaries: readonly Boundary[] = [
     ['base', 'protocols/ip', 'protocols/mobile-ip', 'translation', 'access-network'],
     'koffi',
   ),
-  pure('observation', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/diameter'),
+  pure('observation', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/diameter', 'protocols/mobile-ip'),
   pure('sim', ...core, 'observation'),
   impure('runtime', [...core, 'observation', 'drivers'], 'zod', 'yaml'),
   impure('testbed', [...core, 'observation', 'sim', 'runtime', 'drivers'], 'zod', 'yaml'),

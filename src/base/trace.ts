@@ -10,13 +10,13 @@ export interface TraceEntry {
   /** Who recorded it, such as "trim-as". */
   readonly node: string;
   readonly direction: 'sent' | 'received';
-  readonly protocol: 'sip' | 'diameter';
+  readonly protocol: 'sip' | 'diameter' | 'mobile-ip';
   readonly transport: 'udp' | 'tcp';
   /** Transport addresses as text, such as "192.0.2.1:5060". */
   readonly from: string;
   readonly to: string;
-  /** One line: "INVITE sip:bob@home.example", "200 OK (INVITE)", "NCR", "NCA 2001". */
+  /** One line: "INVITE sip:bob@home.example", "200 OK (INVITE)", "NCR", "NCA 2001", "RRQ 192.0.2.7", "RRP 0". */
   readonly summary: string;
-  /** What tells this message from others: Call-ID, CSeq, branch; Session-Id, Hop-by-Hop identifier. */
+  /** What tells this message from others: Call-ID, CSeq, branch; Session-Id, Hop-by-Hop identifier; Identification. */
   readonly details: Readonly<Record<string, string>>;
 }

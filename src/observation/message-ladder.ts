@@ -65,7 +65,7 @@ export function ladderArrows(entries: readonly TraceEntry[], options: LadderOpti
 
 /** "INVITE" for a request, "200 OK" or "200 (CANCEL)" where it does not go without saying. */
 function defaultLabel(entry: TraceEntry): string {
-  if (entry.protocol === 'diameter') return entry.summary;
+  if (entry.protocol !== 'sip') return entry.summary;
   const method = /^[A-Z]+(?= )/.exec(entry.summary)?.[0];
   return method ?? entry.summary.replace(/ \((?:INVITE|REGISTER)\)$/, '');
 }

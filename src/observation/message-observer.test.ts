@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { avp } from '../protocols/diameter/avp.ts';
 import { baseAvps } from '../protocols/diameter/dictionary/base.ts';
 import { encodeMessage } from '../protocols/diameter/message.ts';
+import { encodeMessage as encodeMobileIp, type MobileIpMessage } from '../protocols/mobile-ip/message.ts';
 import { MessageObserver } from './message-observer.ts';
 import type { ObservedOctets } from './observed-octets.ts';
 
@@ -73,6 +74,60 @@ test('MessageObserver names Diameter requests and answers with their result', ()
     })),
   );
   assert.deepEqual(seen, ['CER', 'CEA 2001', 'command 999']);
+});
+
+test('MessageObserver names Mobile IP messages with care-of address and code, and passes over tunnelled packets', () => {
+  const common = {
+    lifetimeSeconds: 300,
+    homeAddress: '10.0.0.50',
+    homeAgent: '10.0.0.1',
+    identification: 17n,
+  };
+  const request = {
+    ...common,
+    kind: 'registration-request',
+    simultaneousBindings: false,
+    broadcasts: false,
+    decapsulationByMobileNode: true,
+    minimalEncapsulation: false,
+    genericRoutingEncapsulation: false,
+    reverseTunnel: true,
+    careOfAddress: '192.0.2.7',
+    extensions: [
+      {
+        kind: 'flow-binding',
+        action: 'forward',
+        bindingIds: [2, 1],
+        selector: {},
+      },
+    ],
+  } as const;
+  const reply: MobileIpMessage = { ...common, kind: 'registration-reply', code: 0, extensions: [] };
+  const agent = { address: '10.0.0.1', port: 434 };
+  const over = (payload: Uint8Array): ObservedOctets => ({
+    direction: 'sent',
+    local,
+    remote: agent,
+    payload,
+  });
+  const seen = [
+    encodeMobileIp(request),
+    encodeMobileIp(reply),
+    encodeMobileIp({ ...request, lifetimeSeconds: 0 }),
+    Uint8Array.of(4, 4, 0, 0, 0x45),
+    Uint8Array.of(1, 2, 3),
+  ].flatMap((payload) => new MessageObserver('mn').observe(over(payload), 0));
+  assert.deepEqual(
+    seen.map(({ protocol, summary }) => `${protocol}: ${summary}`),
+    [
+      'mobile-ip: RRQ 192.0.2.7',
+      'mobile-ip: RRP 0',
+      'mobile-ip: RRQ 192.0.2.7 lifetime 0',
+      'mobile-ip: malformed: Message',
+    ],
+  );
+  assert.equal(seen[0]?.details['flows'], '2 1');
+  assert.equal(seen[0]?.details['identification'], '11');
 });
 
 const register = [

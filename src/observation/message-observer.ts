@@ -7,8 +7,10 @@ import { isMalformed } from '../base/malformed.ts';
 import { formatTransportAddress } from '../base/network.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import { MessageFramer } from '../protocols/diameter/message-framer.ts';
+import { isTunnelData } from '../protocols/mobile-ip/tunnel-data.ts';
 import { StreamFramer } from '../protocols/sip/message/stream-framer.ts';
 import { type MessageSummary, protocolOf, summarizeDiameter, summarizeSip } from './message-summary.ts';
+import { summarizeMobileIp } from './mobile-ip-summary.ts';
 import type { ObservedOctets } from './observed-octets.ts';
 
 /** Streams, per direction, that are followed at the same time; the oldest is given up. Twice the accepted connections of a host. */
@@ -43,8 +45,7 @@ export class MessageObserver {
   }
 
   #messagesIn(octets: ObservedOctets): MessageSummary[] {
-    if (octets.connection === undefined)
-      return protocolOf(octets.payload[0]) === 'sip' ? [summarizeSip(octets.payload)] : [];
+    if (octets.connection === undefined) return messagesInDatagram(octets);
     const key = `${octets.direction} ${octets.connection}`;
     let reader = this.#streams.get(key);
     if (reader === undefined) {
@@ -62,6 +63,16 @@ export class MessageObserver {
     }
   }
 }
+
+/** UDP 434 carries tunnelled packets too (RFC 3519 §4.4), which are no messages. */
+function messagesInDatagram({ local, remote, payload }: ObservedOctets): MessageSummary[] {
+  if (local.port === mobileIpPort || remote.port === mobileIpPort)
+    return isTunnelData(payload) ? [] : [summarizeMobileIp(payload)];
+  return protocolOf(payload[0]) === 'sip' ? [summarizeSip(payload)] : [];
+}
+
+/** RFC 5944 §3.3: registrations go to this port of the agent. */
+const mobileIpPort = 434;
 
 type StreamReader = (octets: Uint8Array) => MessageSummary[];
 

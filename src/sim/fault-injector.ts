@@ -45,5 +45,7 @@ export class FaultInjector {
 
 /** Anything but RTP and RTCP, whose first two bits are their version, 2 (RFC 3550 §5.1); SIP begins with a letter. */
 export function isSignalling(packet: VirtualPacket): boolean {
-  return packet.content.protocol !== 'udp' || ((packet.content.payload[0] ?? 0) & 0xc0) !== 0x80;
+  if (packet.content.protocol !== 'udp') return true;
+  const { payload, tunnelled } = packet.content;
+  return tunnelled === undefined ? ((payload[0] ?? 0) & 0xc0) !== 0x80 : isSignalling(tunnelled);
 }

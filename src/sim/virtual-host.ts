@@ -1,21 +1,23 @@
 /**
- * A host in virtual time: addresses on links, UDP ports, TCP, an optional packet translator, and the network functions that run on
- * it, under the same contract as on a real machine (base/network.ts, runtime/host.ts).
+ * A host in virtual time: addresses on links, UDP ports, TCP, an optional packet translator or tunnel, and the network functions that
+ * run on it, under the same contract as on a real machine (base/network.ts, runtime/host.ts).
  *
- *   processes ─ UDP, TCP ─ [translator: output] ─ link of the source address ─▶ network
- *   processes ◀ UDP, TCP ◀ own address? ◀ [translator: prerouting] ◀────────── link
- *                              └─ no, and it translates: forwarded
+ *   processes ─ UDP, TCP ─ [translator: output] ─ [tunnel] ─ link of the source address ─▶ network
+ *   processes ◀ UDP, TCP ◀ own address? ◀ [translator: prerouting] ◀ [tunnel] ◀─────── link
+ *                              └─ no, and it translates or tunnels: forwarded
  */
 import type { NetworkOutput, TransportAddress } from '../base/network.ts';
 import { formatTransportAddress } from '../base/network.ts';
 import type { FlowKey, TranslationOperation } from '../translation/translation-operation.ts';
 import type { TcpStatistics } from './tcp-connection.ts';
+import type { VirtualAccessRouter } from './virtual-access-router.ts';
 import { type LinkOptions, VirtualLink } from './virtual-link.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
 import type { VirtualPacket } from './virtual-packet.ts';
 import { type NetworkUser, type ProcessOptions, VirtualProcess } from './virtual-process.ts';
 import { VirtualTcp } from './virtual-tcp.ts';
 import { VirtualTranslator } from './virtual-translator.ts';
+import { VirtualTunnel } from './virtual-tunnel.ts';
 
 export class VirtualHost {
   readonly name: string;
@@ -29,6 +31,7 @@ export class VirtualHost {
   readonly #processes: NetworkUser[] = [];
   readonly #tcp: VirtualTcp;
   readonly #translator = new VirtualTranslator(this.#translated);
+  #tunnel: VirtualTunnel | undefined;
 
   constructor(name: string, network: VirtualNetwork) {
     this.name = name;
@@ -40,13 +43,25 @@ export class VirtualHost {
     });
   }
 
-  attach(name: string, options: LinkOptions): VirtualLink {
-    const link = new VirtualLink(name, options, this.#network.simulation, this.#network.newRandomSource(), {
-      toNetwork: (packet) => this.#network.forward(packet),
+  /** `router`: what stands at the network's end of the link. */
+  attach(name: string, options: LinkOptions, router?: VirtualAccessRouter): VirtualLink {
+    const random = this.#network.newRandomSource();
+    const link = new VirtualLink(name, options, this.#network.simulation, random, {
+      toNetwork: (packet) => {
+        const passed = router === undefined ? packet : router.outbound(packet);
+        if (passed !== undefined) this.#network.forward(passed);
+      },
       toHost: (packet) => this.#receive(packet),
+      ...(router && { fromNetwork: (packet: VirtualPacket) => router.inbound(packet) }),
     });
     this.#links.push(link);
     return link;
+  }
+
+  /** An end of Mobile IP's tunnels, for which the host has one at most. */
+  openTunnel(placement: 'home-agent' | 'mobile-node'): VirtualTunnel {
+    this.#tunnel = new VirtualTunnel(placement);
+    return this.#tunnel;
   }
 
   /** Without a link the address is on the loopback interface, as the mobile node's internal address. */
@@ -150,7 +165,13 @@ export class VirtualHost {
     const packet = this.#translator.translate(original) ?? original;
     if (this.#addresses.has(packet.destination))
       this.#network.simulation.schedule(0, () => this.#deliver(packet));
-    else this.#linkFor(packet.source)?.sendUp(packet);
+    else if (!this.#sendThroughTunnel(packet)) this.#linkFor(packet.source)?.sendUp(packet);
+  }
+
+  #sendThroughTunnel(packet: VirtualPacket): boolean {
+    const datagrams = this.#tunnel?.encapsulate(packet);
+    for (const datagram of datagrams ?? []) this.#linkFor(datagram.source)?.sendUp(datagram);
+    return datagrams !== undefined;
   }
 
   /** The route follows the source address: a mobile node has one per access. */
@@ -159,6 +180,21 @@ export class VirtualHost {
   }
 
   #receive(original: VirtualPacket): void {
+    if (original.content.protocol === 'udp' && original.content.tunnelled !== undefined)
+      this.#receiveFromTunnel(original);
+    else if (this.#addresses.has(original.destination) || !this.#sendThroughTunnel(original))
+      this.#receiveOrTranslate(original);
+  }
+
+  /** What is for others goes on over the link that the datagram came from: the home link. */
+  #receiveFromTunnel(datagram: VirtualPacket): void {
+    const packet = this.#tunnel?.decapsulate(datagram);
+    if (packet === undefined) return;
+    if (this.#addresses.has(packet.destination)) this.#deliver(packet);
+    else if (!this.#sendThroughTunnel(packet)) this.#linkFor(datagram.destination)?.sendUp(packet);
+  }
+
+  #receiveOrTranslate(original: VirtualPacket): void {
     const packet = this.#translator.translate(original);
     if (packet !== undefined && !this.#addresses.has(packet.destination))
       this.#linkFor(packet.source)?.sendUp(packet);

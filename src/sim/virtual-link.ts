@@ -21,6 +21,7 @@ export class VirtualLink {
   readonly name: string;
   readonly #uplink: LinkDirection;
   readonly #downlink: LinkDirection;
+  readonly #fromNetwork: (packet: VirtualPacket) => VirtualPacket | undefined;
   #isUp = true;
 
   constructor(
@@ -30,10 +31,13 @@ export class VirtualLink {
     random: RandomSource,
     ends: {
       readonly toNetwork: (packet: VirtualPacket) => void;
+      /** What becomes of a packet before it is on the link; undefined: nothing. */
+      readonly fromNetwork?: (packet: VirtualPacket) => VirtualPacket | undefined;
       readonly toHost: (packet: VirtualPacket) => void;
     },
   ) {
     this.name = name;
+    this.#fromNetwork = ends.fromNetwork ?? ((packet) => packet);
     this.#uplink = new LinkDirection(simulation, options.uplink, options.faults, random, ends.toNetwork);
     this.#downlink = new LinkDirection(simulation, options.downlink, options.faults, random, ends.toHost);
   }
@@ -47,7 +51,8 @@ export class VirtualLink {
   }
 
   sendDown(packet: VirtualPacket): void {
-    this.#downlink.offer(packet);
+    const passed = this.#fromNetwork(packet);
+    if (passed !== undefined) this.#downlink.offer(passed);
   }
 
   /** Cuts the link (what is on it is lost) or mends it. */

@@ -9,7 +9,8 @@ export interface VirtualPacket {
 }
 
 export type PacketContent =
-  | { readonly protocol: 'udp'; readonly payload: Uint8Array }
+  /** `tunnelled`: the packet behind the payload, which is its tunnel's header then. */
+  | { readonly protocol: 'udp'; readonly payload: Uint8Array; readonly tunnelled?: VirtualPacket }
   | { readonly protocol: 'tcp'; readonly segment: TcpSegment }
   /** Port unreachable: nobody listens where a datagram from `destination` went. */
   | { readonly protocol: 'icmp' };
@@ -28,9 +29,10 @@ export interface TcpSegment {
 /** Length of the IP packet: headers of 20 (IPv4) or 40 octets (IPv6), 8 (UDP, ICMP) or 20 (TCP). */
 export function octetsOf(packet: VirtualPacket): number {
   const ip = packet.destination.includes(':') ? 40 : 20;
+  const tunnelled = packet.content.protocol === 'udp' ? packet.content.tunnelled : undefined;
   switch (packet.content.protocol) {
     case 'udp':
-      return ip + 8 + packet.content.payload.length;
+      return ip + 8 + packet.content.payload.length + (tunnelled === undefined ? 0 : octetsOf(tunnelled));
     case 'tcp':
       return ip + 20 + packet.content.segment.payload.length;
     case 'icmp':
