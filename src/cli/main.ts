@@ -10,9 +10,11 @@ import { addressTranslatorCommand } from './commands/address-translator.ts';
 import { correspondentNodeCommand } from './commands/correspondent-node.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { handoverCommand } from './commands/handover.ts';
+import { homeAgentCommand } from './commands/home-agent.ts';
 import { imsCoreCommand } from './commands/ims-core.ts';
 import { labCommand } from './commands/lab.ts';
 import { mobileNodeCommand } from './commands/mobile-node.ts';
+import { revokeCommand } from './commands/revoke.ts';
 import { runCommand } from './commands/run.ts';
 import { sessionCommand } from './commands/session.ts';
 import { statusCommand } from './commands/status.ts';
@@ -26,9 +28,11 @@ const commands: readonly Command[] = [
   imsCoreCommand,
   trimAsCommand,
   addressTranslatorCommand,
+  homeAgentCommand,
   correspondentNodeCommand,
   statusCommand,
   handoverCommand,
+  revokeCommand,
   sessionCommand,
   runCommand,
   doctorCommand,

@@ -9,7 +9,7 @@ import type { DurationMs, Instant } from '../base/instant.ts';
 import type { NetworkInput } from '../base/network.ts';
 import type { NetworkFunction } from '../base/network-function.ts';
 import type { ObservedOctets } from '../observation/observed-octets.ts';
-import { Host, type SocketEvent } from './host.ts';
+import { Host, type HostOptions, type SocketEvent } from './host.ts';
 import { monotonicNow } from './monotonic-clock.ts';
 
 export interface EventLoopOptions<Input, Event, Effect> {
@@ -18,6 +18,7 @@ export interface EventLoopOptions<Input, Event, Effect> {
   readonly onEffect?: (effect: Effect) => void;
   readonly onSocketEvent?: (event: SocketEvent) => void;
   readonly observe?: (octets: ObservedOctets) => void;
+  readonly openPort?: NonNullable<HostOptions['openPort']>;
 }
 
 /** The longest delay that setTimeout takes. */
@@ -44,6 +45,7 @@ export class EventLoop<Input, Event, Effect> {
       deliver: (input) => this.handleInput(input),
       ...(options.onSocketEvent && { onSocketEvent: options.onSocketEvent }),
       ...(options.observe && { observe: options.observe }),
+      ...(options.openPort && { openPort: options.openPort }),
     });
   }
 

@@ -10,7 +10,7 @@ import { formatTransportAddress } from '../base/network.ts';
 import type { ObservedOctets } from '../observation/observed-octets.ts';
 import { TcpListener } from './tcp-listener.ts';
 import { TcpStream } from './tcp-stream.ts';
-import { UdpPort } from './udp-port.ts';
+import { type DatagramPort, UdpPort, type UdpPortOwner } from './udp-port.ts';
 
 /** What becomes of the sockets, for logs and traces. */
 export interface SocketEvent {
@@ -26,11 +26,13 @@ export interface HostOptions {
   readonly deliver: (input: NetworkInput) => void;
   readonly onSocketEvent?: (event: SocketEvent) => void;
   readonly observe?: (octets: ObservedOctets) => void;
+  /** Opens ports that are not sockets of this process alone; undefined: an ordinary one. */
+  readonly openPort?: (local: TransportAddress, owner: UdpPortOwner) => DatagramPort | undefined;
 }
 
 export class Host {
   readonly #options: HostOptions;
-  readonly #udpPorts = new Map<string, UdpPort>();
+  readonly #udpPorts = new Map<string, DatagramPort>();
   readonly #tcpListeners = new Map<string, TcpListener>();
   readonly #streams = new Map<ConnectionId, TcpStream>();
   #accepted = 0;
@@ -86,15 +88,16 @@ export class Host {
     }
   }
 
-  #openUdpPort(local: TransportAddress): UdpPort {
-    return new UdpPort(local, {
+  #openUdpPort(local: TransportAddress): DatagramPort {
+    const owner: UdpPortOwner = {
       received: (at, remote, payload) => {
         this.#options.observe?.({ direction: 'received', local: at, remote, payload });
         this.#options.deliver({ kind: 'datagram-received', local: at, remote, payload });
       },
       refused: (at, remote) => this.#deliverLater({ kind: 'datagram-refused', local: at, remote }),
       ...this.#progressOf('udp'),
-    });
+    };
+    return this.#options.openPort?.(local, owner) ?? new UdpPort(local, owner);
   }
 
   #progressOf(transport: 'udp' | 'tcp') {

@@ -8,7 +8,7 @@ import type { RandomSource } from '../base/random-source.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import { MessageObserver } from '../observation/message-observer.ts';
 import { EventLoop } from './event-loop.ts';
-import type { SocketEvent } from './host.ts';
+import type { HostOptions, SocketEvent } from './host.ts';
 import { monotonicNow } from './monotonic-clock.ts';
 import { SystemRandomSource } from './system-random-source.ts';
 
@@ -39,6 +39,8 @@ export interface HostedFunction<Input, Event, Effect> {
   /** Called beside the report that every event becomes. */
   readonly onEvent?: (event: Event) => void;
   readonly onEffect?: (effect: Effect) => void;
+  /** Opens the UDP ports that a driver owns, such as a tunnel's. */
+  readonly openPort?: NonNullable<HostOptions['openPort']>;
 }
 
 interface Running {
@@ -64,7 +66,7 @@ export class RoleHost {
   run<Input, Event extends object, Effect>(
     hosted: HostedFunction<Input, Event, Effect>,
   ): EventLoop<Input, Event, Effect> {
-    const { name, machine, start, sayGoodbye, isFinished = () => true, onEvent, onEffect } = hosted;
+    const { name, machine, start, sayGoodbye, isFinished = () => true, onEvent, onEffect, openPort } = hosted;
     const { trace } = this.#sink;
     const observer = new MessageObserver(name);
     const loop = new EventLoop<Input, Event, Effect>({
@@ -74,6 +76,7 @@ export class RoleHost {
         onEvent?.(event);
       },
       ...(onEffect && { onEffect }),
+      ...(openPort && { openPort }),
       onSocketEvent: (event) => this.#tellSocket(name, event),
       ...(trace && { observe: (octets) => observer.observe(octets, monotonicNow()).forEach(trace) }),
     });

@@ -14,5 +14,5 @@ export interface RunningRole {
   /** Where and how commands talk to it. */
   readonly control?: { readonly path: string; readonly commands: ControlCommands };
   /** Takes kernel state away, after all functions have said goodbye. */
-  readonly close?: () => void;
+  readonly close?: () => void | Promise<void>;
 }

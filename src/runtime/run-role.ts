@@ -28,7 +28,7 @@ export async function runRole<Configuration>(
   } finally {
     control?.close();
     await host.close();
-    running?.close?.();
+    await running?.close?.();
     end.stopWatching();
   }
   host.report(role.name, { kind: 'ended' });

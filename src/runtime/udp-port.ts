@@ -18,6 +18,12 @@ export interface UdpPortOwner {
   failed(local: TransportAddress, error: Error): void;
 }
 
+/** What a host sends from. */
+export interface DatagramPort {
+  send(remote: TransportAddress, payload: Uint8Array): void;
+  close(): void;
+}
+
 interface PendingDatagram {
   readonly remote: TransportAddress;
   readonly payload: Uint8Array;
@@ -26,7 +32,7 @@ interface PendingDatagram {
 /** Congestion in this host: the datagram is lost, as it could be anywhere on its way, and the path is not to blame. */
 const lossErrors: readonly (string | undefined)[] = ['EAGAIN', 'ENOBUFS', 'ENOMEM'];
 
-export class UdpPort {
+export class UdpPort implements DatagramPort {
   readonly #local: TransportAddress;
   readonly #owner: UdpPortOwner;
   /** Datagrams that wait for the first bind; undefined once it has been tried. */

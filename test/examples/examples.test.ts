@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { loadConfiguration } from '../../src/runtime/configuration/load-configuration.ts';
 import { addressTranslatorRole } from '../../src/runtime/roles/address-translator.ts';
 import { correspondentNodeRole } from '../../src/runtime/roles/correspondent-node.ts';
+import { homeAgentRole } from '../../src/runtime/roles/home-agent.ts';
 import { imsCoreRole } from '../../src/runtime/roles/ims-core.ts';
 import { mobileNodeRole } from '../../src/runtime/roles/mobile-node.ts';
 import { trimAsRole } from '../../src/runtime/roles/trim-as.ts';
@@ -13,6 +14,7 @@ import { trimAsRole } from '../../src/runtime/roles/trim-as.ts';
 const roles = [
   addressTranslatorRole,
   correspondentNodeRole,
+  homeAgentRole,
   imsCoreRole,
   mobileNodeRole,
   trimAsRole,

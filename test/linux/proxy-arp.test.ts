@@ -28,6 +28,7 @@ tunnelTest(
     const link = openHomeLink();
     const proxyArp = new ProxyArp('home');
     proxyArp.add(homeAddress.join('.'));
+    proxyArp.announce(homeAddress.join('.'));
     assert.deepEqual(await link.next(), [
       ...etherIpv4,
       0,

@@ -17,7 +17,6 @@ export class ProxyArp {
   readonly #socket: number;
   readonly #delay: string;
   readonly #addresses = new Set<string>();
-  readonly #announcements = new Set<NodeJS.Timeout>();
 
   /** On a link of the calling thread's network namespace. Throws ENODEV. */
   constructor(link: string) {
@@ -30,19 +29,10 @@ export class ProxyArp {
     for (const entry of this.#ownEntries()) this.#rtnetlink.deleteProxyNeighbour(entry);
   }
 
-  /** Answers for the address from now on, and announces it now and twice more, since a broadcast may get lost. */
+  /** Answers for the address from now on. */
   add(address: string): void {
     this.#addresses.add(address);
     this.#rtnetlink.replaceProxyNeighbour({ link: this.#link, address, owner: ownerNumber });
-    this.#announce(address);
-    for (let repetition = 1; repetition < announcements; repetition++) {
-      const timer = setTimeout(() => {
-        this.#announcements.delete(timer);
-        if (this.#addresses.has(address)) this.#announce(address);
-      }, repetition * announcementIntervalMs);
-      timer.unref();
-      this.#announcements.add(timer);
-    }
   }
 
   remove(address: string): void {
@@ -50,8 +40,19 @@ export class ProxyArp {
       this.#rtnetlink.deleteProxyNeighbour({ link: this.#link, address, owner: ownerNumber });
   }
 
+  /** A request for the address from the address (RFC 5227 §3 says why not a reply), to every host of the link. */
+  announce(address: string): void {
+    const link = this.#rtnetlink.links().find(({ name }) => name === this.#link);
+    const octets = parseIpAddress(address);
+    if (link === undefined || octets === undefined) return;
+    const macAddress = parseMacAddress(link.macAddress);
+    const nobody = new Uint8Array(6);
+    const etherIpv4Request = [0, 1, 8, 0, 6, 4, 0, 1];
+    const packet = Uint8Array.of(...etherIpv4Request, ...macAddress, ...octets, ...nobody, ...octets);
+    send(this.#socket, packet, broadcastAddress(link.index));
+  }
+
   close(): void {
-    for (const timer of this.#announcements) clearTimeout(timer);
     for (const address of [...this.#addresses]) this.remove(address);
     writeSysctl({ name: this.#delaySetting, value: this.#delay });
     this.#rtnetlink.close();
@@ -67,23 +68,8 @@ export class ProxyArp {
       .proxyNeighbours()
       .filter(({ link, owner }) => link === this.#link && owner === ownerNumber);
   }
-
-  /** A request for the address from the address (RFC 5227 §3 says why not a reply), to every host of the link. */
-  #announce(address: string): void {
-    const link = this.#rtnetlink.links().find(({ name }) => name === this.#link);
-    const octets = parseIpAddress(address);
-    if (link === undefined || octets === undefined) return;
-    const macAddress = parseMacAddress(link.macAddress);
-    const nobody = new Uint8Array(6);
-    const etherIpv4Request = [0, 1, 8, 0, 6, 4, 0, 1];
-    const packet = Uint8Array.of(...etherIpv4Request, ...macAddress, ...octets, ...nobody, ...octets);
-    send(this.#socket, packet, broadcastAddress(link.index));
-  }
 }
 
-/** RFC 5944 §4.6 asks for a few, like RFC 5227 §1.1 (ANNOUNCE_NUM 2, ANNOUNCE_INTERVAL 2 s). */
-const announcements = 3;
-const announcementIntervalMs = 1000;
 /** Marks our entries; nobody has registered the number (rtnetlink.h, rtm_protocol). */
 const ownerNumber = 59;
 const AF_PACKET = 17;

@@ -45,8 +45,6 @@ export type HomeAgentEffect =
   /** To be durable before it is completed: the reply waits for it. */
   | { readonly type: 'journal'; readonly id: number; readonly line: string }
   | { readonly type: 'tunnel'; readonly change: TunnelChange }
-  /** Packets for the home address go into the tunnel. */
-  | { readonly type: 'route'; readonly homeAddress: string; readonly enabled: boolean }
   /** Answer ARP for the home address on the home link (RFC 5944 §4.6). */
   | { readonly type: 'proxy-arp'; readonly homeAddress: string; readonly enabled: boolean }
   /** Tell the home link whose link-layer address belongs to the home address now. */

@@ -189,7 +189,7 @@ test('HomeAgent: accepts a registration, opens the tunnel, answers for the home 
     rules: [{ selector: {}, endpoints: [endpoint] }],
   });
   const order = bench.effects.map(({ type }) => type);
-  assert.deepEqual(order, ['journal', 'tunnel', 'route', 'proxy-arp', 'gratuitous-arp']);
+  assert.deepEqual(order, ['journal', 'tunnel', 'proxy-arp', 'gratuitous-arp']);
   assert.deepEqual(
     bench.events.map(({ type }) => type),
     ['binding-changed', 'binding-registered'],
@@ -583,7 +583,6 @@ test('HomeAgent: one deregistration takes one binding back, one with the home ad
     bench.effects.filter(({ type }) => type !== 'journal').map((effect) => JSON.stringify(effect)),
     [
       { type: 'tunnel', change: { kind: 'unbind', homeAddress } },
-      { type: 'route', homeAddress, enabled: false },
       { type: 'proxy-arp', homeAddress, enabled: false },
       ...[1, 2, 3].map(() => ({ type: 'gratuitous-arp', homeAddress, owner: 'mobile-node' })),
     ].map((effect) => JSON.stringify(effect)),
@@ -732,7 +731,7 @@ test('HomeAgent: a correspondent routes its own packets into the tunnel and says
   bench.advance(10_000);
   assert.deepEqual(
     bench.effects.map(({ type }) => type),
-    ['journal', 'tunnel', 'route', 'journal', 'tunnel', 'route'],
+    ['journal', 'tunnel', 'journal', 'tunnel'],
   );
 });
 

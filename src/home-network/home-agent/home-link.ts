@@ -15,21 +15,20 @@ export class HomeLink {
   readonly #announcements = new Map<string, { readonly owner: Owner; left: number }>();
   readonly #deadlines = new DeadlineQueue<string>();
 
-  /** A correspondent has none: it only routes its own packets. */
+  /** A correspondent has none: it only sends its own packets. */
   constructor(exists: boolean) {
     this.#exists = exists;
   }
 
   /** The first binding has come, or the last one has gone. */
   serve(homeAddress: string, enabled: boolean, now: Instant): readonly HomeAgentEffect[] {
-    const route: HomeAgentEffect = { type: 'route', homeAddress, enabled };
-    if (!this.#exists) return [route];
+    if (!this.#exists) return [];
     if (enabled) this.#announce(homeAddress, 'home-agent', now);
     else {
       this.#announcements.delete(homeAddress);
       this.#deadlines.delete(homeAddress);
     }
-    return [route, { type: 'proxy-arp', homeAddress, enabled }, ...this.handleTimeout(now)];
+    return [{ type: 'proxy-arp', homeAddress, enabled }, ...this.handleTimeout(now)];
   }
 
   /** The mobile node deregistered from the home link itself: the others there are told its own link-layer address. */

@@ -52,7 +52,8 @@ export const secretKey: z.ZodType<Secret, SecretSource> = secretOfForm({
   rule: 'must be 32 hexadecimal digits',
 });
 
-function secretOfForm(form?: SecretForm): z.ZodType<Secret, SecretSource> {
+/** A secret that must look like something. */
+export function secretOfForm(form?: SecretForm): z.ZodType<Secret, SecretSource> {
   return z
     .union([z.string().min(1), z.strictObject({ file: z.string().min(1) })], {
       error: 'a secret is text, or { file: PATH }',

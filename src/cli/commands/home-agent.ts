@@ -1,0 +1,22 @@
+/** `trimaran home-agent`: the home agent of MIP–SIP fig. 3. */
+import { homeAgentRole } from '../../runtime/roles/home-agent.ts';
+import type { Command } from '../command.ts';
+import { roleCommand } from './role-command.ts';
+
+export const homeAgentCommand: Command = roleCommand(homeAgentRole, {
+  summary: 'keep mobile nodes reachable at their home addresses (Mobile IP)',
+  description: [
+    'Stands for mobile nodes on their home link (proxy ARP) and tunnels their packets in UDP to wherever they are, over several accesses at once (RFC 5944, 3519, 3024, 7629, 3543). Mobile nodes authenticate every registration with a key that they share with it.',
+    'Bindings are journalled before they are confirmed: neither a crash nor a restart loses one.',
+    'Its machine needs an interface on the home link, and forwards packets (it sets net.ipv4.ip_forward while it runs).',
+    'Keys of the configuration file: address, port, home-link (interface, prefix), mobile-nodes (home-address, identifier, security-associations (spi, algorithm, key), multipath, encapsulation), lifetime, lifetime-behind-nat, keepalive, timestamp-tolerance, journal (a directory), device, control.',
+  ],
+  examples: [
+    ['trimaran home-agent -c home-agent.yaml', 'Run it; needs root or CAP_NET_ADMIN.'],
+    ['trimaran status --control /run/trimaran/home-agent.sock', 'Which mobile node is where.'],
+    [
+      'trimaran revoke --control /run/trimaran/home-agent.sock 198.51.100.10',
+      'Take back the bindings of one.',
+    ],
+  ],
+});
