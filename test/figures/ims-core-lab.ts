@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Instant } from '../../src/base/instant.ts';
+import type { JournalCompleted, JournalEffect } from '../../src/base/journal-writer.ts';
 import type { Machine, Timeout } from '../../src/base/machine.ts';
 import { isMalformed } from '../../src/base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../src/base/network.ts';
@@ -559,7 +560,7 @@ export class ImsCoreLab {
   }
 }
 
-type NotedFunction<Event> = NetworkFunction<never, Event, never> & {
+type NotedFunction<Event> = NetworkFunction<JournalCompleted, Event, JournalEffect> & {
   start(now: Instant): void;
   stop(now: Instant): void;
 };

@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hashHex } from '../../base/digest.ts';
 import { SeededRandomSource } from '../../base/random-source.ts';
-import { type Avp, avp, avpValue } from '../../protocols/diameter/avp.ts';
+import { Usim } from '../../protocols/aka/usim.ts';
+import { type Avp, avp, avpValue, avpValues } from '../../protocols/diameter/avp.ts';
+import type { DiameterEvent } from '../../protocols/diameter/diameter-event.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { cxApplication, cxAvps, cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
 import type { CommandDefinition } from '../../protocols/diameter/dictionary/dictionary.ts';
 import { DiameterEndpoint } from '../../protocols/diameter/endpoint.ts';
 import { cxResultCode, resultCode } from '../../protocols/diameter/result-code.ts';
 import { TestNetwork } from '../../protocols/diameter/test-network.ts';
-import { HomeSubscriberServer } from './home-subscriber-server.ts';
+import { HomeSubscriberServer, type HomeSubscriberServerEvent } from './home-subscriber-server.ts';
 import { type Subscriber, trimFilterCriteria } from './subscriber.ts';
 
 const mobileNode: Subscriber = {
@@ -32,6 +34,16 @@ const barred: Subscriber = {
   privateIdentity: 'barred@ims.test',
   publicIdentities: [{ identity: 'sip:barred@ims.test', isBarred: true }],
 };
+const usimKey = {
+  k: new Uint8Array(Buffer.from('465b5ce8b199b49faa5f0a2ee238a6bc', 'hex')),
+  opc: new Uint8Array(Buffer.from('cd63cb71954a9f4e48a5994e37a02baf', 'hex')),
+};
+const usimUser: Subscriber = {
+  ...mobileNode,
+  privateIdentity: 'usim@ims.test',
+  publicIdentities: [{ identity: 'sip:usim@ims.test' }],
+  credentials: usimKey,
+};
 const serverName = 'sip:scscf.ims.test:6060';
 
 test('HomeSubscriberServer: first registration, challenge, assignment, then the same S-CSCF', () => {
@@ -47,10 +59,10 @@ test('HomeSubscriberServer: first registration, challenge, assignment, then the 
   assert.match(text(avpValue(assigned, cxAvps.userData)), /<PrivateID>mn@ims.test<\/PrivateID>/);
   assert.equal(avpValue(core.authorize(), cxAvps.serverName), serverName);
   assert.equal(avpValue(core.locate(), cxAvps.serverName), serverName);
-  assert.deepEqual(core.events.at(-1)?.registration, {
-    state: 'registered',
-    serverName,
-    serverHost: 'scscf.ims.test',
+  assert.deepEqual(core.events.at(-1), {
+    kind: 'registration-changed',
+    privateIdentity: 'mn@ims.test',
+    registration: { state: 'registered', serverName, serverHost: 'scscf.ims.test' },
   });
 });
 
@@ -168,13 +180,115 @@ test('HomeSubscriberServer: a failed challenge forgets the S-CSCF, though not a 
   assert.equal(outcome(core.assign(12)), `cx ${cxResultCode.inAssignmentType}`);
 });
 
+test('HomeSubscriberServer: hands out an AKA vector per MAR, each with the next sequence number, and catches up with AUTS', () => {
+  const core = new Core();
+  const usim = new Usim(usimKey, 1_000_000);
+  const challenge = (more: readonly Avp[] = []) => {
+    const item =
+      avpValue(core.challenge('Digest-AKAv1-MD5', usimUser, serverName, more), cxAvps.sipAuthDataItem) ?? [];
+    const octets = avpValue(item, cxAvps.sipAuthenticate) ?? new Uint8Array();
+    return {
+      item,
+      rand: octets.slice(0, 16),
+      answer: usim.authenticate(octets.slice(0, 16), octets.slice(16)),
+    };
+  };
+  const { rand, answer } = challenge();
+  assert.equal(answer.kind, 'synchronisation-failed');
+  const resynchronised = challenge([avp(cxAvps.sipAuthorization, Uint8Array.of(...rand, ...answer.auts))]);
+  assert.equal(resynchronised.answer.kind, 'authenticated');
+  assert.deepEqual(avpValue(resynchronised.item, cxAvps.sipAuthorization), resynchronised.answer.res);
+  assert.equal(challenge().answer.kind, 'authenticated');
+  assert.equal(outcome(core.challenge('SIP Digest', usimUser)), 'cx 5006');
+});
+
+test('HomeSubscriberServer: several items where the S-CSCF can offer several algorithms, MD5 where it takes one', () => {
+  const items = (count: number): (string | undefined)[] =>
+    avpValues(
+      new Core().challenge('SIP Digest', mobileNode, serverName, [], count),
+      cxAvps.sipAuthDataItem,
+    ).map((item) => avpValue(avpValue(item, cxAvps.sipDigestAuthenticate) ?? [], cxAvps.digestAlgorithm));
+  assert.deepEqual(items(1), ['MD5']);
+  assert.deepEqual(items(3), ['MD5', 'SHA-256', 'SHA-512-256']);
+});
+
+test('HomeSubscriberServer: RTR ends a registration at the S-CSCF that has it', () => {
+  const core = new Core();
+  assert.equal(core.hss.terminate('mn@ims.test', 0, 0), false, 'there is none');
+  core.assign(1);
+  assert.equal(core.hss.terminate('mn@ims.test', 0, 0), true);
+  const [rtr] = core.requests();
+  assert.equal(rtr?.command.name, 'RTR');
+  assert.equal(avpValue(rtr.avps, baseAvps.destinationHost), 'scscf.ims.test');
+  assert.deepEqual(avpValues(rtr.avps, cxAvps.publicIdentity), ['sip:mn@ims.test', 'tel:+34910000001']);
+  assert.equal(outcome(core.locate()), `cx ${cxResultCode.identityNotRegistered}`);
+  assert.deepEqual(core.events.at(-1), {
+    kind: 'registration-terminated',
+    privateIdentity: 'mn@ims.test',
+    isAccepted: true,
+  });
+});
+
+test('HomeSubscriberServer: a changed profile goes to the S-CSCF by PPR, a user who is gone loses his registration', () => {
+  const core = new Core();
+  core.assign(1);
+  core.assign(1, correspondentNode);
+  const changed = { ...mobileNode, initialFilterCriteria: trimFilterCriteria('sip:other.ims.test') };
+  core.hss.updateSubscribers([changed, { ...barred }], 0);
+  const [ppr, rtr] = core.requests();
+  assert.equal(ppr?.command.name, 'PPR');
+  assert.match(text(avpValue(ppr.avps, cxAvps.userData)), /sip:other\.ims\.test/);
+  assert.equal(rtr?.command.name, 'RTR');
+  assert.equal(avpValue(rtr.avps, baseAvps.userName), 'cn@ims.test');
+  assert.equal(outcome(core.locate('sip:cn@ims.test')), `cx ${cxResultCode.userUnknown}`);
+});
+
+test('HomeSubscriberServer: what changes is in the journal before it is answered, and survives', () => {
+  const journal: string[] = [];
+  const core = new Core(journal);
+  assert.equal(outcome(core.assign(1)), 'base 2001');
+  assert.equal(journal.length, 1);
+  const after = new Core([...journal, '{"privateIdentity":"mn@ims.test","record":{"sta']);
+  assert.equal(avpValue(after.locate(), cxAvps.serverName), serverName);
+  assert.deepEqual(after.hss.journalSnapshot(), journal);
+  assert.deepEqual(after.events, [], 'a torn last line is nothing to speak of');
+  const damaged = new Core(['?', ...journal]);
+  assert.deepEqual(damaged.events, [{ kind: 'journal-damaged', line: 1 }]);
+  const withoutUser = new Core(journal.map((line) => line.replace('mn@', 'former@')));
+  assert.deepEqual(withoutUser.hss.journalSnapshot(), []);
+});
+
+test('HomeSubscriberServer: a journal that fails lets nothing change', () => {
+  const core = new Core([], 'ENOSPC');
+  assert.equal(outcome(core.assign(1)), `base ${resultCode.unableToComply}`);
+  assert.equal(outcome(core.locate()), `cx ${cxResultCode.identityNotRegistered}`);
+  assert.deepEqual(core.events, [
+    { kind: 'journal-failed', privateIdentity: 'mn@ims.test', reason: 'ENOSPC' },
+  ]);
+});
+
+test('HomeSubscriberServer: requests about one user wait for the journal in their order, those about others do not', () => {
+  const core = new Core([], 'slow');
+  const register = core.send(cxCommands.serverAssignment, assignmentAvps(1, mobileNode, serverName));
+  const locate = core.send(cxCommands.locationInfo, [avp(cxAvps.publicIdentity, 'sip:mn@ims.test')]);
+  const other = core.send(cxCommands.locationInfo, [avp(cxAvps.publicIdentity, 'sip:cn@ims.test')]);
+  assert.deepEqual(core.takeAnswered(), [other]);
+  core.finishWriting();
+  assert.deepEqual(core.takeAnswered(), [register, locate]);
+});
+
+type RequestReceived = Extract<DiameterEvent, { kind: 'request-received' }>;
+
 /** An S-CSCF and I-CSCF in one, and the HSS. */
 class Core {
-  readonly events: { readonly registration: unknown }[] = [];
+  readonly events: HomeSubscriberServerEvent[] = [];
+  readonly hss: HomeSubscriberServer;
   readonly #network = new TestNetwork();
   readonly #cscf: DiameterEndpoint;
+  readonly #written: number[] = [];
 
-  constructor() {
+  /** `disk`: an error, or 'slow' until `finishWriting`. */
+  constructor(journal?: string[], disk?: string) {
     const address = '192.0.2.10';
     const hss = new HomeSubscriberServer({
       diameter: {
@@ -185,9 +299,11 @@ class Core {
         peers: [{ host: 'scscf.ims.test' }],
         random: new SeededRandomSource(1),
       },
-      subscribers: [mobileNode, correspondentNode, barred],
+      subscribers: [mobileNode, correspondentNode, barred, usimUser],
       digestRealm: 'ims.test',
+      ...(journal && { journal: [...journal] }),
     });
+    this.hss = hss;
     this.#cscf = new DiameterEndpoint({
       originHost: 'scscf.ims.test',
       originRealm: 'ims.test',
@@ -196,7 +312,15 @@ class Core {
       peers: [{ host: 'hss.ims.test', address: { address, port: 3868 } }],
       random: new SeededRandomSource(2),
     });
-    this.#network.add(address, hss, ({ event }) => this.events.push(event));
+    this.#network.add(address, hss, (output) => {
+      if (output.kind === 'event') this.events.push(output.event);
+      else if (disk === 'slow') this.#written.push(output.effect.id);
+      else {
+        journal?.push(output.effect.line);
+        const failure = disk === undefined ? {} : { error: disk };
+        hss.handleInput({ kind: 'effect-completed', id: output.effect.id, ...failure }, 0);
+      }
+    });
     this.#network.add('192.0.2.1', this.#cscf);
     hss.start(0);
     this.#network.settle();
@@ -222,32 +346,72 @@ class Core {
     return this.#ask(cxCommands.locationInfo, [avp(cxAvps.publicIdentity, identity)]);
   }
 
-  challenge(scheme: string, subscriber = mobileNode, server = serverName): readonly Avp[] {
+  challenge(
+    scheme: string,
+    subscriber = mobileNode,
+    server = serverName,
+    more: readonly Avp[] = [],
+    count = 1,
+  ): readonly Avp[] {
     return this.#ask(cxCommands.multimediaAuthentication, [
       ...identities(subscriber),
-      avp(cxAvps.sipNumberAuthItems, 1),
-      avp(cxAvps.sipAuthDataItem, [avp(cxAvps.sipAuthenticationScheme, scheme)]),
+      avp(cxAvps.sipNumberAuthItems, count),
+      avp(cxAvps.sipAuthDataItem, [avp(cxAvps.sipAuthenticationScheme, scheme), ...more]),
       avp(cxAvps.serverName, server),
     ]);
   }
 
   assign(type: number, subscriber = mobileNode, server = serverName): readonly Avp[] {
-    return this.#ask(cxCommands.serverAssignment, [
-      ...identities(subscriber),
-      avp(cxAvps.serverName, server),
-      avp(cxAvps.serverAssignmentType, type),
-      avp(cxAvps.userDataAlreadyAvailable, 1),
-    ]);
+    return this.#ask(cxCommands.serverAssignment, assignmentAvps(type, subscriber, server));
   }
 
-  #ask(command: CommandDefinition, avps: readonly Avp[]): readonly Avp[] {
+  /** What the HSS asks by itself; each is answered with success. */
+  requests(): RequestReceived[] {
+    this.#network.settle();
+    const requests: RequestReceived[] = [];
+    for (let event = this.#cscf.pollEvent(); event !== undefined; event = this.#cscf.pollEvent()) {
+      if (event.kind !== 'request-received') continue;
+      requests.push(event);
+      this.#cscf.answer(event.request, [avp(baseAvps.resultCode, resultCode.success)]);
+    }
+    this.#network.settle();
+    return requests;
+  }
+
+  send(command: CommandDefinition, avps: readonly Avp[]): number {
     const all = [avp(baseAvps.authSessionState, 1), ...avps];
     const request = this.#cscf.request('hss.ims.test', { command, avps: all }, this.#network.now);
     this.#network.settle();
+    return request;
+  }
+
+  takeAnswered(): number[] {
+    const answered: number[] = [];
+    for (let event = this.#cscf.pollEvent(); event !== undefined; event = this.#cscf.pollEvent())
+      if (event.kind === 'answer-received') answered.push(event.request);
+    return answered;
+  }
+
+  finishWriting(): void {
+    for (const id of this.#written) this.hss.handleInput({ kind: 'effect-completed', id }, 0);
+    this.#network.settle();
+  }
+
+  #ask(command: CommandDefinition, avps: readonly Avp[]): readonly Avp[] {
+    const request = this.send(command, avps);
     for (let event = this.#cscf.pollEvent(); event !== undefined; event = this.#cscf.pollEvent())
       if (event.kind === 'answer-received' && event.request === request) return event.avps;
     return assert.fail('no answer');
   }
+}
+
+function assignmentAvps(type: number, subscriber: Subscriber, server: string): readonly Avp[] {
+  return [
+    ...identities(subscriber),
+    avp(cxAvps.serverName, server),
+    avp(cxAvps.serverAssignmentType, type),
+    avp(cxAvps.userDataAlreadyAvailable, 1),
+  ];
 }
 
 function identities({ privateIdentity, publicIdentities }: Subscriber): readonly Avp[] {

@@ -1,24 +1,35 @@
 /**
- * The HSS of the IMS core (TRIM Fig. 1) as far as CSCFs ask it: UAR, LIR, MAR and SAR over Cx (TS 29.228 §6, TS 29.229).
- * Tolerates what Kamailio sends: SAR type 2 without a registration before it, unknown AVPs, UAR without a type.
- * Leaves out: RTR, PPR, Sh, shared public identities, wildcards, restoration, emergency registration.
+ * The HSS of the IMS core (TRIM Fig. 1) over Cx: answers UAR, LIR, MAR and SAR (cx-procedures.ts), and by itself ends registrations (RTR,
+ * TS 29.228 §6.1.3) and hands out changed profiles (PPR, §6.2.1). What changes is in the journal before the answer goes out; requests
+ * about one user are dealt with one after the other.
+ *
+ *   request ──▶ procedure ──no change──▶ answer
+ *                   └──change──▶ journal ──written──▶ in force, answer ──▶ next request about that user
  */
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
+import { type JournalCompleted, type JournalEffect, JournalWriter } from '../../base/journal-writer.ts';
 import type { Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
-import type { EventOutput, NetworkFunction } from '../../base/network-function.ts';
-import type { RandomSource } from '../../base/random-source.ts';
-import { nextSequenceNumber, sequenceNumberOfAuts } from '../../protocols/aka/authentication-vector.ts';
-import { type Avp, avp, avpValue, avpValues, optionalAvp } from '../../protocols/diameter/avp.ts';
-import type { DiameterEvent } from '../../protocols/diameter/diameter-event.ts';
+import type { EffectOutput, EventOutput, NetworkFunction } from '../../base/network-function.ts';
+import { avp, avpValue, avpValues, optionalAvp } from '../../protocols/diameter/avp.ts';
+import { cxResultOf } from '../../protocols/diameter/cx-result.ts';
+import type { DiameterEvent, RequestId } from '../../protocols/diameter/diameter-event.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
-import { cxApplication, cxAvps, cxCommands, vendor3gpp } from '../../protocols/diameter/dictionary/cx.ts';
+import { cxApplication, cxAvps, cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
 import { DiameterEndpoint, type DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
 import { cxResultCode, resultCode } from '../../protocols/diameter/result-code.ts';
-import { authenticationItems } from './authentication-item.ts';
-import { MemoryRegistrationStore, type Registration, type RegistrationStore } from './registration-store.ts';
+import {
+  assignServer,
+  authenticateUser,
+  authorizeUser,
+  failed,
+  locateUser,
+  type Outcome,
+  userDataOf,
+} from './cx-procedures.ts';
 import type { Subscriber } from './subscriber.ts';
+import { formatLine, type SubscriberRecord, SubscriberRecords } from './subscriber-record.ts';
 import { formatUserProfile } from './user-profile.ts';
 
 export interface HomeSubscriberServerOptions {
@@ -27,52 +38,74 @@ export interface HomeSubscriberServerOptions {
   readonly subscribers: readonly Subscriber[];
   /** Realm of digest challenges: the home network's domain. */
   readonly digestRealm: string;
-  readonly store?: RegistrationStore;
+  /** Lines of the journal, oldest first; the last one may be torn. Absent: none is kept. */
+  readonly journal?: readonly string[];
 }
 
-export type HomeSubscriberServerEvent = {
-  readonly kind: 'registration-changed';
-  readonly privateIdentity: string;
-  readonly registration: Registration;
-};
+export type HomeSubscriberServerEvent =
+  | {
+      readonly kind: 'registration-changed';
+      readonly privateIdentity: string;
+      readonly registration: SubscriberRecord;
+    }
+  /** The S-CSCF was told (RTR, PPR); `isAccepted`: and agreed. */
+  | {
+      readonly kind: 'registration-terminated';
+      readonly privateIdentity: string;
+      readonly isAccepted: boolean;
+    }
+  | { readonly kind: 'profile-pushed'; readonly privateIdentity: string; readonly isAccepted: boolean }
+  | { readonly kind: 'journal-failed'; readonly privateIdentity: string; readonly reason: string }
+  /** A line that is not the last cannot be read: a registration may be missing. */
+  | { readonly kind: 'journal-damaged'; readonly line: number };
 
-/** Server-Assignment-Type (TS 29.229 §6.3.15). */
-const assignment = {
-  none: 0,
-  registration: 1,
-  reRegistration: 2,
-  unregisteredUser: 3,
-  timeoutStoringServerName: 6,
-  userStoringServerName: 7,
-  authenticationFailure: 9,
-  authenticationTimeout: 10,
-  tooMuchData: 11,
-} as const;
+/** Reason-Code of RTR (TS 29.229 §6.3.17). */
+export const terminationReason = { permanentTermination: 0, serverChange: 2, removeServer: 3 } as const;
 
-const deregistration = 1;
-const withCapabilities = 2;
 const noStateMaintained = 1;
 
 type RequestReceived = Extract<DiameterEvent, { kind: 'request-received' }>;
 
-export class HomeSubscriberServer implements NetworkFunction<never, HomeSubscriberServerEvent, never> {
+/** Who waits for what the S-CSCF says to a request of ours. */
+interface Notification {
+  readonly kind: 'registration-terminated' | 'profile-pushed';
+  readonly privateIdentity: string;
+}
+
+export class HomeSubscriberServer
+  implements NetworkFunction<JournalCompleted, HomeSubscriberServerEvent, JournalEffect>
+{
   readonly #endpoint: DiameterEndpoint;
+  readonly #options: HomeSubscriberServerOptions;
   readonly #byPrivate = new Map<string, Subscriber>();
   readonly #byPublic = new Map<string, Subscriber>();
-  readonly #store: RegistrationStore;
-  readonly #digestRealm: string;
-  readonly #random: RandomSource;
+  readonly #records = new SubscriberRecords();
+  readonly #journal: JournalWriter;
+  /** What waits for the journal to have the change before it, by private identity. */
+  readonly #waiting = new Map<string, Fifo<(now: Instant) => void>>();
+  readonly #notifications = new Map<RequestId, Notification>();
   readonly #events = new Fifo<EventOutput<HomeSubscriberServerEvent>>();
 
   constructor(options: HomeSubscriberServerOptions) {
+    this.#options = options;
     this.#endpoint = new DiameterEndpoint({ ...options.diameter, applications: [cxApplication] });
-    this.#store = options.store ?? new MemoryRegistrationStore();
-    this.#digestRealm = options.digestRealm;
-    this.#random = options.diameter.random;
-    for (const subscriber of options.subscribers) {
-      this.#byPrivate.set(subscriber.privateIdentity, subscriber);
-      for (const { identity } of subscriber.publicIdentities) this.#byPublic.set(identity, subscriber);
-    }
+    this.#journal = new JournalWriter(options.journal !== undefined);
+    for (const line of this.#records.replay(options.journal ?? []))
+      this.#report({ kind: 'journal-damaged', line });
+    this.#provision(options.subscribers);
+    // Users that the configuration has lost since: no S-CSCF gets anything about them from here any more.
+    for (const identity of this.#records.identities)
+      if (!this.#byPrivate.has(identity)) this.#records.delete(identity);
+  }
+
+  /** How many users are known, and registered. */
+  get counters(): { readonly subscribers: number; readonly registered: number } {
+    return { subscribers: this.#byPrivate.size, registered: this.#records.count('registered') };
+  }
+
+  /** The journal as short as it can be, for the host to write in place of the one that grew. */
+  journalSnapshot(): readonly string[] {
+    return this.#records.snapshot();
   }
 
   start(now: Instant): void {
@@ -83,50 +116,123 @@ export class HomeSubscriberServer implements NetworkFunction<never, HomeSubscrib
     this.#endpoint.stop(now);
   }
 
-  handleInput(input: NetworkInput, now: Instant): void {
-    this.#endpoint.handleInput(input, now);
-    this.#answerRequests();
+  handleInput(input: NetworkInput | JournalCompleted, now: Instant): void {
+    if (input.kind === 'effect-completed') this.#journal.complete(input, now);
+    else this.#endpoint.handleInput(input, now);
+    this.#handleEvents(now);
   }
 
   handleTimeout(now: Instant): void {
     this.#endpoint.handleTimeout(now);
+    this.#handleEvents(now);
   }
 
   pollTimeout(): Timeout | undefined {
     return this.#endpoint.pollTimeout();
   }
 
-  pollOutput(): NetworkOutput | EventOutput<HomeSubscriberServerEvent> | undefined {
-    return this.#events.shift() ?? this.#endpoint.pollOutput();
+  pollOutput():
+    | NetworkOutput
+    | EventOutput<HomeSubscriberServerEvent>
+    | EffectOutput<JournalEffect>
+    | undefined {
+    return this.#events.shift() ?? this.#journal.pollOutput() ?? this.#endpoint.pollOutput();
   }
 
-  #answerRequests(): void {
-    for (let event = this.#endpoint.pollEvent(); event !== undefined; event = this.#endpoint.pollEvent()) {
-      if (event.kind !== 'request-received') continue;
-      const session = avp(baseAvps.authSessionState, noStateMaintained);
-      this.#endpoint.answer(event.request, [...this.#answerTo(event), session]);
+  /** Ends the registration of a user and tells his S-CSCF (`terminationReason`). False when there is none. */
+  terminate(privateIdentity: string, reason: number, now: Instant): boolean {
+    const { state, serverHost } = this.#records.get(privateIdentity);
+    if (state === 'not-registered') return false;
+    this.#inTurn(privateIdentity, now, () => {
+      const { sequenceNumber } = this.#records.get(privateIdentity);
+      const record = {
+        state: 'not-registered',
+        ...(sequenceNumber !== undefined && { sequenceNumber }),
+      } as const;
+      this.#commit(privateIdentity, record, now, (_, then) => {
+        if (serverHost !== undefined) this.#sendTermination(privateIdentity, serverHost, reason, then);
+      });
+    });
+    return true;
+  }
+
+  /**
+   * Takes over the users as the configuration now has them: who is gone is deregistered, and the S-CSCF of a user whose profile
+   * changed gets the new one.
+   */
+  updateSubscribers(subscribers: readonly Subscriber[], now: Instant): void {
+    const before = new Map(this.#byPrivate);
+    this.#provision(subscribers);
+    for (const [privateIdentity, old] of before) {
+      const subscriber = this.#byPrivate.get(privateIdentity);
+      const { state, serverHost } = this.#records.get(privateIdentity);
+      if (subscriber === undefined)
+        this.terminate(privateIdentity, terminationReason.permanentTermination, now);
+      else if (state !== 'not-registered' && serverHost !== undefined) {
+        if (formatUserProfile(subscriber) !== formatUserProfile(old))
+          this.#sendProfile(subscriber, serverHost, now);
+      }
     }
   }
 
-  #answerTo(event: RequestReceived): readonly Avp[] {
-    const subject = this.#subjectOf(event.avps);
-    if (typeof subject === 'number') return failed(subject);
-    switch (event.command) {
+  #provision(subscribers: readonly Subscriber[]): void {
+    this.#byPrivate.clear();
+    this.#byPublic.clear();
+    for (const subscriber of subscribers) {
+      this.#byPrivate.set(subscriber.privateIdentity, subscriber);
+      for (const { identity } of subscriber.publicIdentities) this.#byPublic.set(identity, subscriber);
+    }
+  }
+
+  #handleEvents(now: Instant): void {
+    for (let event = this.#endpoint.pollEvent(); event !== undefined; event = this.#endpoint.pollEvent()) {
+      if (event.kind === 'request-received') this.#serve(event, now);
+      else if (event.kind === 'answer-received')
+        this.#notified(event.request, cxResultOf(event.avps).isSuccess);
+      else if (event.kind === 'request-failed') this.#notified(event.request, false);
+    }
+  }
+
+  #serve(event: RequestReceived, now: Instant): void {
+    const subject = this.#subjectOf(event);
+    if (typeof subject === 'number') {
+      this.#answer(event, failed(subject).answer);
+      return;
+    }
+    const { privateIdentity } = subject;
+    this.#inTurn(privateIdentity, now, () => {
+      const { answer, record } = this.#outcomeOf(event, subject);
+      if (record === undefined) this.#answer(event, answer);
+      else
+        this.#commit(privateIdentity, record, now, (error) =>
+          this.#answer(
+            event,
+            error === undefined ? answer : [avp(baseAvps.resultCode, resultCode.unableToComply)],
+          ),
+        );
+    });
+  }
+
+  #outcomeOf({ command, avps }: RequestReceived, subject: Subscriber): Outcome {
+    const record = this.#records.get(subject.privateIdentity);
+    switch (command) {
       case cxCommands.userAuthorization:
-        return this.#authorizeUser(subject, event.avps);
+        return authorizeUser(subject, record, avps);
       case cxCommands.locationInfo:
-        return this.#locate(subject);
-      case cxCommands.multimediaAuthentication:
-        return this.#authenticate(subject, event.avps);
+        return locateUser(subject, record);
+      case cxCommands.multimediaAuthentication: {
+        const { digestRealm: realm, diameter } = this.#options;
+        return authenticateUser(subject, record, avps, { realm, random: diameter.random });
+      }
       case cxCommands.serverAssignment:
-        return this.#assignServer(subject, event);
+        return assignServer(subject, record, avps);
       default:
-        return [avp(baseAvps.resultCode, resultCode.commandUnsupported)];
+        return { answer: [avp(baseAvps.resultCode, resultCode.commandUnsupported)] };
     }
   }
 
   /** The user that the identities of a request name, all of them; otherwise an Experimental-Result-Code. */
-  #subjectOf(avps: readonly Avp[]): Subscriber | number {
+  #subjectOf({ avps }: RequestReceived): Subscriber | number {
     const name = avpValue(avps, baseAvps.userName);
     const named = name === undefined ? undefined : this.#byPrivate.get(name);
     const byIdentity = avpValues(avps, cxAvps.publicIdentity).map((identity) => this.#byPublic.get(identity));
@@ -137,173 +243,88 @@ export class HomeSubscriberServer implements NetworkFunction<never, HomeSubscrib
     return byIdentity.every((one) => one === subject) ? subject : cxResultCode.identitiesDontMatch;
   }
 
-  /** UAR (TS 29.228 §6.1.1). */
-  #authorizeUser(subscriber: Subscriber, avps: readonly Avp[]): readonly Avp[] {
-    const type = avpValue(avps, cxAvps.userAuthorizationType);
-    const { state, serverName } = this.#store.get(subscriber.privateIdentity);
-    if (type === deregistration) {
-      if (state === 'not-registered' || serverName === undefined)
-        return failed(cxResultCode.identityNotRegistered);
-      return [success, avp(cxAvps.serverName, serverName)];
-    }
-    if (subscriber.publicIdentities.every(({ isBarred }) => isBarred === true))
-      return [avp(baseAvps.resultCode, resultCode.authorizationRejected)];
-    if (!mayRoam(subscriber, avpValue(avps, cxAvps.visitedNetworkIdentifier)))
-      return failed(cxResultCode.roamingNotAllowed);
-    if (type === withCapabilities) return [success, ...capabilitiesOf(subscriber)];
-    // Also between challenge and registration: the second REGISTER has to meet the S-CSCF that challenged.
-    if (serverName !== undefined)
-      return [experimentalResult(cxResultCode.subsequentRegistration), avp(cxAvps.serverName, serverName)];
-    return [experimentalResult(cxResultCode.firstRegistration), ...capabilitiesOf(subscriber)];
+  #answer({ request }: RequestReceived, avps: Outcome['answer']): void {
+    this.#endpoint.answer(request, [...avps, avp(baseAvps.authSessionState, noStateMaintained)]);
   }
 
-  /** LIR (TS 29.228 §6.1.4). */
-  #locate(subscriber: Subscriber): readonly Avp[] {
-    const { state, serverName } = this.#store.get(subscriber.privateIdentity);
-    if (state !== 'not-registered' && serverName !== undefined)
-      return [success, avp(cxAvps.serverName, serverName)];
-    if (subscriber.hasUnregisteredServices !== true) return failed(cxResultCode.identityNotRegistered);
-    return [experimentalResult(cxResultCode.unregisteredService), ...capabilitiesOf(subscriber)];
+  /** Does it now, or when the changes before it are in the journal. */
+  #inTurn(privateIdentity: string, now: Instant, action: (now: Instant) => void): void {
+    const queue = this.#waiting.get(privateIdentity);
+    if (queue === undefined) action(now);
+    else queue.push(action);
   }
 
-  /** MAR (TS 29.228 §6.3.1). The S-CSCF that challenges takes the user over from another one. */
-  #authenticate(subscriber: Subscriber, avps: readonly Avp[]): readonly Avp[] {
-    const { privateIdentity } = subscriber;
-    const wanted = avpValue(avps, cxAvps.sipAuthDataItem) ?? [];
-    const known = this.#store.get(privateIdentity);
-    const sequenceNumber = nextVectorNumber(subscriber, known, avpValue(wanted, cxAvps.sipAuthorization));
-    const items = authenticationItems(
-      subscriber,
-      {
-        scheme: avpValue(wanted, cxAvps.sipAuthenticationScheme) ?? 'Unknown',
-        count: avpValue(avps, cxAvps.sipNumberAuthItems) ?? 1,
-        realm: this.#digestRealm,
-        sequenceNumber: sequenceNumber ?? 0,
+  /** Writes the record down, puts it into force, and goes on with `then` (with the error when it could not be written). */
+  #commit(
+    privateIdentity: string,
+    record: SubscriberRecord,
+    now: Instant,
+    then: (error: string | undefined, now: Instant) => void,
+  ): void {
+    const queue = new Fifo<(now: Instant) => void>();
+    this.#waiting.set(privateIdentity, queue);
+    this.#journal.write(
+      () => formatLine(privateIdentity, record),
+      now,
+      (error, later) => {
+        this.#waiting.delete(privateIdentity);
+        if (error === undefined) this.#apply(privateIdentity, record);
+        else this.#report({ kind: 'journal-failed', privateIdentity, reason: error });
+        then(error, later);
+        for (let next = queue.shift(); next !== undefined; next = queue.shift())
+          this.#inTurn(privateIdentity, later, next);
       },
-      this.#random,
     );
-    if (items.length === 0) return failed(cxResultCode.authenticationSchemeNotSupported);
-    const serverName = avpValue(avps, cxAvps.serverName) ?? known.serverName;
-    this.#store.set(privateIdentity, {
-      ...(serverName === known.serverName ? known : { state: known.state }),
-      ...(serverName !== undefined && { serverName }),
-      ...(sequenceNumber !== undefined && { sequenceNumber }),
-    });
-    // Kamailio needs both identities to find its request again (seen with 5.6.3).
-    return [
-      success,
+  }
+
+  #apply(privateIdentity: string, record: SubscriberRecord): void {
+    const { state, serverHost } = this.#records.get(privateIdentity);
+    this.#records.set(privateIdentity, record);
+    if (record.state !== state || record.serverHost !== serverHost)
+      this.#report({ kind: 'registration-changed', privateIdentity, registration: record });
+  }
+
+  /** RTR (TS 29.228 §6.1.3): without public identities, all that the user has registered. */
+  #sendTermination(privateIdentity: string, serverHost: string, reason: number, now: Instant): void {
+    const avps = [
+      avp(baseAvps.authSessionState, noStateMaintained),
       avp(baseAvps.userName, privateIdentity),
-      ...avpValues(avps, cxAvps.publicIdentity).map((identity) => avp(cxAvps.publicIdentity, identity)),
-      avp(cxAvps.sipNumberAuthItems, items.length),
-      ...items,
-    ];
-  }
-
-  /** SAR (TS 29.228 §6.1.2). */
-  #assignServer(subscriber: Subscriber, event: RequestReceived): readonly Avp[] {
-    const type = avpValue(event.avps, cxAvps.serverAssignmentType) ?? assignment.none;
-    const serverName = avpValue(event.avps, cxAvps.serverName);
-    const known = this.#store.get(subscriber.privateIdentity);
-    const isOther = known.serverName !== undefined && known.serverName !== serverName;
-    if (type < assignment.none || type > assignment.tooMuchData) return failed(cxResultCode.inAssignmentType);
-    if (type === assignment.none) {
-      if (isOther || known.serverName === undefined)
-        return [avp(baseAvps.resultCode, resultCode.unableToComply)];
-    } else {
-      if (isOther) return failed(cxResultCode.identityAlreadyRegistered);
-      this.#register(subscriber, registrationAfter(type, known, serverName, event.avps));
-    }
-    return [
-      success,
-      avp(baseAvps.userName, subscriber.privateIdentity),
-      ...optionalAvp(
-        cxAvps.userData,
-        type <= assignment.unregisteredUser ? userDataOf(subscriber) : undefined,
+      ...(this.#byPrivate.get(privateIdentity)?.publicIdentities ?? []).map(({ identity }) =>
+        avp(cxAvps.publicIdentity, identity),
       ),
+      avp(cxAvps.deregistrationReason, [avp(cxAvps.reasonCode, reason)]),
     ];
+    const request = { command: cxCommands.registrationTermination, avps };
+    this.#notify(
+      'registration-terminated',
+      privateIdentity,
+      this.#endpoint.request(serverHost, request, now),
+    );
   }
 
-  #register({ privateIdentity }: Subscriber, registration: Registration): void {
-    this.#store.set(privateIdentity, registration);
-    this.#events.push({
-      kind: 'event',
-      event: { kind: 'registration-changed', privateIdentity, registration },
-    });
+  /** PPR (TS 29.228 §6.2.1). */
+  #sendProfile(subscriber: Subscriber, serverHost: string, now: Instant): void {
+    const { privateIdentity } = subscriber;
+    const avps = [
+      avp(baseAvps.authSessionState, noStateMaintained),
+      avp(baseAvps.userName, privateIdentity),
+      ...optionalAvp(cxAvps.userData, userDataOf(subscriber)),
+    ];
+    const request = { command: cxCommands.pushProfile, avps };
+    this.#notify('profile-pushed', privateIdentity, this.#endpoint.request(serverHost, request, now));
   }
-}
 
-const success = avp(baseAvps.resultCode, resultCode.success);
+  #notify(kind: Notification['kind'], privateIdentity: string, request: RequestId): void {
+    this.#notifications.set(request, { kind, privateIdentity });
+  }
 
-function registrationAfter(
-  type: number,
-  known: Registration,
-  serverName: string | undefined,
-  avps: readonly Avp[],
-): Registration {
-  const serverHost = avpValue(avps, baseAvps.originHost);
-  const server = { ...(serverName && { serverName }), ...(serverHost && { serverHost }) };
-  const { sequenceNumber } = known;
-  const vectors = sequenceNumber === undefined ? {} : { sequenceNumber };
-  if (type === assignment.registration || type === assignment.reRegistration)
-    return { state: 'registered', ...server, ...vectors };
-  const keepsServer =
-    type === assignment.unregisteredUser ||
-    type === assignment.timeoutStoringServerName ||
-    type === assignment.userStoringServerName;
-  if (keepsServer) return { state: 'unregistered', ...server, ...vectors };
-  const isFailedAttempt =
-    type === assignment.authenticationFailure || type === assignment.authenticationTimeout;
-  // A wrong password does not end a registration that exists (TS 29.228 §6.1.2.1).
-  return isFailedAttempt && known.state !== 'not-registered'
-    ? known
-    : { state: 'not-registered', ...vectors };
-}
+  #notified(request: RequestId, isAccepted: boolean): void {
+    const notification = this.#notifications.get(request);
+    this.#notifications.delete(request);
+    if (notification !== undefined) this.#report({ ...notification, isAccepted });
+  }
 
-/** SQN of the next AKA vector: behind the last one, or behind the USIM's own when it asks for that (RAND ‖ AUTS, TS 33.102 §6.3.5). */
-function nextVectorNumber(
-  { credentials }: Subscriber,
-  { sequenceNumber = 0 }: Registration,
-  resynchronisation: Uint8Array | undefined,
-): number | undefined {
-  if (!('k' in credentials)) return undefined;
-  const heldByUsim =
-    resynchronisation === undefined
-      ? undefined
-      : sequenceNumberOfAuts(credentials, resynchronisation.subarray(0, 16), resynchronisation.subarray(16));
-  return nextSequenceNumber(heldByUsim ?? sequenceNumber);
-}
-
-/** Always sent, whatever User-Data-Already-Available says: Kamailio asks with 1 after it has restarted. */
-function userDataOf(subscriber: Subscriber): Uint8Array {
-  return new TextEncoder().encode(formatUserProfile(subscriber));
-}
-
-function mayRoam({ allowedNetworks }: Subscriber, visited: Uint8Array | undefined): boolean {
-  if (allowedNetworks === undefined || visited === undefined) return true;
-  // As it stands in P-Visited-Network-ID, which may be a quoted string.
-  const name = String.fromCharCode(...visited).replace(/^"(.*)"$/, '$1');
-  return allowedNetworks.includes(name);
-}
-
-/** Without Server-Capabilities the I-CSCF may take any S-CSCF (TS 29.228 §6.7). */
-function capabilitiesOf({
-  mandatoryCapabilities = [],
-  optionalCapabilities = [],
-}: Subscriber): readonly Avp[] {
-  const capabilities = [
-    ...mandatoryCapabilities.map((capability) => avp(cxAvps.mandatoryCapability, capability)),
-    ...optionalCapabilities.map((capability) => avp(cxAvps.optionalCapability, capability)),
-  ];
-  return capabilities.length === 0 ? [] : [avp(cxAvps.serverCapabilities, capabilities)];
-}
-
-function failed(code: number): readonly Avp[] {
-  return [experimentalResult(code)];
-}
-
-function experimentalResult(code: number): Avp {
-  return avp(baseAvps.experimentalResult, [
-    avp(baseAvps.vendorId, vendor3gpp),
-    avp(baseAvps.experimentalResultCode, code),
-  ]);
+  #report(event: HomeSubscriberServerEvent): void {
+    this.#events.push({ kind: 'event', event });
+  }
 }

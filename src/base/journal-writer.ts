@@ -1,0 +1,58 @@
+/**
+ * A machine's side of its journal: each change is one line, handed to the host as an effect, and whatever tells the change to others waits
+ * until the host says that the line is durable. The host's side is runtime/journal-file.ts. The home agent does the same by itself,
+ * since its changes of one mobile node wait for one another (home-network/home-agent).
+ */
+import { Fifo } from './fifo.ts';
+import type { Instant } from './instant.ts';
+import type { EffectOutput } from './network-function.ts';
+
+/** To be durable before it is completed. `line` is without line feed. */
+export interface JournalEffect {
+  readonly type: 'journal';
+  readonly id: number;
+  readonly line: string;
+}
+
+export interface JournalCompleted {
+  readonly kind: 'effect-completed';
+  readonly id: number;
+  /** Why the line is not in the journal. */
+  readonly error?: string;
+}
+
+/** `error` as in JournalCompleted. */
+type Continuation = (error: string | undefined, now: Instant) => void;
+
+export class JournalWriter {
+  readonly #isKept: boolean;
+  readonly #continuations = new Map<number, Continuation>();
+  readonly #effects = new Fifo<EffectOutput<JournalEffect>>();
+  #last = 0;
+
+  /** Without a journal every change counts as written at once. */
+  constructor(isKept: boolean) {
+    this.#isKept = isKept;
+  }
+
+  /** `then` is called when the line is durable, or cannot be; at once when there is no journal. */
+  write(line: () => string, now: Instant, then: Continuation = () => {}): void {
+    if (!this.#isKept) {
+      then(undefined, now);
+      return;
+    }
+    const id = ++this.#last;
+    this.#continuations.set(id, then);
+    this.#effects.push({ kind: 'effect', effect: { type: 'journal', id, line: line() } });
+  }
+
+  complete({ id, error }: JournalCompleted, now: Instant): void {
+    const then = this.#continuations.get(id);
+    this.#continuations.delete(id);
+    then?.(error, now);
+  }
+
+  pollOutput(): EffectOutput<JournalEffect> | undefined {
+    return this.#effects.shift();
+  }
+}
