@@ -7,8 +7,11 @@ import type { NetworkAccess } from './handover-manager/network-access.ts';
 export interface AccessOptions extends Access {
   /** The router of the access network; absent when the peers are on the link itself. */
   readonly gateway?: string;
-  readonly proxyCscf: TransportAddress;
+  /** P-CSCF, or outbound proxy of a plain SIP network; without one the access carries no SIP. */
+  readonly proxyCscf?: TransportAddress;
   readonly accessNetworkInfo?: string;
+  /** For Mobile IP (RFC 5213 §8.5); 1 (virtual) by default. */
+  readonly accessTechnology?: number;
 }
 
 export interface AttachedAccess {
@@ -19,13 +22,16 @@ export interface AttachedAccess {
   /** Once it can be used. */
   signallingMs: DurationMs | undefined;
   serviceRoute: readonly string[];
+  /** It leads nowhere and was left for another: to SIP it is as if it were lost, until a probe is answered. */
+  isForsaken: boolean;
 }
 
 /** As the handover manager knows it. */
 export function networkAccessOf(
   { options, address, serviceRoute }: AttachedAccess,
   signallingPort: number,
-): NetworkAccess {
+): NetworkAccess | undefined {
   const { index, name, proxyCscf, accessNetworkInfo } = options;
+  if (proxyCscf === undefined) return undefined;
   return { index, name, address, signallingPort, proxyCscf, accessNetworkInfo, serviceRoute };
 }

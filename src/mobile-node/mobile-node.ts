@@ -1,29 +1,31 @@
 /**
- * The mobile node (TRIM fig. 3(b)): access monitor, SIP user agent, handover manager and address translator as one network function, and the
- * order of a handover (TRIM §3.3, §4.4):
+ * The mobile node (TRIM fig. 3(b); MIP–SIP §3) as one network function: access monitor, access selection, Mobile IP client, SIP user agent,
+ * handover manager and address translator. Here they are joined: what one says is handed to those whom it concerns.
  *
- *   access attached ─▶ routing, listener ─▶ REGISTER over it ─200─▶ move every session ─▶ old contact removed
- *     ─▶ first data over the new access ─▶ old access released
+ *   links, addresses ─▶ access monitor ──────▶ ready, lost ──┐
+ *   echoes, registrations ─▶ Mobile IP client ─▶ round trips ┴▶ access selection ─▶ handover procedure ─┬▶ Mobile IP client
+ *                                   └── care-of address changed ─────────────────────────▲              └▶ SIP user agent, handover manager
  *
- * Nothing is given up before its successor works, so a soft handover loses nothing; a hard one goes the same way as soon as there is an
- * access. A handover that fails leaves sessions where they were, as long as that access lives.
+ * Every access that is ready is bound with the home agent at once and stays so. The order of a handover is handover-procedure.ts's.
  */
 import type { DurationMs, Instant } from '../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../base/network.ts';
-import type { NetworkFunction } from '../base/network-function.ts';
+import type { EffectOutput, EventOutput, NetworkFunction } from '../base/network-function.ts';
 import { BackToBackUserAgent } from '../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type { CallEvent } from '../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { SipEndpoint } from '../protocols/sip/endpoint.ts';
 import { type AccessInput, AccessMonitor } from './access-monitor/access-monitor.ts';
+import { UnansweredProbes } from './access-monitor/unanswered-probes.ts';
 import { AccessSelection } from './access-selection/access-selection.ts';
+import type { AccessSituation, ClassDecision } from './access-selection/access-selector.ts';
 import { LocalAddressTranslator } from './address-translator/local-address-translator.ts';
-import { type AttachedAccess, networkAccessOf } from './attached-access.ts';
-import { AccessReleases } from './handover-manager/access-releases.ts';
-import { Handover } from './handover-manager/handover.ts';
-import type { HandoverEvent } from './handover-manager/handover-event.ts';
+import type { AttachedAccess } from './attached-access.ts';
+import { AttachedAccesses } from './attached-accesses.ts';
 import { HandoverManager } from './handover-manager/handover-manager.ts';
-import type { NetworkAccess } from './handover-manager/network-access.ts';
+import { HandoverProcedure } from './handover-procedure.ts';
+import { MobileIpClient } from './mobile-ip-client/mobile-ip-client.ts';
+import type { MobileIpClientEvent } from './mobile-ip-client/mobile-ip-client-options.ts';
 import type { MobileNodeOptions } from './mobile-node-options.ts';
 import type {
   MobileNodeEffect,
@@ -31,58 +33,59 @@ import type {
   MobileNodeInput,
   MobileNodeStatus,
 } from './mobile-node-output.ts';
-import { ImsUserAgent, type RegistrationEvent } from './sip-user-agent/ims-user-agent.ts';
+import { ImsUserAgent } from './sip-user-agent/ims-user-agent.ts';
 
-/** Sessions that did not move are tried again so often, after 1, 2, 4 … seconds. */
-const maximumAttempts = 4;
+/** Of a node that nobody calls (RFC 3323 §4.1.1.3). */
+const anonymous = 'sip:anonymous@anonymous.invalid';
+
+/** A third miss is no coincidence any more: with 10 % of random loss it is one in a thousand. */
+const defaultMissedProbes = 3;
 
 export class MobileNode
   implements NetworkFunction<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>
 {
   readonly #options: MobileNodeOptions;
+  readonly #accesses: AttachedAccesses;
   readonly #monitor: AccessMonitor;
+  readonly #probes: UnansweredProbes;
+  readonly #selection: AccessSelection;
   readonly #agent: BackToBackUserAgent;
-  readonly #userAgent: ImsUserAgent;
+  readonly #userAgent: ImsUserAgent | undefined;
   readonly #translator = new LocalAddressTranslator();
   readonly #manager: HandoverManager;
-  readonly #attached = new Map<number, AttachedAccess>();
-  readonly #outputs: (
-    | NetworkOutput
-    | { readonly kind: 'event'; readonly event: MobileNodeEvent }
-    | { readonly kind: 'effect'; readonly effect: MobileNodeEffect }
-  )[] = [];
+  readonly #mobileIp: MobileIpClient | undefined;
+  readonly #procedure: HandoverProcedure;
+  readonly #outputs: (NetworkOutput | EventOutput<MobileNodeEvent> | EffectOutput<MobileNodeEffect>)[] = [];
   /** Effects whose completion is awaited, by id. */
   readonly #attaching = new Map<number, number>();
-  readonly #selection: AccessSelection;
-  readonly #releases = new AccessReleases();
-  /** Contacts that go once nothing that left from them waits for an answer: the P-CSCF refuses what comes from no contact. */
-  readonly #leaving = new Set<number>();
   #nextId = 1;
-  #current: number | undefined;
-  #handover: Handover | undefined;
+  /** When the policy wants to be asked again. */
+  #reviewAt: Instant | undefined;
+  /** Classes of flows as last told to the Mobile IP client. */
+  #saidClasses = '[]';
   #isStopping = false;
 
   constructor(options: MobileNodeOptions) {
-    const { internalAddress, applicationPort, random } = options;
+    const { identity, random, registration = 'mobile-node', mobileIp } = options;
     this.#options = options;
-    this.#selection = new AccessSelection(options.selector);
+    this.#accesses = new AttachedAccesses(options.accesses, options.signallingPort);
     this.#monitor = new AccessMonitor(options.accesses);
-    const listen = (['udp', 'tcp'] as const).map((transport) => ({
-      transport,
-      address: internalAddress,
-      port: applicationPort,
-    }));
-    this.#agent = new BackToBackUserAgent({
-      endpoint: new SipEndpoint({ listen, random, refuseMergedRequests: true }),
-      random,
-    });
-    this.#userAgent = new ImsUserAgent({ identity: options.identity, agent: this.#agent, random });
+    this.#probes = new UnansweredProbes(mobileIp?.missedProbes ?? defaultMissedProbes);
+    this.#selection = new AccessSelection(options.selector);
+    const agent = newAgent(options);
+    this.#agent = agent;
+    if (identity !== undefined && registration === 'mobile-node')
+      this.#userAgent = new ImsUserAgent({ identity, agent, random });
     this.#manager = new HandoverManager({
       ...options,
-      publicIdentity: options.identity.publicIdentity,
-      agent: this.#agent,
+      publicIdentity: identity?.publicIdentity ?? anonymous,
+      ...(mobileIp && registration === 'home-agent' && { homeProxy: mobileIp.homeAgent.address }),
+      agent,
       translator: this.#translator,
     });
+    if (mobileIp !== undefined)
+      this.#mobileIp = new MobileIpClient({ ...mobileIp, accesses: options.accesses, random });
+    this.#procedure = this.#newProcedure();
   }
 
   start(now: Instant): void {
@@ -91,20 +94,17 @@ export class MobileNode
     this.#drain(now);
   }
 
-  /** Ends every session and registration; the host waits for `isStopped`, then takes the kernel state back. */
+  /** Ends every session, registration and binding; the host waits for `isStopped`, then takes the kernel state back. */
   stop(now: Instant): void {
     this.#isStopping = true;
     for (const { call } of this.#manager.sessions) this.#agent.endCall(call, now);
-    for (const index of this.#userAgent.registeredAccesses) this.#deregister(index, now);
+    for (const index of this.#registeredAccesses) this.#procedure.deregister(index, now);
+    this.#mobileIp?.stop(now);
     this.#drain(now);
   }
 
   get isStopped(): boolean {
-    return (
-      this.#isStopping &&
-      this.#userAgent.registeredAccesses.length === 0 &&
-      this.#manager.sessions.length === 0
-    );
+    return this.#isStopping && this.#registeredAccesses.length === 0 && this.#manager.sessions.length === 0;
   }
 
   /** A person's wish. The answer says what comes of it now; how it ends is told by events. */
@@ -112,27 +112,37 @@ export class MobileNode
     name: string,
     now: Instant,
   ): 'started' | 'queued' | 'already there' | 'not attached' | 'unknown access' {
-    const access = this.#options.accesses.find((candidate) => candidate.name === name);
-    if (access === undefined) return 'unknown access';
-    if (!this.#isReady(access.index)) return 'not attached';
+    const index = this.#accesses.optionsOf(name)?.index;
+    if (index === undefined) return 'unknown access';
+    if (!this.#accesses.isReady(index)) return 'not attached';
     this.#selection.pin(name);
-    if (this.#handover === undefined && this.#current === access.index) return 'already there';
-    const wasBusy = this.#handover !== undefined;
+    const wasBusy = this.#procedure.underWay !== undefined;
+    if (!wasBusy && this.#procedure.current === index) return 'already there';
     this.#decide(now);
     this.#drain(now);
     return wasBusy ? 'queued' : 'started';
   }
 
+  /** The last decisions of the policy, with every number in them (`trimaran why`). */
+  get decisions(): AccessSelection['decisions'] {
+    return this.#selection.decisions;
+  }
+
   status(): MobileNodeStatus {
-    const accesses = this.#options.accesses.map(({ index, name, interface: link }) => ({
+    const { underWay, current } = this.#procedure;
+    const accesses = this.#accesses.configured.map(({ index, name, interface: link }) => ({
       name,
       interface: link,
-      address: this.#attached.get(index)?.address,
-      isReady: this.#isReady(index),
-      isRegistered: this.#userAgent.isRegistered(index),
-      isCurrent: index === this.#current,
+      address: this.#accesses.get(index)?.address,
+      isReady: this.#accesses.isReady(index),
+      isRegistered: this.#userAgent?.isRegistered(index) ?? false,
+      isCurrent: index === current,
+      ...(this.#mobileIp && {
+        isBound: this.#mobileIp.isBound(name),
+        isAnswering: this.#probes.isAnswering(name),
+      }),
     }));
-    const handover = this.#handover && { to: this.#nameOf(this.#handover.to), phase: this.#handover.phase };
+    const handover = underWay && { to: this.#accesses.nameOf(underWay.to), phase: underWay.phase };
     return { accesses, sessions: this.#manager.sessions.map((session) => session.summary()), handover };
   }
 
@@ -140,19 +150,19 @@ export class MobileNode
     if (input.kind === 'link-changed' || input.kind === 'address-changed')
       this.#monitor.handleInput(input, now);
     else if (input.kind === 'effect-completed') this.#effectCompleted(input.id, input.error, now);
-    else if (input.kind === 'flows-used') this.#releases.dataArrived(input.id, now);
+    else if (input.kind === 'flows-used') this.#procedure.dataArrived(input.id, now);
+    else if (this.#isForMobileIp(input)) this.#mobileIp?.handleInput(input, now);
     else this.#agent.handleInput(input, now);
     this.#drain(now);
   }
 
   handleTimeout(now: Instant): void {
     this.#agent.handleTimeout(now);
-    this.#userAgent.handleTimeout(now);
+    this.#userAgent?.handleTimeout(now);
     this.#manager.handleTimeout(now);
-    const handover = this.#handover;
-    if (handover?.deadline !== undefined && handover.deadline <= now) this.#tryAgain(handover, now);
-    for (let due = this.#releases.takeDue(now); due !== undefined; due = this.#releases.takeDue(now))
-      this.#released(due.access, due.reason);
+    this.#mobileIp?.handleTimeout(now);
+    this.#procedure.handleTimeout(now);
+    if (this.#reviewAt !== undefined && this.#reviewAt <= now) this.#decide(now);
     this.#drain(now);
   }
 
@@ -161,114 +171,166 @@ export class MobileNode
   }
 
   pollTimeout(): Timeout | undefined {
-    const deadline = this.#handover?.deadline;
+    const reviewAt = this.#procedure.underWay === undefined ? this.#reviewAt : undefined;
     return [
-      this.#userAgent.pollTimeout(),
+      this.#userAgent?.pollTimeout(),
       this.#manager.pollTimeout(),
-      this.#releases.pollTimeout(),
-      deadline === undefined ? undefined : { at: deadline, reason: 'handover' },
+      this.#mobileIp?.pollTimeout(),
+      this.#procedure.pollTimeout(),
+      reviewAt === undefined ? undefined : { at: reviewAt, reason: 'access selection' },
     ].reduce(earlierTimeout, this.#agent.pollTimeout());
   }
 
   /**
-   * Translator first: what it accepts must be in force before the address is told to anybody. Then the network's messages, and what the
-   * boxes have to say of them, until nobody has anything left to say.
+   * What the boxes have to say of each other comes first, until they are silent: so a binding update leaves ahead of the re-INVITEs that
+   * it brings about (MIP–SIP fig. 2). Then the translator: what it accepts must be in force before the address is told to anybody. Then SIP.
    */
   #drain(now: Instant): void {
     for (let isBusy = true; isBusy; ) {
-      isBusy = false;
-      for (let next = this.#monitor.pollEvent(); next !== undefined; next = this.#monitor.pollEvent()) {
-        isBusy = true;
-        if (next.kind === 'access-attached')
-          this.#attach(next.access.index, next.address, next.attachMs, now);
-        else if (next.kind === 'access-lost') this.#lose(next.access.index, now);
-      }
-      for (
-        let next = this.#translator.pollTransaction();
-        next !== undefined;
-        next = this.#translator.pollTransaction()
-      )
-        this.#effect({ type: 'translate', operations: next });
-      for (let next = this.#manager.pollEvent(); next !== undefined; next = this.#manager.pollEvent()) {
-        isBusy = true;
-        this.#managerSaid(next, now);
-      }
-      for (let next = this.#userAgent.pollEvent(); next !== undefined; next = this.#userAgent.pollEvent()) {
-        isBusy = true;
-        this.#userAgentSaid(next, now);
-      }
+      isBusy =
+        this.#drainMonitor(now) ||
+        this.#drainMobileIp(now) ||
+        this.#drainManager(now) ||
+        this.#drainUserAgent(now);
+      if (isBusy) continue;
+      let operations = this.#translator.pollTransaction();
+      for (; operations !== undefined; operations = this.#translator.pollTransaction())
+        this.#effect({ type: 'translate', operations });
       const output = this.#agent.pollOutput();
       if (output?.kind === 'event') this.#agentSaid(output.event, now);
       else if (output !== undefined) this.#outputs.push(output);
-      isBusy = output !== undefined || this.#removeContacts(now) || isBusy;
+      isBusy = output !== undefined || this.#procedure.removeContacts(now);
     }
+  }
+
+  #drainMonitor(now: Instant): boolean {
+    const event = this.#monitor.pollEvent();
+    if (event?.kind === 'access-attached')
+      this.#attach(event.access.index, event.address, event.attachMs, now);
+    else if (event?.kind === 'access-lost') this.#lose(event.access.index, now);
+    return event !== undefined;
+  }
+
+  #drainMobileIp(now: Instant): boolean {
+    const output = this.#mobileIp?.pollOutput();
+    if (output?.kind === 'event') this.#mobileIpSaid(output.event, now);
+    else if (output !== undefined) this.#outputs.push(output);
+    return output !== undefined;
+  }
+
+  #drainManager(now: Instant): boolean {
+    const event = this.#manager.pollEvent();
+    if (event !== undefined) this.#procedure.managerSaid(event, now);
+    return event !== undefined;
+  }
+
+  #drainUserAgent(now: Instant): boolean {
+    const event = this.#userAgent?.pollEvent();
+    if (event !== undefined) this.#procedure.userAgentSaid(event, now);
+    return event !== undefined;
   }
 
   #agentSaid(event: CallEvent, now: Instant): void {
     if (event.type === 'outside-response-arrived')
-      this.#userAgent.handleResponse(event.transaction, event.response, now);
+      this.#userAgent?.handleResponse(event.transaction, event.response, now);
     else this.#manager.handleCallEvent(event, now);
   }
 
+  #mobileIpSaid(event: MobileIpClientEvent, now: Instant): void {
+    if (event.type === 'round-trip-measured') {
+      const { access, sentAt, rttMs } = event;
+      this.#selection.selector.measured?.({ kind: 'answered', access, sentAt, rttMs }, now);
+      if (this.#probes.answered(access)) this.#answering(access);
+    } else if (event.type === 'round-trip-lost') {
+      const { access, sentAt, timeoutMs: waitedMs } = event;
+      this.#selection.selector.measured?.({ kind: 'unanswered', access, sentAt, waitedMs }, now);
+      if (this.#probes.unanswered(access)) this.#silent(access, now);
+    } else {
+      this.#tell(event);
+      if (event.type === 'binding-refused')
+        this.#procedure.bindingFailed(event.access, `home agent: ${event.code} ${event.reason}`.trim(), now);
+      else if (event.type === 'home-agent-unreachable')
+        this.#procedure.bindingFailed(event.access, 'the home agent does not answer', now);
+      else if (event.type === 'care-of-address-changed') this.#followCareOfAddress(now);
+    }
+    this.#procedure.checkBinding(now);
+    this.#decide(now);
+  }
+
+  /** Cross-layer signalling (MIP–SIP §3): when Mobile IP has gone to another access by itself, as its binding was lost, SIP follows. */
+  #followCareOfAddress(now: Instant): void {
+    const name = this.#mobileIp?.forwardingAccess;
+    const index = name === undefined ? undefined : this.#accesses.optionsOf(name)?.index;
+    const { current, underWay } = this.#procedure;
+    if (this.#isStopping || underWay !== undefined || current === undefined) return;
+    if (index !== undefined && index !== current) this.#procedure.start(index, now);
+  }
+
+  #silent(access: string, now: Instant): void {
+    this.#tell({ type: 'access-silent', access });
+    const index = this.#accesses.optionsOf(access)?.index;
+    if (index !== undefined) this.#procedure.accessSilent(index, now);
+    this.#decide(now);
+    this.#procedure.gatherSessions(now);
+  }
+
+  #answering(access: string): void {
+    this.#tell({ type: 'access-answering', access });
+    const index = this.#accesses.optionsOf(access)?.index;
+    if (index !== undefined) this.#procedure.accessAnswering(index);
+  }
+
   #attach(index: number, address: string, attachMs: DurationMs, now: Instant): void {
-    const options = this.#options.accesses.find((access) => access.index === index);
+    const options = this.#accesses.configured.find((access) => access.index === index);
     if (options === undefined || this.#isStopping) return;
-    this.#attached.set(index, {
-      options,
-      address,
-      attachedAt: now,
-      attachMs,
-      signallingMs: undefined,
-      serviceRoute: [],
-    });
+    this.#accesses.attach(options, address, attachMs, now);
     const id = this.#nextId++;
     this.#attaching.set(id, index);
-    this.#effect({
-      type: 'attach-access',
-      id,
-      index,
-      interface: options.interface,
-      address,
-      gateway: options.gateway,
-    });
+    const { interface: link, gateway } = options;
+    this.#effect({ type: 'attach-access', id, index, interface: link, address, gateway });
   }
 
   #effectCompleted(id: number, error: string | undefined, now: Instant): void {
     const index = this.#attaching.get(id);
-    const state = index === undefined ? undefined : this.#attached.get(index);
+    const state = index === undefined ? undefined : this.#accesses.get(index);
     this.#attaching.delete(id);
     if (index === undefined || state === undefined) return;
     const { name } = state.options;
     if (error !== undefined) {
-      this.#attached.delete(index);
+      this.#accesses.detach(index);
       this.#tell({ type: 'access-failed', access: name, reason: error });
       return;
     }
     this.#setListening(state, true, now);
     state.signallingMs = now - state.attachedAt;
-    this.#manager.setAccess(this.#networkAccess(state));
+    const forSip = this.#accesses.forSip(index);
+    if (forSip !== undefined) this.#manager.setAccess(forSip);
     const { address, attachMs, signallingMs } = state;
     this.#tell({ type: 'access-ready', access: name, address, attachMs, signallingMs });
+    this.#mobileIp?.attach(name, address, now);
     this.#decide(now);
   }
 
   #lose(index: number, now: Instant): void {
-    const state = this.#attached.get(index);
+    const state = this.#accesses.get(index);
     if (state === undefined) return;
-    this.#attached.delete(index);
+    const { name } = state.options;
+    this.#accesses.detach(index);
     if (state.signallingMs !== undefined) this.#setListening(state, false, now);
     this.#manager.removeAccess(index);
-    this.#releases.cancel(index);
-    this.#userAgent.accessLost(index);
+    this.#userAgent?.accessLost(index);
+    this.#mobileIp?.detach(name, now);
+    this.#probes.forget(name);
+    this.#selection.selector.accessLost?.(name);
     this.#effect({ type: 'detach-access', index });
-    this.#tell({ type: 'access-lost', access: state.options.name });
-    // Sessions that had moved there already go back with the next handover.
-    if (this.#current === index) this.#current = undefined;
-    if (this.#handover?.to === index) this.#failHandover(this.#handover, 'the access was lost', now);
+    this.#tell({ type: 'access-lost', access: name });
+    this.#procedure.accessLost(index, now);
     this.#decide(now);
+    this.#procedure.gatherSessions(now);
   }
 
-  #setListening({ address }: AttachedAccess, isListening: boolean, now: Instant): void {
+  #setListening({ address, options }: AttachedAccess, isListening: boolean, now: Instant): void {
+    if (options.proxyCscf === undefined) return;
     for (const transport of ['udp', 'tcp'] as const) {
       const listener = { transport, address, port: this.#options.signallingPort };
       if (isListening) this.#agent.addListener(listener, now);
@@ -276,198 +338,63 @@ export class MobileNode
     }
   }
 
-  #networkAccess(access: AttachedAccess): NetworkAccess {
-    return networkAccessOf(access, this.#options.signallingPort);
-  }
-
-  /** Asks the policy; a handover on its way to another access is not interrupted unless its access is lost. */
+  /** Asks the policy; a handover on its way to another access is not interrupted unless its access is lost or leads nowhere. */
   #decide(now: Instant): void {
-    if (this.#isStopping || this.#handover !== undefined) return;
-    const candidates = [...this.#attached.values()].filter(({ signallingMs }) => signallingMs !== undefined);
-    const situation = {
-      candidates: candidates.map(({ options }) => ({
-        name: options.name,
-        isBound: true,
-        isAnswering: true,
-      })),
-      current: this.#optionalName(this.#current),
-    };
-    const { chosen } = this.#selection.decide(situation, now);
-    const target = candidates.find(({ options }) => options.name === chosen)?.options.index;
-    if (target !== undefined && target !== this.#current) this.#startHandover(target, now);
+    if (this.#isStopping || this.#procedure.underWay !== undefined) return;
+    const decision = this.#selection.decide(this.#situation, now);
+    this.#reviewAt = decision.reviewAt;
+    this.#steerClasses(decision.classes ?? [], now);
+    const target = decision.chosen === undefined ? undefined : this.#accesses.optionsOf(decision.chosen);
+    if (target === undefined || target.index === this.#procedure.current) return;
+    this.#procedure.start(target.index, now);
   }
 
-  #startHandover(to: number, now: Instant): void {
-    this.#releases.cancel(to);
-    this.#leaving.delete(to);
-    const isAlive = this.#current !== undefined && this.#attached.has(this.#current);
-    const hasSessions = this.#manager.sessions.length > 0 || this.#current !== undefined;
-    const kind = isAlive ? 'soft' : hasSessions ? 'hard' : 'first';
-    const handover = new Handover(this.#current, to, kind, now);
-    this.#handover = handover;
-    this.#manager.setMoving(true);
-    this.#tell({
-      type: 'handover-started',
-      from: this.#optionalName(handover.from),
-      to: this.#nameOf(to),
-      kind,
+  get #situation(): AccessSituation {
+    const mobileIp = this.#mobileIp;
+    const candidates = this.#accesses.ready.map(({ options: { name } }) => ({
+      name,
+      // An agent that allows one binding only has none over the others.
+      isBound: mobileIp?.isMultipath !== true || mobileIp.isBound(name),
+      isAnswering: this.#probes.isAnswering(name),
+    }));
+    return { candidates, current: this.#accesses.optionalName(this.#procedure.current) };
+  }
+
+  #steerClasses(classes: readonly ClassDecision[], now: Instant): void {
+    const flows = (this.#options.mobileIp?.flowClasses ?? []).flatMap(({ name, selector }) => {
+      const chosen = classes.find((one) => one.name === name)?.chosen;
+      return chosen === undefined ? [] : [{ selector, accesses: [chosen] }];
     });
-    const state = this.#attached.get(to);
-    if (state === undefined) return;
-    if (this.#userAgent.isRegistered(to)) this.#transfer(handover, now);
-    else this.#userAgent.register(this.#networkAccess(state), now);
+    const text = JSON.stringify(flows);
+    if (text === this.#saidClasses) return;
+    this.#saidClasses = text;
+    this.#mobileIp?.preferFlows(flows, now);
   }
 
-  #userAgentSaid(event: RegistrationEvent, now: Instant): void {
-    const access = this.#nameOf(event.access);
-    if (event.type === 'deregistered') {
-      this.#tell({ type: 'deregistered', access });
-      return;
-    }
-    const handover = this.#handover?.to === event.access ? this.#handover : undefined;
-    if (event.type === 'registration-failed') {
-      this.#tell({ type: 'registration-failed', access, statusCode: event.statusCode });
-      if (handover?.phase === 'registering')
-        this.#failHandover(handover, `REGISTER: ${event.statusCode}`, now);
-      return;
-    }
-    const state = this.#attached.get(event.access);
-    if (state === undefined) return;
-    state.serviceRoute = event.serviceRoute;
-    this.#manager.setAccess(this.#networkAccess(state));
-    this.#tell({ type: 'registered', access, registerMs: event.registerMs });
-    if (handover?.phase !== 'registering') {
-      // A registration that had failed before makes its access a candidate again.
-      this.#decide(now);
-      return;
-    }
-    handover.registerMs = event.registerMs;
-    this.#transfer(handover, now);
+  #isForMobileIp(input: NetworkInput): boolean {
+    const { mobileIp } = this.#options;
+    const isDatagram = input.kind === 'datagram-received' || input.kind === 'datagram-refused';
+    return mobileIp !== undefined && isDatagram && input.local.port === (mobileIp.port ?? mobileIpPort);
   }
 
-  #transfer(handover: Handover, now: Instant): void {
-    handover.phase = 'transferring';
-    this.#current = handover.to;
-    this.#manager.useForNewSessions(handover.to);
-    this.#manager.moveSessions(handover.to, now);
-    this.#checkTransfer(handover, now);
+  get #registeredAccesses(): readonly number[] {
+    return this.#userAgent?.registeredAccesses ?? [];
   }
 
-  #managerSaid(event: HandoverEvent, now: Instant): void {
-    this.#tell(event);
-    const handover = this.#handover;
-    if (handover?.phase !== 'transferring') return;
-    if (event.type === 'session-moved') {
-      handover.failed.delete(event.session);
-      handover.moved.push({ session: event.session, sipMs: event.sipMs, method: event.method });
-    } else if (event.type === 'session-move-failed') {
-      handover.failed.set(event.session, { statusCode: event.statusCode, reason: event.reason });
-    } else if (event.type === 'session-ended') handover.failed.delete(event.session);
-    this.#checkTransfer(handover, now);
-  }
-
-  #checkTransfer(handover: Handover, now: Instant): void {
-    if (this.#manager.sessions.some(({ move }) => move !== undefined)) return;
-    if (handover.failed.size > 0 && handover.attempts < maximumAttempts) {
-      handover.deadline = now + 1000 * 2 ** (handover.attempts - 1);
-      return;
-    }
-    this.#completeHandover(handover, now);
-  }
-
-  #tryAgain(handover: Handover, now: Instant): void {
-    handover.deadline = undefined;
-    handover.attempts++;
-    this.#manager.moveSessions(handover.to, now);
-    this.#checkTransfer(handover, now);
-  }
-
-  #completeHandover(handover: Handover, now: Instant): void {
-    const to = this.#attached.get(handover.to);
-    if (to === undefined) return;
-    this.#manager.setMoving(false);
-    this.#tell({
-      type: 'handover-completed',
-      from: this.#optionalName(handover.from),
-      to: to.options.name,
-      kind: handover.kind,
-      attachMs: to.attachMs,
-      signallingMs: to.signallingMs ?? 0,
-      registerMs: handover.registerMs,
-      sipMs: handover.sipMs,
-      totalMs: now - handover.startedAt,
-      sessions: handover.moved,
-      failed: [...handover.failed.keys()],
+  #newProcedure(): HandoverProcedure {
+    return new HandoverProcedure({
+      accesses: this.#accesses,
+      selection: this.#selection,
+      agent: this.#agent,
+      manager: this.#manager,
+      userAgent: this.#userAgent,
+      mobileIp: this.#mobileIp,
+      releaseAfterMs: this.#options.releaseAfterMs,
+      isAnswering: (index) => this.#probes.isAnswering(this.#accesses.nameOf(index)),
+      decide: (now) => this.#decide(now),
+      tell: (event) => this.#tell(event),
+      effect: (effect) => this.#effect(effect),
     });
-    this.#release(handover, now);
-  }
-
-  /** The old contact goes when nothing needs it, the old access later (access-releases.ts). */
-  #release({ from, to, moved }: Handover, now: Instant): void {
-    this.#handover = undefined;
-    const stillCarrying = new Set(this.#manager.sessions.map(({ access }) => access.index));
-    for (const index of this.#userAgent.registeredAccesses) {
-      const isLeft = index !== to && !stillCarrying.has(index);
-      if (isLeft && this.#userAgent.isRegistered(index)) this.#leaving.add(index);
-    }
-    const access = this.#attached.get(to);
-    const flows = access === undefined ? [] : this.#manager.downlinkFlows(this.#networkAccess(access));
-    if (from !== undefined && !stillCarrying.has(from)) {
-      const watch = this.#nextId++;
-      if (moved.length === 0 || flows.length === 0) this.#released(from, 'no sessions');
-      else {
-        this.#releases.begin(from, watch, now + this.#options.releaseAfterMs);
-        this.#effect({ type: 'watch-flows', id: watch, flows });
-      }
-    }
-    this.#decide(now);
-  }
-
-  #released(index: number, reason: 'data arrived' | 'no data' | 'no sessions'): void {
-    const state = this.#attached.get(index);
-    if (state !== undefined) this.#manager.dismissAccess(this.#networkAccess(state));
-    this.#tell({ type: 'access-released', access: this.#nameOf(index), reason });
-  }
-
-  #removeContacts(now: Instant): boolean {
-    const idle = [...this.#leaving].filter((index) => {
-      const address = this.#attached.get(index)?.address;
-      return address === undefined || !this.#agent.hasUnanswered(address);
-    });
-    for (const index of idle) {
-      this.#leaving.delete(index);
-      this.#deregister(index, now);
-    }
-    return idle.length > 0;
-  }
-
-  /** Over the old access while it lives, else over whichever carries the sessions now. */
-  #deregister(index: number, now: Instant): void {
-    const over =
-      this.#attached.get(index) ??
-      (this.#current === undefined ? undefined : this.#attached.get(this.#current));
-    if (over === undefined) this.#userAgent.forget(index);
-    else this.#userAgent.deregister(index, this.#networkAccess(over), now);
-  }
-
-  #failHandover(handover: Handover, reason: string, now: Instant): void {
-    this.#handover = undefined;
-    this.#manager.setMoving(false);
-    this.#manager.abandonMoves(handover.to, now);
-    this.#selection.pin(undefined);
-    this.#tell({ type: 'handover-failed', to: this.#nameOf(handover.to), reason });
-  }
-
-  #isReady(index: number): boolean {
-    return this.#attached.get(index)?.signallingMs !== undefined;
-  }
-
-  #nameOf(index: number): string {
-    return this.#options.accesses.find((access) => access.index === index)?.name ?? String(index);
-  }
-
-  #optionalName(index: number | undefined): string | undefined {
-    return index === undefined ? undefined : this.#nameOf(index);
   }
 
   #tell(event: MobileNodeEvent): void {
@@ -477,4 +404,19 @@ export class MobileNode
   #effect(effect: MobileNodeEffect): void {
     this.#outputs.push({ kind: 'effect', effect });
   }
+}
+
+/** RFC 5944 §3. */
+const mobileIpPort = 434;
+
+function newAgent({ internalAddress, applicationPort, random }: MobileNodeOptions): BackToBackUserAgent {
+  const listen = (['udp', 'tcp'] as const).map((transport) => ({
+    transport,
+    address: internalAddress,
+    port: applicationPort,
+  }));
+  return new BackToBackUserAgent({
+    endpoint: new SipEndpoint({ listen, random, refuseMergedRequests: true }),
+    random,
+  });
 }

@@ -9,13 +9,14 @@ import type { AccessDecision, AccessSelector, AccessSituation } from './access-s
 const maximumDecisions = 32;
 
 export class AccessSelection {
-  readonly #selector: AccessSelector;
+  /** To be told of round trips and of the ends of handovers. */
+  readonly selector: AccessSelector;
   readonly #decisions: AccessDecision[] = [];
   #latest: AccessDecision | undefined;
   #pinned: string | undefined;
 
   constructor(selector: AccessSelector) {
-    this.#selector = selector;
+    this.selector = selector;
   }
 
   /** A person's wish holds until the access is lost. */
@@ -24,7 +25,7 @@ export class AccessSelection {
   }
 
   decide(situation: AccessSituation, now: Instant): AccessDecision {
-    const decision = this.#withWish(this.#selector.decide(situation, now), situation);
+    const decision = this.#withWish(this.selector.decide(situation, now), situation);
     this.#latest = decision;
     if (decision.chosen !== decision.current) {
       this.#decisions.push(decision);

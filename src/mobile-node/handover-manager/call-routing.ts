@@ -59,8 +59,12 @@ export function userOf(publicIdentity: string): string {
   return userPartOf(publicIdentity) ?? 'anonymous';
 }
 
-/** Requests from the network are taken from P-CSCFs only: whoever else reaches the access address is no part of the IMS. */
-export function comesFromCore(source: TransportAddress, accesses: Iterable<NetworkAccess>): boolean {
+/** Requests from the network are taken from proxies only: whoever else reaches the access address is no part of the node's SIP network. */
+export function comesFromProxy(
+  source: TransportAddress,
+  accesses: Iterable<NetworkAccess>,
+  homeProxy: string | undefined,
+): boolean {
   for (const { proxyCscf } of accesses) if (proxyCscf.address === source.address) return true;
-  return false;
+  return source.address === homeProxy;
 }

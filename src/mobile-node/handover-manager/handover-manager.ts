@@ -34,7 +34,7 @@ import type { LocalAddressTranslator } from '../address-translator/local-address
 import { ApplicationRegistrar } from './application-registrar.ts';
 import {
   applicationPath,
-  comesFromCore,
+  comesFromProxy,
   routeToApplication,
   routeToNetwork,
   userOf,
@@ -56,6 +56,8 @@ export interface HandoverManagerOptions {
   readonly withReservation: boolean;
   /** How long a session is kept whose network leg was ended by the core; at least 32 s (64·T1), the time an INVITE may take. */
   readonly graceMs: DurationMs;
+  /** Address of the home agent where that is the node's SIP proxy too: calls come from there as from the accesses' own proxies. */
+  readonly homeProxy?: string;
   readonly agent: BackToBackUserAgent;
   readonly translator: LocalAddressTranslator;
   readonly random: RandomSource;
@@ -172,7 +174,8 @@ export class HandoverManager {
 
   #route(event: Event<'call-arrived'>, now: Instant): void {
     if (event.local.address === this.#options.internalAddress) this.#routeOutgoing(event, now);
-    else if (comesFromCore(event.source, this.#accesses.values())) this.#routeIncoming(event, now);
+    else if (comesFromProxy(event.source, this.#accesses.values(), this.#options.homeProxy))
+      this.#routeIncoming(event, now);
     else this.#agent.refuse(event.token, 403, 'Not from the P-CSCF', now);
   }
 

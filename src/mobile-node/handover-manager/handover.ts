@@ -1,9 +1,11 @@
 /**
- * One handover of the mobile node from decision to end, with the four times of TRIM §4.4. Data and the question "what is left to do"; the
- * steps are taken by mobile-node.ts, in this order:
+ * One handover of the mobile node from decision to end, with the times of TRIM §4.4. Data and the question "what is left to do"; the steps
+ * are taken by handover-procedure.ts. SIP and Mobile IP go side by side (MIP–SIP fig. 2), and it is over when both are:
  *
- *   registering ──200──▶ transferring ──every session moved──▶ over; the old access is released later (access-releases.ts)
- *        └──refused, access lost──▶ over (failed)   └──some did not move──▶ tried again after a pause
+ *   SIP:        registering ──200──▶ transferring ──every session moved──▶ done
+ *                   └──refused, access lost──▶ failed   └──some did not move──▶ tried again after a pause
+ *   Mobile IP:  pending ──the home agent forwards over the new access──▶ confirmed
+ *                   └──refused, unreachable──▶ back to the old access; without one: failed, and tried again by the client
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
 
@@ -21,8 +23,11 @@ export class Handover {
   readonly to: number;
   readonly kind: HandoverKind;
   readonly startedAt: Instant;
-  phase: 'registering' | 'transferring' = 'registering';
+  sip: 'registering' | 'transferring' | 'done' | 'failed' = 'registering';
+  binding: 'none' | 'pending' | 'confirmed' | 'failed' = 'none';
   registerMs: DurationMs = 0;
+  /** From the decision to the home agent's confirmation. */
+  bindingMs: DurationMs | undefined;
   /** When to try sessions again that did not move. */
   deadline: Instant | undefined;
   attempts: number;
@@ -35,6 +40,15 @@ export class Handover {
     this.kind = kind;
     this.startedAt = startedAt;
     this.attempts = 1;
+  }
+
+  get isOver(): boolean {
+    return (this.sip === 'done' || this.sip === 'failed') && this.binding !== 'pending';
+  }
+
+  /** For people. */
+  get phase(): string {
+    return this.sip === 'registering' || this.sip === 'transferring' ? this.sip : 'binding';
   }
 
   /** T_sip: the slowest session counts, since all are started at once. */

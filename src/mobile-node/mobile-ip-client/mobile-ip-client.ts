@@ -88,6 +88,16 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     return this.#order.forwarding(this.#bindings)?.access.name;
   }
 
+  /** The same, once the agent has the present order of accesses: what comes for us takes that access too. */
+  get confirmedAccess(): string | undefined {
+    return this.#told?.order === this.#presentOrder ? this.forwardingAccess : undefined;
+  }
+
+  /** False: the agent allows one care-of address only, so that accesses that are not preferred are never bound. */
+  get isMultipath(): boolean {
+    return this.#terms.isMultipath;
+  }
+
   isBound(access: string): boolean {
     return this.#bindings.get(access)?.isBound ?? false;
   }
@@ -365,9 +375,7 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
   #tellOrder(now: Instant): void {
     const forwarding = this.#order.forwarding(this.#bindings);
     const preferred = this.#order.preferred(this.#bindings);
-    const order = this.#terms.isMultipath
-      ? JSON.stringify(this.#order.flowBindings(this.#bindings))
-      : preferred?.access.name;
+    const order = this.#presentOrder;
     if (forwarding === undefined) return;
     if (this.#told?.order === order) {
       if (this.#orderedAt !== undefined) {
@@ -384,6 +392,12 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
       for (const other of this.#bound())
         if (other.canSendAt(now) < forwarding.canSendAt(now)) messenger = other;
     messenger?.sendSoon(now);
+  }
+
+  get #presentOrder(): string | undefined {
+    return this.#terms.isMultipath
+      ? JSON.stringify(this.#order.flowBindings(this.#bindings))
+      : this.#order.preferred(this.#bindings)?.access.name;
   }
 
   /** Says the tunnel's state and the care-of address where they have changed. */

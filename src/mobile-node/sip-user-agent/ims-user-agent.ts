@@ -128,6 +128,12 @@ export class ImsUserAgent {
     if (!registration.client.isRegistered) this.#registrations.delete(index);
   }
 
+  /** The same address can be sent from again. */
+  accessRestored(access: SignallingAccess): void {
+    const registration = this.#registrations.get(access.index);
+    if (registration !== undefined && !registration.isLeaving) registration.over = access;
+  }
+
   forget(index: number): void {
     this.#registrations.delete(index);
   }

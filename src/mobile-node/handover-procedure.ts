@@ -1,0 +1,413 @@
+/**
+ * The order of a handover (TRIM §3.3, §4.4; MIP–SIP §3 and fig. 2). Nothing is given up before its successor works:
+ *
+ *   decided ─┬─▶ REGISTER over it ─200─▶ move every session ──────┬─▶ completed ─▶ old contact removed
+ *            └─▶ binding update over it ─the home agent forwards──┘     ─▶ first data over it ─▶ old access released
+ *
+ * Without a registration of its own the node moves the sessions at once; without Mobile IP the lower branch is missing. Neither branch undoes
+ * the other. If the home agent refuses or cannot be reached, what goes through the tunnel goes back to the old access while that lives;
+ * sessions that have moved work where they are, and stay. If SIP fails, the tunnel stays on the new access, and the sessions on the old one
+ * until a registration succeeds after all or that access is lost.
+ */
+import type { DurationMs, Instant } from '../base/instant.ts';
+import { earlierTimeout, type Timeout } from '../base/machine.ts';
+import type { BackToBackUserAgent } from '../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
+import type { AccessSelection } from './access-selection/access-selection.ts';
+import type { HandoverOutcome } from './access-selection/access-selector.ts';
+import type { AttachedAccesses } from './attached-accesses.ts';
+import { AccessReleases } from './handover-manager/access-releases.ts';
+import { Handover, type HandoverKind } from './handover-manager/handover.ts';
+import type { HandoverEvent } from './handover-manager/handover-event.ts';
+import type { HandoverManager } from './handover-manager/handover-manager.ts';
+import type { MobileIpClient } from './mobile-ip-client/mobile-ip-client.ts';
+import type { MobileNodeEffect, MobileNodeEvent } from './mobile-node-output.ts';
+import type { ImsUserAgent, RegistrationEvent } from './sip-user-agent/ims-user-agent.ts';
+
+export interface HandoverParts {
+  readonly accesses: AttachedAccesses;
+  readonly selection: AccessSelection;
+  readonly agent: BackToBackUserAgent;
+  readonly manager: HandoverManager;
+  /** Absent when the node does not register itself. */
+  readonly userAgent: ImsUserAgent | undefined;
+  readonly mobileIp: MobileIpClient | undefined;
+  readonly releaseAfterMs: DurationMs;
+  /** False: its link is up but leads nowhere. */
+  readonly isAnswering: (index: number) => boolean;
+  /** A handover is over, or a registration succeeded late: the policy may want another one now. */
+  readonly decide: (now: Instant) => void;
+  readonly tell: (event: MobileNodeEvent) => void;
+  readonly effect: (effect: MobileNodeEffect) => void;
+}
+
+/** Sessions that did not move are tried again so often, after 1, 2, 4 … seconds. */
+const maximumAttempts = 4;
+
+/** How long a handover waits for the home agent: three requests, sent after 1, 2 and 4 s (RFC 5944 §3.6.3), and a round trip more. */
+const bindingTimeoutMs: DurationMs = 8000;
+
+export class HandoverProcedure {
+  readonly #parts: HandoverParts;
+  readonly #releases = new AccessReleases();
+  /** Contacts that go once nothing that left from them waits for an answer: the P-CSCF refuses what comes from no contact. */
+  readonly #leaving = new Set<number>();
+  #current: number | undefined;
+  /** Where new sessions are set up; differs from the current access when SIP failed there. */
+  #sipAccess: number | undefined;
+  #handover: Handover | undefined;
+  #watches = 0;
+
+  constructor(parts: HandoverParts) {
+    this.#parts = parts;
+  }
+
+  /** The access that carries the node's traffic. */
+  get current(): number | undefined {
+    return this.#current;
+  }
+
+  get underWay(): Handover | undefined {
+    return this.#handover;
+  }
+
+  /** To the access that is used already: for the sessions that are elsewhere. */
+  start(to: number, now: Instant): void {
+    const { accesses, manager, mobileIp, tell } = this.#parts;
+    const from = to === this.#current ? this.#otherSipAccess() : this.#current;
+    this.#releases.cancel(to);
+    this.#leaving.delete(to);
+    this.#takeBack(to);
+    const handover = new Handover(from, to, this.#kindOf(from), now);
+    this.#handover = handover;
+    manager.setMoving(true);
+    tell({
+      type: 'handover-started',
+      from: accesses.optionalName(from),
+      to: accesses.nameOf(to),
+      kind: handover.kind,
+    });
+    if (handover.kind === 'hard' && from !== undefined) this.#forsake(from);
+    if (mobileIp !== undefined) {
+      this.#current = to;
+      handover.binding = 'pending';
+      mobileIp.forwardOver(accesses.nameOf(to), now);
+    }
+    this.#startSip(handover, now);
+    this.checkBinding(now);
+  }
+
+  accessLost(index: number, now: Instant): void {
+    this.#releases.cancel(index);
+    this.#leave(index, 'the access was lost', now);
+  }
+
+  /** Probes stay unanswered: a handover to there would never end. */
+  accessSilent(index: number, now: Instant): void {
+    if (this.#handover?.to !== index) return;
+    this.#forsake(index);
+    this.#leave(index, 'no probe is answered', now);
+  }
+
+  accessAnswering(index: number): void {
+    this.#takeBack(index);
+  }
+
+  /** Sessions that are carried by no living access, because they could not be moved from it while it lived, follow the node now. */
+  gatherSessions(now: Instant): void {
+    const { accesses, manager } = this.#parts;
+    if (this.#handover !== undefined || this.#current === undefined) return;
+    if (!this.#isAlive(this.#current) || accesses.forSip(this.#current) === undefined) return;
+    const stranded = manager.sessions.filter(({ access }) => !this.#isAlive(access.index));
+    if (stranded.length === 0) return;
+    for (const { access } of stranded) this.#forsake(access.index);
+    this.start(this.#current, now);
+  }
+
+  userAgentSaid(event: RegistrationEvent, now: Instant): void {
+    const { accesses, tell } = this.#parts;
+    const access = accesses.nameOf(event.access);
+    if (event.type === 'deregistered') tell({ type: 'deregistered', access });
+    else if (event.type === 'registration-failed') {
+      tell({ type: 'registration-failed', access, statusCode: event.statusCode });
+      this.#registrationFailed(event.access, event.statusCode, now);
+    } else this.#registered(event, now);
+  }
+
+  managerSaid(event: HandoverEvent, now: Instant): void {
+    this.#parts.tell(event);
+    const handover = this.#handover;
+    if (handover?.sip !== 'transferring') return;
+    if (event.type === 'session-moved') {
+      handover.failed.delete(event.session);
+      handover.moved.push({ session: event.session, sipMs: event.sipMs, method: event.method });
+    } else if (event.type === 'session-move-failed') {
+      handover.failed.set(event.session, { statusCode: event.statusCode, reason: event.reason });
+    } else if (event.type === 'session-ended') handover.failed.delete(event.session);
+    this.#checkTransfer(handover, now);
+  }
+
+  /** Whether the home agent forwards over the new access by now. */
+  checkBinding(now: Instant): void {
+    const handover = this.#handover;
+    const { accesses, mobileIp } = this.#parts;
+    if (handover?.binding !== 'pending' || mobileIp?.confirmedAccess !== accesses.nameOf(handover.to)) return;
+    handover.binding = 'confirmed';
+    handover.bindingMs = now - handover.startedAt;
+    this.#checkEnd(handover, now);
+  }
+
+  /** The home agent refused the access or cannot be reached over it. */
+  bindingFailed(access: string, reason: string, now: Instant): void {
+    const handover = this.#handover;
+    const { accesses } = this.#parts;
+    if (handover?.binding !== 'pending' || accesses.nameOf(handover.to) !== access) return;
+    const { from } = handover;
+    if (from !== undefined && this.#isAlive(from)) this.#goBack(handover, from, reason, now);
+    else {
+      handover.binding = 'failed';
+      this.#tellSelector(handover, 'binding failed', now);
+      this.#checkEnd(handover, now);
+    }
+  }
+
+  dataArrived(watch: number, now: Instant): void {
+    this.#releases.dataArrived(watch, now);
+  }
+
+  handleTimeout(now: Instant): void {
+    const handover = this.#handover;
+    if (handover?.deadline !== undefined && handover.deadline <= now) this.#tryAgain(handover, now);
+    if (handover?.binding === 'pending' && handover.startedAt + bindingTimeoutMs <= now)
+      this.bindingFailed(this.#parts.accesses.nameOf(handover.to), 'no answer of the home agent', now);
+    for (let due = this.#releases.takeDue(now); due !== undefined; due = this.#releases.takeDue(now))
+      this.#released(due.access, due.reason);
+  }
+
+  pollTimeout(): Timeout | undefined {
+    const handover = this.#handover;
+    const deadlines = [
+      handover?.deadline,
+      handover?.binding === 'pending' ? handover.startedAt + bindingTimeoutMs : undefined,
+    ];
+    return deadlines
+      .map((at) => (at === undefined ? undefined : { at, reason: 'handover' }))
+      .reduce(earlierTimeout, this.#releases.pollTimeout());
+  }
+
+  /** Takes contacts back that nothing needs any more. True when there were any. */
+  removeContacts(now: Instant): boolean {
+    const idle = [...this.#leaving].filter((index) => {
+      const address = this.#isAlive(index) ? this.#parts.accesses.get(index)?.address : undefined;
+      return address === undefined || !this.#parts.agent.hasUnanswered(address);
+    });
+    for (const index of idle) {
+      this.#leaving.delete(index);
+      this.deregister(index, now);
+    }
+    return idle.length > 0;
+  }
+
+  /** Over the old access while it lives, else over whichever carries the sessions now. */
+  deregister(index: number, now: Instant): void {
+    const { accesses, userAgent } = this.#parts;
+    const over = [index, this.#sipAccess].find((one) => one !== undefined && this.#isAlive(one));
+    const access = over === undefined ? undefined : accesses.forSip(over);
+    if (access === undefined) userAgent?.forget(index);
+    else userAgent?.deregister(index, access, now);
+  }
+
+  #kindOf(from: number | undefined): HandoverKind {
+    if (from !== undefined && this.#isAlive(from)) return 'soft';
+    return from !== undefined || this.#parts.manager.sessions.length > 0 ? 'hard' : 'first';
+  }
+
+  #otherSipAccess(): number | undefined {
+    return this.#sipAccess === this.#current ? undefined : this.#sipAccess;
+  }
+
+  #isAlive(index: number): boolean {
+    return this.#parts.accesses.get(index) !== undefined && this.#parts.isAnswering(index);
+  }
+
+  /** To SIP an access that leads nowhere is as one that was lost: what waits there for an answer is not waited for. */
+  #forsake(index: number): void {
+    const { accesses, manager, userAgent } = this.#parts;
+    const access = accesses.get(index);
+    if (access === undefined) return;
+    access.isForsaken = true;
+    manager.removeAccess(index);
+    userAgent?.accessLost(index);
+  }
+
+  #takeBack(index: number): void {
+    const { accesses, manager, userAgent } = this.#parts;
+    const access = accesses.get(index);
+    const forSip = accesses.forSip(index);
+    if (access?.isForsaken !== true) return;
+    access.isForsaken = false;
+    if (forSip === undefined) return;
+    manager.setAccess(forSip);
+    userAgent?.accessRestored(forSip);
+  }
+
+  /** Sessions that had moved there already go back with the next handover. */
+  #leave(index: number, reason: string, now: Instant): void {
+    if (this.#current === index) this.#current = undefined;
+    if (this.#sipAccess === index) this.#sipAccess = undefined;
+    const handover = this.#handover;
+    if (handover?.to !== index) return;
+    this.#end(handover, 'access lost', now);
+    this.#parts.manager.abandonMoves(index, now);
+    this.#parts.tell({ type: 'handover-failed', to: this.#parts.accesses.nameOf(index), reason });
+  }
+
+  #startSip(handover: Handover, now: Instant): void {
+    const { accesses, userAgent } = this.#parts;
+    const access = accesses.forSip(handover.to);
+    if (access === undefined) handover.sip = 'done';
+    else if (userAgent === undefined || userAgent.isRegistered(handover.to)) this.#transfer(handover, now);
+    else userAgent.register(access, now);
+  }
+
+  #registered(event: Extract<RegistrationEvent, { type: 'registered' }>, now: Instant): void {
+    const { accesses, manager, tell, decide } = this.#parts;
+    const state = accesses.get(event.access);
+    if (state === undefined) return;
+    state.serviceRoute = event.serviceRoute;
+    const access = accesses.forSip(event.access);
+    if (access !== undefined && !state.isForsaken) manager.setAccess(access);
+    tell({ type: 'registered', access: state.options.name, registerMs: event.registerMs });
+    const handover = this.#handover;
+    if (handover?.to === event.access && handover.sip === 'registering') {
+      handover.registerMs = event.registerMs;
+      this.#transfer(handover, now);
+    } else if (handover === undefined && event.access === this.#current && this.#sipAccess !== this.#current)
+      this.start(event.access, now);
+    // A registration that had failed before makes its access a candidate again.
+    else decide(now);
+  }
+
+  #registrationFailed(index: number, statusCode: number, now: Instant): void {
+    const { accesses, manager, mobileIp, tell } = this.#parts;
+    const handover = this.#handover;
+    if (handover?.to !== index || handover.sip !== 'registering') return;
+    if (mobileIp === undefined) {
+      this.#end(handover, 'registration failed', now);
+      manager.abandonMoves(index, now);
+      tell({ type: 'handover-failed', to: accesses.nameOf(index), reason: `REGISTER: ${statusCode}` });
+      return;
+    }
+    handover.sip = 'failed';
+    for (const { id, access } of manager.sessions)
+      if (access.index !== index) handover.failed.set(id, { statusCode, reason: 'not registered' });
+    this.#checkEnd(handover, now);
+  }
+
+  #transfer(handover: Handover, now: Instant): void {
+    handover.sip = 'transferring';
+    this.#current = handover.to;
+    this.#sipAccess = handover.to;
+    this.#parts.manager.useForNewSessions(handover.to);
+    this.#parts.manager.moveSessions(handover.to, now);
+    this.#checkTransfer(handover, now);
+  }
+
+  #checkTransfer(handover: Handover, now: Instant): void {
+    if (this.#parts.manager.sessions.some(({ move }) => move !== undefined)) return;
+    if (handover.failed.size > 0 && handover.attempts < maximumAttempts) {
+      handover.deadline = now + 1000 * 2 ** (handover.attempts - 1);
+      return;
+    }
+    handover.sip = 'done';
+    this.#checkEnd(handover, now);
+  }
+
+  #tryAgain(handover: Handover, now: Instant): void {
+    handover.deadline = undefined;
+    handover.attempts++;
+    this.#parts.manager.moveSessions(handover.to, now);
+    this.#checkTransfer(handover, now);
+  }
+
+  #checkEnd(handover: Handover, now: Instant): void {
+    if (handover.isOver) this.#complete(handover, now);
+  }
+
+  #complete(handover: Handover, now: Instant): void {
+    const to = this.#parts.accesses.get(handover.to);
+    if (to === undefined) return;
+    this.#end(handover, 'completed', now);
+    this.#parts.tell({
+      type: 'handover-completed',
+      from: this.#parts.accesses.optionalName(handover.from),
+      to: to.options.name,
+      kind: handover.kind,
+      attachMs: to.attachMs,
+      signallingMs: to.signallingMs ?? 0,
+      registerMs: handover.registerMs,
+      sipMs: handover.sipMs,
+      ...(handover.bindingMs !== undefined && { bindingMs: handover.bindingMs }),
+      totalMs: now - handover.startedAt,
+      sessions: handover.moved,
+      failed: [...handover.failed.keys()],
+    });
+    this.#release(handover, now);
+    this.#parts.decide(now);
+  }
+
+  /** What is in the tunnel goes back; who was told by SIP already that the node has moved stays where that works. */
+  #goBack(handover: Handover, from: number, reason: string, now: Instant): void {
+    const { accesses, manager, mobileIp, tell, decide } = this.#parts;
+    this.#end(handover, 'binding failed', now);
+    this.#current = from;
+    mobileIp?.forwardOver(accesses.nameOf(from), now);
+    if (accesses.forSip(from) !== undefined) {
+      this.#sipAccess = from;
+      manager.useForNewSessions(from);
+    }
+    tell({ type: 'handover-failed', to: accesses.nameOf(handover.to), reason });
+    decide(now);
+  }
+
+  #end(handover: Handover, result: HandoverOutcome['result'], now: Instant): void {
+    const { manager, selection } = this.#parts;
+    this.#handover = undefined;
+    manager.setMoving(false);
+    if (result !== 'completed') selection.pin(undefined);
+    // The policy knows of a binding that failed since it did; the handover ends without it where there is no way back.
+    if (handover.binding !== 'failed') this.#tellSelector(handover, result, now);
+  }
+
+  #tellSelector(handover: Handover, result: HandoverOutcome['result'], now: Instant): void {
+    const { accesses, selection } = this.#parts;
+    selection.selector.handoverEnded?.({ to: accesses.nameOf(handover.to), result }, now);
+  }
+
+  /** The old contact goes when nothing needs it, the old access later (access-releases.ts). Where SIP failed nothing of it is given up. */
+  #release({ from, to, moved }: Handover, now: Instant): void {
+    const { accesses, manager, userAgent, effect } = this.#parts;
+    if (this.#sipAccess !== to) return;
+    const stillCarrying = new Set(manager.sessions.map(({ access }) => access.index));
+    for (const index of userAgent?.registeredAccesses ?? []) {
+      const isLeft = index !== to && !stillCarrying.has(index);
+      if (isLeft && userAgent?.isRegistered(index)) this.#leaving.add(index);
+    }
+    if (from === undefined || stillCarrying.has(from)) return;
+    const access = accesses.forSip(to);
+    const flows = access === undefined ? [] : manager.downlinkFlows(access);
+    if (moved.length === 0 || flows.length === 0) {
+      this.#released(from, 'no sessions');
+      return;
+    }
+    const watch = ++this.#watches;
+    this.#releases.begin(from, watch, now + this.#parts.releaseAfterMs);
+    effect({ type: 'watch-flows', id: watch, flows });
+  }
+
+  #released(index: number, reason: 'data arrived' | 'no data' | 'no sessions'): void {
+    const { accesses, manager, tell } = this.#parts;
+    const access = accesses.forSip(index);
+    if (access !== undefined) manager.dismissAccess(access);
+    tell({ type: 'access-released', access: accesses.nameOf(index), reason });
+  }
+}
