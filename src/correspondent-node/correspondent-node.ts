@@ -16,7 +16,7 @@ import {
   type TransportAddress,
 } from '../base/network.ts';
 import type { NetworkFunction } from '../base/network-function.ts';
-import type { RandomSource } from '../base/random-source.ts';
+import { type RandomSource, randomToken } from '../base/random-source.ts';
 import { LegOrigin } from '../protocols/sdp/origin.ts';
 import { arePreconditionsMet, preconditionsOf } from '../protocols/sdp/preconditions.ts';
 import {
@@ -42,6 +42,7 @@ import {
   type RegistrationIdentity,
 } from '../protocols/sip/registration/registration-client.ts';
 import type { ClientTransactionId } from '../protocols/sip/transaction/sip-event.ts';
+import type { UserAgentCapabilities } from '../protocols/sip/user-agent/request-inspection.ts';
 import {
   answerOf,
   offerOf,
@@ -94,6 +95,12 @@ interface Call {
   remote: RemoteMedium[];
 }
 
+const capabilities: UserAgentCapabilities = {
+  methods: ['INVITE', 'ACK', 'CANCEL', 'BYE', 'PRACK', 'UPDATE', 'INFO', 'OPTIONS'],
+  extensions: ['100rel', 'precondition', 'replaces'],
+  contentTypes: ['application/sdp'],
+};
+
 /** A terminal has hands for a few calls; further ones are answered 486. */
 const maximumCalls = 1000;
 
@@ -115,6 +122,7 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
     this.#agent = new BackToBackUserAgent({
       endpoint: new SipEndpoint({ listen, random, refuseMergedRequests: true }),
       random,
+      capabilities,
     });
     const contact = `sip:${userPartOf(identity.publicIdentity) ?? 'anonymous'}@${formatTransportAddress(sip)}`;
     this.#registration = new RegistrationClient({ identity, contact, expiresSeconds, random });
@@ -219,8 +227,11 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
     else if (event.type === 'replacement-arrived') this.#agent.refuse(event.token, 403, undefined, now);
     else if (event.type === 'outside-response-arrived') this.#registrationAnswered(event, now);
     else if (event.type === 'request-arrived') {
-      const response = createResponse(event.request, event.request.method === 'OPTIONS' ? 200 : 405);
-      response.headers.set('Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS');
+      // OPTIONS (RFC 3261 §11.2): of the methods that it has, no other one stands outside of calls.
+      const response = createResponse(event.request, 200, { toTag: randomToken(this.#options.random, 12) });
+      response.headers.append('Allow', capabilities.methods.join(', '));
+      response.headers.append('Accept', capabilities.contentTypes.join(', '));
+      response.headers.append('Supported', capabilities.extensions.join(', '));
       this.#agent.respond(event.transaction, response, now);
     }
   }

@@ -603,7 +603,7 @@ export class WithoutEvents<Event> implements Started {
   }
 }
 
-function diameterOf(originHost: string): ServingCscfOptions['diameter'] {
+export function diameterOf(originHost: string): ServingCscfOptions['diameter'] {
   return {
     originHost,
     originRealm: 'home1.net',

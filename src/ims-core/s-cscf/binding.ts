@@ -86,6 +86,9 @@ export function updateBindings(
 ): BindingUpdate {
   if (request.headers.getAll('Contact').includes('*')) return removeAll(current, request);
   const contacts = contactsOf(request);
+  // A contact that cannot be read would make a mere question of the request (RFC 4475 §3.1.2.13).
+  if (contacts.length < request.headers.getAll('Contact').length)
+    return { kind: 'refused', statusCode: 400, reasonPhrase: 'Bad Contact' };
   const hasOutboundPath = pathHasOutbound(request);
   const usesRegId = contacts.some(
     (contact) => contact.parameters.has('reg-id') && contact.parameters.has('+sip.instance'),

@@ -82,6 +82,11 @@ export class RegistrationService {
     const unknown = request.headers
       .getAll('Require')
       .filter((tag) => !supportedExtensions.includes(tag.toLowerCase()));
+    // RFC 3261 §10.3 step 5, RFC 4475 §3.3.4: an address-of-record of another scheme belongs to no domain.
+    if (toOf(request).uri.kind === 'opaque') {
+      this.#context.proxy.respond(transaction, this.#response(registration, 400), now);
+      return;
+    }
     if (unknown.length > 0) {
       const response = this.#response(registration, 420);
       response.headers.append('Unsupported', unknown.join(', '));

@@ -31,6 +31,14 @@ test('ServerTransactions: a request without the magic cookie is known by Request
   assert.equal(user.summary.length, 6);
 });
 
+test('ServerTransactions: a branch that is the magic cookie and nothing more tells nothing (RFC 4475 §3.2.1)', () => {
+  const { user, deliver } = setUp();
+  deliver('OPTIONS', 'SIP/2.0/UDP a.test;branch=z9hG4bK');
+  deliver('OPTIONS', 'SIP/2.0/UDP a.test;branch=z9hG4bK');
+  deliver('OPTIONS', 'SIP/2.0/UDP a.test;branch=z9hG4bK', { callId: 'other' });
+  assert.deepEqual(user.summary, ['request OPTIONS', 'request OPTIONS']);
+});
+
 test('ServerTransactions: an ACK without the magic cookie belongs to the INVITE whose response had its To tag', () => {
   const { user, deliver } = setUp();
   user.answerWith(486);

@@ -19,13 +19,18 @@ export function clientKeyOf(message: SipRequest | SipResponse): string {
 export function serverKeyOf(request: SipRequest, method: string = request.method): string {
   const via = topViaOf(request);
   const branch = branchOf(via);
-  if (branch.startsWith(magicCookie)) return `${branch} ${sentByOf(via)} ${method}`;
+  if (isUnique(branch)) return `${branch} ${sentByOf(via)} ${method}`;
   const parts = [request.requestUri, fromTagOf(request), callIdOf(request), cseqOf(request).number];
   return [...parts, via.transport, sentByOf(via), branch, method].join(' ');
 }
 
 export function hasMagicCookie(request: SipRequest): boolean {
-  return branchOf(topViaOf(request)).startsWith(magicCookie);
+  return isUnique(branchOf(topViaOf(request)));
+}
+
+/** The cookie alone is the same for every request of its sender (RFC 4475 §3.2.1). */
+function isUnique(branch: string): boolean {
+  return branch.startsWith(magicCookie) && branch.length > magicCookie.length;
 }
 
 /** Equal for copies of one request that took different ways (§8.2.2.2); `undefined` inside a dialog. */

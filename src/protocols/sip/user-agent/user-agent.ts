@@ -7,7 +7,7 @@ import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import type { Instant } from '../../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
-import type { RandomSource } from '../../../base/random-source.ts';
+import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import type { RoutedRequest } from '../dialog/dialog.ts';
 import type { SipEndpoint } from '../endpoint.ts';
 import { createResponse } from '../message/create-response.ts';
@@ -26,6 +26,7 @@ import type { IncomingRequest } from './incoming-request.ts';
 import type { LegDialog } from './leg-dialog.ts';
 import type { LegEvent, LegHost, LegTimer } from './leg-host.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
+import { inspectRequest, type UserAgentCapabilities } from './request-inspection.ts';
 import { type HostTable, resolveTarget, type SignallingPath } from './signalling-path.ts';
 
 export interface UserAgentOptions {
@@ -34,6 +35,8 @@ export interface UserAgentOptions {
   /** Addresses of hosts that appear in URIs by name; IP literals need no entry. */
   readonly hosts?: HostTable;
   readonly timers?: Partial<SipTimers>;
+  /** Requests beyond them are refused here (RFC 3261 §8.2). Absent: everything is handed up, as a B2BUA that passes it on wants it. */
+  readonly capabilities?: UserAgentCapabilities;
 }
 
 type RequestEvent = Extract<SipEvent, { kind: 'request' }>;
@@ -57,6 +60,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   readonly timers: SipTimers;
   readonly #endpoint: SipEndpoint;
   readonly #hosts: HostTable;
+  readonly #capabilities: UserAgentCapabilities | undefined;
   readonly #legs = new Map<string, CallLeg>();
   readonly #outgoing = new Map<
     ClientTransactionId,
@@ -74,6 +78,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     this.#endpoint = options.endpoint;
     this.random = options.random;
     this.#hosts = options.hosts ?? new Map();
+    this.#capabilities = options.capabilities;
     this.timers = { ...defaultSipTimers, ...options.timers };
   }
 
@@ -224,6 +229,13 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   #handleRequest(event: RequestEvent, now: Instant): void {
     const { request } = event;
     const toTag = toTagOf(request);
+    const refusal = this.#capabilities && inspectRequest(request, this.#capabilities);
+    if (refusal !== undefined) {
+      if (toTag === undefined)
+        refusal.headers.set('To', `${refusal.headers.get('To')};tag=${randomToken(this.random, 12)}`);
+      this.#endpoint.respond(event.transaction, refusal, now);
+      return;
+    }
     // RFC 3891 §3.
     if (request.method !== 'INVITE' && request.headers.has('Replaces')) {
       this.#endpoint.respond(event.transaction, createResponse(request, 400), now);

@@ -1,0 +1,201 @@
+/**
+ * The 61 torture messages of RFC 4475 and RFC 5118 against every SIP role of the project: what each does with them, by
+ * test/data/sip-torture/index.json. Where the RFCs leave a choice (index: "either", "may", "or") the table says what was chosen.
+ *
+ * user agent: the correspondent node. Back-to-back user agent: one that lets everything pass, with that user agent behind it, so that the
+ * outcome for the caller must be the user agent's. Proxy: the core of all CSCFs. Registrar: the S-CSCF, which challenges (401) every
+ * REGISTER that it understands; what it makes of the contacts is tested below; for other methods it is a proxy with other routes.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isMalformed } from '../../src/base/malformed.ts';
+import { defaultRegistrationPolicy, updateBindings } from '../../src/ims-core/s-cscf/binding.ts';
+import { parseSipMessage } from '../../src/protocols/sip/message/parse-sip-message.ts';
+import { SipRequest } from '../../src/protocols/sip/message/sip-message.ts';
+import { formatUri } from '../../src/protocols/sip/message/sip-uri.ts';
+import { StreamFramer } from '../../src/protocols/sip/message/stream-framer.ts';
+import { octetsOf, outcomeOf, type Role, tortureMessages } from './torture-roles.ts';
+
+/** User agent, B2BUA, proxy; the registrar where it answers as a registrar. */
+type Row = readonly [userAgent: string, b2bua: string, proxy: string, registrar?: string];
+
+const silent: Row = ['is silent', 'is silent', 'is silent', 'is silent'];
+const refused = (code: number): Row => [
+  `answers ${code}`,
+  `answers ${code}`,
+  `answers ${code}`,
+  `answers ${code}`,
+];
+const answered = (code: number): Row => [`answers ${code}`, `answers ${code}`, 'forwards'];
+const registration = (registrar = 'answers 401'): Row => [
+  'answers 405',
+  'answers 405',
+  'forwards',
+  registrar,
+];
+
+const expected: Readonly<Record<string, Row>> = {
+  // Valid, whatever they look like. wsinv and the BYEs name dialogs that are not there.
+  wsinv: answered(481),
+  intmeth: answered(501),
+  esc01: answered(200),
+  escnull: registration(),
+  esc02: answered(501),
+  lwsdisp: answered(200),
+  longreq: answered(200),
+  dblreq: registration(),
+  semiuri: answered(200),
+  transports: answered(200),
+  mpart01: answered(405),
+  unreason: silent,
+  noreason: silent,
+  // Invalid.
+  badinv01: refused(400),
+  clerr: refused(400),
+  ncl: refused(400),
+  scalar02: refused(400),
+  scalarlg: silent,
+  quotbal: refused(400),
+  ltgtruri: refused(400),
+  lwsruri: refused(400),
+  lwsstart: refused(400),
+  trws: refused(400),
+  escruri: refused(400),
+  baddate: answered(200),
+  // Refused with 400 once its sender is known, see below.
+  regbadct: registration(),
+  badaspec: refused(400),
+  baddn: refused(400),
+  badvers: refused(505),
+  mismatch01: refused(400),
+  mismatch02: refused(400),
+  bigcode: silent,
+  // Well-formed, but not to be obeyed. badbranch is matched by the rules of RFC 2543.
+  badbranch: answered(200),
+  insuf: refused(400),
+  unkscm: refused(416),
+  novelsc: refused(416),
+  unksm2: registration('answers 400'),
+  bext01: refused(420),
+  invut: answered(415),
+  regaut01: registration(),
+  multi01: refused(400),
+  mcl01: refused(400),
+  bcast: silent,
+  // A B2BUA must stop loops as a proxy does (RFC 7332 §4).
+  zeromf: ['answers 200', 'answers 483', 'answers 483'],
+  cparam01: registration(),
+  cparam02: registration(),
+  regescrt: registration(),
+  sdp01: answered(406),
+  inv2543: answered(200),
+  // RFC 5118.
+  'ipv6-good': registration(),
+  'ipv6-bad': refused(400),
+  'port-ambiguous': registration(),
+  'port-unambiguous': registration(),
+  'via-received-param-with-delim': answered(481),
+  'via-received-param-no-delim': answered(200),
+  'ipv6-in-sdp': answered(200),
+  'mult-ip-in-header': answered(481),
+  'mult-ip-in-sdp': answered(200),
+  'ipv4-mapped-ipv6': answered(200),
+  'ipv6-bug-abnf-3-colons': answered(200),
+  'ipv6-correct-abnf-2-colons': answered(200),
+};
+
+const roles: readonly Role[] = ['user agent', 'back-to-back user agent', 'proxy', 'registrar'];
+
+test('the torture table: names each of the 61 messages', () => {
+  assert.deepEqual(Object.keys(expected).sort(), tortureMessages.map(({ name }) => name).sort());
+});
+
+for (const [index, role] of roles.entries()) {
+  test(`${role}: does with each of the torture messages what RFC 4475 and RFC 5118 ask for`, () => {
+    const differing = Object.entries(expected).flatMap(([name, row]) => {
+      const { words } = outcomeOf(role, octetsOf(name));
+      return row[index] === undefined || words === row[index] ? [] : [`${name}: ${words}, not ${row[index]}`];
+    });
+    assert.deepEqual(differing, []);
+  });
+}
+
+test('proxy: forwards everything but Via and Max-Forwards as it came, to the octet', () => {
+  const perHop = new Set(['Via', 'Max-Forwards', 'Content-Length']);
+  for (const [name, [, , outcome]] of Object.entries(expected)) {
+    if (outcome !== 'forwards') continue;
+    const original = accepted(name);
+    const { forwarded } = outcomeOf('proxy', octetsOf(name));
+    assert.ok(forwarded instanceof SipRequest, name);
+    assert.equal(forwarded.body, original.body, name);
+    assert.equal(forwarded.method, original.method, name);
+    assert.equal(forwarded.requestUri, original.requestUri, name);
+    const kept = (request: SipRequest) => request.headers.entries().filter(([field]) => !perHop.has(field));
+    assert.deepEqual(kept(forwarded), kept(original), name);
+    // The one that came without From tag, branch and Max-Forwards gets a Max-Forwards (RFC 3261 §16.6 item 3).
+    const hops = Number(original.headers.get('Max-Forwards') ?? 71);
+    assert.equal(forwarded.headers.get('Max-Forwards'), String(hops - 1), name);
+  }
+});
+
+test('back-to-back user agent: carries unknown header fields and binary bodies to the other leg unharmed', () => {
+  const body = outcomeOf('back-to-back user agent', octetsOf('mpart01')).forwarded?.body;
+  assert.equal(body, accepted('mpart01').body);
+  const { forwarded } = outcomeOf('back-to-back user agent', octetsOf('esc02'));
+  assert.equal(forwarded?.headers.get('C%6Fntact'), '<sip:alias2@host2.example.com>');
+});
+
+test('user agent: says what would be accepted instead (Allow, Accept, Unsupported, Warning)', () => {
+  const lineOf = (name: string, field: string) =>
+    outcomeOf('user agent', octetsOf(name))
+      .response?.split('\r\n')
+      .find((line) => line.startsWith(`${field}:`));
+  assert.match(lineOf('intmeth', 'Allow') ?? '', /INVITE, ACK/);
+  assert.match(lineOf('regaut01', 'Allow') ?? '', /OPTIONS/);
+  assert.equal(lineOf('invut', 'Accept'), 'Accept: application/sdp');
+  assert.equal(
+    lineOf('bext01', 'Unsupported'),
+    'Unsupported: nothingSupportsThis, nothingSupportsThisEither',
+  );
+  assert.match(lineOf('sdp01', 'Warning') ?? '', /^Warning: 399 /);
+  const proxy = outcomeOf('proxy', octetsOf('bext01')).response ?? '';
+  assert.match(proxy, /Unsupported: noProxiesSupportThis/);
+  assert.match(proxy, /norDoAnyProxiesSupportThis/);
+});
+
+test('registrar: binds what the Contact says, NULs, parameters and escaped headers included', () => {
+  const contactsOf = (name: string) => {
+    const update = updateBindings([], accepted(name), defaultRegistrationPolicy, 0);
+    assert.ok(update.kind === 'accepted', name);
+    return update.bindings.map(({ contact }) => [
+      formatUri(contact.uri),
+      contact.parameters.has('unknownparam'),
+    ]);
+  };
+  assert.deepEqual(contactsOf('escnull'), [
+    ['sip:%00@host5.example.com', false],
+    ['sip:%00%00@host5.example.com', false],
+  ]);
+  assert.deepEqual(contactsOf('cparam01'), [['sip:+19725552222@gw1.example.net', true]]);
+  assert.deepEqual(contactsOf('cparam02'), [['sip:+19725552222@gw1.example.net;unknownparam', false]]);
+  assert.deepEqual(contactsOf('regescrt'), [['sip:user@example.com?Route=%3Csip:sip.example.com%3E', false]]);
+  const bad = updateBindings([], accepted('regbadct'), defaultRegistrationPolicy, 0);
+  assert.equal(bad.kind === 'refused' && bad.statusCode, 400);
+});
+
+test('StreamFramer: a stream with a wrong or double Content-Length is beyond repair; with one too long it waits', () => {
+  const frameOf = (name: string) => {
+    const framer = new StreamFramer();
+    framer.push(octetsOf(name));
+    return framer.pollFrame();
+  };
+  assert.ok(isMalformed(frameOf('ncl')));
+  assert.ok(isMalformed(frameOf('mcl01')));
+  assert.equal(frameOf('clerr'), undefined);
+});
+
+function accepted(name: string): SipRequest {
+  const message = parseSipMessage(octetsOf(name));
+  assert.ok(message instanceof SipRequest, `${name}: ${message}`);
+  return message;
+}
