@@ -58,12 +58,18 @@ export interface ServicePointTrigger {
   readonly groups: readonly number[];
   readonly isNegated?: boolean;
   readonly condition:
-    | { readonly method: string }
+    | {
+        readonly method: string;
+        /** For REGISTER; at most two (TS 29.228 annex E), absent: all. */
+        readonly registrationTypes?: readonly RegistrationType[];
+      }
     | { readonly requestUri: string }
     | { readonly sessionCase: SessionCase }
     | { readonly header: string; readonly content?: string }
     | { readonly sessionDescriptionLine: string; readonly content?: string };
 }
+
+export type RegistrationType = 'initial-registration' | 're-registration' | 'de-registration';
 
 export type SessionCase =
   | 'originating'
@@ -76,8 +82,11 @@ export interface ApplicationServer {
   readonly serverName: string;
   /** What happens to the call when the server does not answer. */
   readonly defaultHandling: 'continue' | 'terminate';
-  /** Wants the REGISTER of the user inside the third-party REGISTER. */
+  /** Goes to the server with each third-party REGISTER, transparently. */
+  readonly serviceInformation?: string;
+  /** Wants the REGISTER of the user, and the answer to it, inside the third-party REGISTER. */
   readonly includeRegisterRequest?: boolean;
+  readonly includeRegisterResponse?: boolean;
 }
 
 /**

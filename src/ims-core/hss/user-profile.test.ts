@@ -40,7 +40,13 @@ test('formatUserProfile: all conditions, in the order of priority, with nothing 
       {
         priority: 7,
         profilePart: 'unregistered',
-        applicationServer: { serverName: 'sip:b.example', defaultHandling: 'terminate' },
+        applicationServer: {
+          serverName: 'sip:b.example',
+          defaultHandling: 'terminate',
+          serviceInformation: 'a<b',
+          includeRegisterRequest: true,
+          includeRegisterResponse: true,
+        },
       },
       {
         priority: 3,
@@ -48,6 +54,13 @@ test('formatUserProfile: all conditions, in the order of priority, with nothing 
           combination: 'every-group',
           servicePoints: [
             { groups: [0, 1], isNegated: true, condition: { requestUri: 'sip:a&b@<x>' } },
+            {
+              groups: [2],
+              condition: {
+                method: 'REGISTER',
+                registrationTypes: ['initial-registration', 'de-registration'],
+              },
+            },
             { groups: [0], condition: { header: 'Accept', content: '.*' } },
             { groups: [1], condition: { sessionDescriptionLine: 'm', content: 'audio' } },
           ],
@@ -62,7 +75,8 @@ test('formatUserProfile: all conditions, in the order of priority, with nothing 
     '<ConditionNegated>1</ConditionNegated><Group>0</Group><Group>1</Group><RequestURI>sip:a&amp;b@&lt;x&gt;</RequestURI>',
     '<SIPHeader><Header>Accept</Header><Content>.*</Content></SIPHeader>',
     '<SessionDescription><Line>m</Line><Content>audio</Content></SessionDescription>',
-    '<DefaultHandling>1</DefaultHandling></ApplicationServer><ProfilePartIndicator>1</ProfilePartIndicator>',
+    '<Group>2</Group><Method>REGISTER</Method><Extension><RegistrationType>0</RegistrationType><RegistrationType>2</RegistrationType></Extension></SPT>',
+    '<DefaultHandling>1</DefaultHandling><ServiceInfo>a&lt;b</ServiceInfo><Extension><IncludeRegisterRequest/><IncludeRegisterResponse/></Extension></ApplicationServer><ProfilePartIndicator>1</ProfilePartIndicator>',
   ])
     assert.ok(profile.includes(part), part);
 });

@@ -4,6 +4,7 @@
  */
 import type {
   InitialFilterCriterion,
+  RegistrationType,
   ServicePointTrigger,
   SessionCase,
   Subscriber,
@@ -16,6 +17,12 @@ const sessionCaseNumbers: Readonly<Record<SessionCase, number>> = {
   'terminating-registered': 1,
   'terminating-unregistered': 2,
   'originating-unregistered': 3,
+};
+
+const registrationTypeNumbers: Readonly<Record<RegistrationType, number>> = {
+  'initial-registration': 0,
+  're-registration': 1,
+  'de-registration': 2,
 };
 
 /** IMSSubscription. */
@@ -39,9 +46,11 @@ function publicIdentity({ identity, isBarred }: SubscriberIdentity): string {
 
 function initialFilterCriterion(criterion: InitialFilterCriterion): string {
   const { priority, trigger, profilePart } = criterion;
-  const { serverName, defaultHandling, includeRegisterRequest } = criterion.applicationServer;
-  const extension =
-    includeRegisterRequest === true ? [element('Extension', element('IncludeRegisterRequest'))] : [];
+  const { serverName, defaultHandling, serviceInformation, ...wanted } = criterion.applicationServer;
+  const extension = [
+    ...(wanted.includeRegisterRequest === true ? [element('IncludeRegisterRequest')] : []),
+    ...(wanted.includeRegisterResponse === true ? [element('IncludeRegisterResponse')] : []),
+  ];
   return element(
     'InitialFilterCriteria',
     text('Priority', priority),
@@ -50,7 +59,8 @@ function initialFilterCriterion(criterion: InitialFilterCriterion): string {
       'ApplicationServer',
       text('ServerName', serverName),
       flag('DefaultHandling', defaultHandling === 'terminate'),
-      ...extension,
+      ...(serviceInformation === undefined ? [] : [text('ServiceInfo', serviceInformation)]),
+      ...(extension.length === 0 ? [] : [element('Extension', ...extension)]),
     ),
     ...(profilePart === undefined ? [] : [flag('ProfilePartIndicator', profilePart === 'unregistered')]),
   );
@@ -70,7 +80,14 @@ function servicePoint({ groups, isNegated, condition }: ServicePointTrigger): st
     flag('ConditionNegated', isNegated === true),
     ...groups.map((group) => text('Group', group)),
     conditionElement(condition),
+    ...registrationTypes(condition),
   );
+}
+
+function registrationTypes(condition: ServicePointTrigger['condition']): string[] {
+  const types = 'method' in condition ? (condition.registrationTypes ?? []) : [];
+  const numbers = types.map((type) => text('RegistrationType', registrationTypeNumbers[type]));
+  return numbers.length === 0 ? [] : [element('Extension', ...numbers)];
 }
 
 function conditionElement(condition: ServicePointTrigger['condition']): string {

@@ -2,12 +2,7 @@
 import { z } from 'zod';
 import type { TransportAddress } from '../../base/network.ts';
 import { nameTable, transportAddress } from './configuration-values.ts';
-import {
-  credentialKeys,
-  credentialRule,
-  hasOneCredential,
-  type UserCredentials,
-} from './user-credentials.ts';
+import { type SubscriberConfiguration, subscribersSchema } from './subscribers.ts';
 
 const coreFunctions = ['p-cscf', 'i-cscf', 's-cscf', 'hss'] as const;
 export type CoreFunction = (typeof coreFunctions)[number];
@@ -30,23 +25,6 @@ export interface ImsCoreConfiguration {
   readonly subscribers: readonly SubscriberConfiguration[];
 }
 
-export interface SubscriberConfiguration extends UserCredentials {
-  readonly 'private-identity': string;
-  /** SIP and tel URIs, the default one first. */
-  readonly 'public-identities': readonly string[];
-  /** SIP URI of the TRIM application server that this user's sessions go through; absent: no mobility service. */
-  readonly 'trim-as'?: string | undefined;
-}
-
-const subscriber = z
-  .strictObject({
-    'private-identity': z.string().min(1),
-    'public-identities': z.array(z.string().regex(/^(sip|tel):/, 'must begin with sip: or tel:')).min(1),
-    ...credentialKeys,
-    'trim-as': z.string().startsWith('sip:', 'must begin with sip:').optional(),
-  })
-  .refine(hasOneCredential, credentialRule);
-
 export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z.strictObject({
   functions: z
     .array(z.enum(coreFunctions))
@@ -59,5 +37,5 @@ export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z.strictObject({
   hss: transportAddress,
   'unregistered-in-dialog': z.enum(['forward', 'refuse']).default('refuse'),
   hosts: nameTable.default(new Map()),
-  subscribers: z.array(subscriber),
+  subscribers: subscribersSchema,
 });

@@ -4,17 +4,12 @@
  */
 import type { TransportAddress } from '../../base/network.ts';
 import { HomeSubscriberServer } from '../../ims-core/hss/home-subscriber-server.ts';
-import { type Subscriber, trimFilterCriteria } from '../../ims-core/hss/subscriber.ts';
 import { InterrogatingCscf } from '../../ims-core/i-cscf/interrogating-cscf.ts';
 import { ProxyCscf } from '../../ims-core/p-cscf/proxy-cscf.ts';
 import { ServingCscf } from '../../ims-core/s-cscf/serving-cscf.ts';
 import type { SipListener } from '../../protocols/sip/transport/sip-transport.ts';
-import {
-  type ImsCoreConfiguration,
-  imsCoreSchema,
-  type SubscriberConfiguration,
-} from '../configuration/ims-core.ts';
-import { subscriberKeyOf } from '../configuration/user-credentials.ts';
+import { type ImsCoreConfiguration, imsCoreSchema } from '../configuration/ims-core.ts';
+import { toSubscriber } from '../configuration/subscribers.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
 
@@ -141,17 +136,4 @@ function sipAt(address: TransportAddress): {
   readonly listen: readonly SipListener[];
 } {
   return { address, listen: (['udp', 'tcp'] as const).map((transport) => ({ transport, ...address })) };
-}
-
-function toSubscriber(configured: SubscriberConfiguration): Subscriber {
-  const applicationServer = configured['trim-as'];
-  return {
-    privateIdentity: configured['private-identity'],
-    publicIdentities: configured['public-identities'].map((identity) => ({ identity })),
-    credentials:
-      configured.aka === undefined
-        ? { password: configured.password!.reveal() }
-        : subscriberKeyOf(configured.aka),
-    initialFilterCriteria: applicationServer === undefined ? [] : trimFilterCriteria(applicationServer),
-  };
 }
