@@ -9,11 +9,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isMalformed } from '../../src/base/malformed.ts';
-import { defaultRegistrationPolicy, updateBindings } from '../../src/ims-core/s-cscf/binding.ts';
 import { parseSipMessage } from '../../src/protocols/sip/message/parse-sip-message.ts';
 import { SipRequest } from '../../src/protocols/sip/message/sip-message.ts';
 import { formatUri } from '../../src/protocols/sip/message/sip-uri.ts';
 import { StreamFramer } from '../../src/protocols/sip/message/stream-framer.ts';
+import { defaultRegistrationPolicy, updateBindings } from '../../src/protocols/sip/registration/binding.ts';
 import { octetsOf, outcomeOf, type Role, tortureMessages } from './torture-roles.ts';
 
 /** User agent, B2BUA, proxy; the registrar where it answers as a registrar. */

@@ -16,8 +16,6 @@ export const maximumPatternStates = 2_048;
 /** Octets of text that one pattern looks at, so that one match costs at most states × text steps. */
 export const maximumPatternText = 4_096;
 
-/** Contacts that one implicit registration set may hold: a few devices with a few flows each (RFC 5626 §4.2.1 speaks of four flows). */
-export const maximumContacts = 16;
 /** Users that one S-CSCF serves at a time, registered or fetched for an unregistered service. */
 export const maximumUsers = 100_000;
 

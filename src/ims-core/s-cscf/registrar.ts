@@ -9,7 +9,7 @@ import type { Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import { parseUri } from '../../protocols/sip/message/sip-uri.ts';
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
-import type { Binding } from './binding.ts';
+import type { Binding } from '../../protocols/sip/registration/binding.ts';
 import type { InitialFilterCriterion } from './initial-filter-criteria.ts';
 import { maximumUsers } from './limits.ts';
 import type { PublicIdentity, UserProfile } from './user-profile.ts';

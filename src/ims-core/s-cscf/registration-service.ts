@@ -18,8 +18,6 @@ import { toOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatHostPort, formatUri } from '../../protocols/sip/message/sip-uri.ts';
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
-import { privateIdentityOf } from '../../protocols/sip/registration/private-identity.ts';
-import type { ServerTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
 import {
   type Binding,
   type BindingUpdate,
@@ -27,7 +25,9 @@ import {
   defaultRegistrationPolicy,
   type RegistrationPolicy,
   updateBindings,
-} from './binding.ts';
+} from '../../protocols/sip/registration/binding.ts';
+import { privateIdentityOf } from '../../protocols/sip/registration/private-identity.ts';
+import type { ServerTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
 import {
   authenticationItemOf,
   type CxIdentity,

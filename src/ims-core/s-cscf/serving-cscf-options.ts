@@ -6,8 +6,8 @@ import type { CxClient, CxClientOptions } from '../../protocols/diameter/cx-clie
 import type { DigestAlgorithm } from '../../protocols/sip/authentication/digest-fields.ts';
 import type { SipListener } from '../../protocols/sip/endpoint.ts';
 import type { HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
+import type { RegistrationPolicy } from '../../protocols/sip/registration/binding.ts';
 import type { SipTimers } from '../../protocols/sip/transaction/timers.ts';
-import type { RegistrationPolicy } from './binding.ts';
 import type { AuthenticationScheme } from './cx-requests.ts';
 import type { Registrar } from './registrar.ts';
 import type { RegistrationSubject } from './registration-service.ts';

@@ -23,8 +23,8 @@ import { formatHostPort, formatUri, parseSipUri } from '../../protocols/sip/mess
 import { sipUrisEqual } from '../../protocols/sip/message/sip-uri-equality.ts';
 import type { ForwardTarget, ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
+import type { Binding } from '../../protocols/sip/registration/binding.ts';
 import type { ServerTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
-import type { Binding } from './binding.ts';
 import { serverAssignmentAvps, serverAssignmentType, userProfileOf } from './cx-requests.ts';
 import { filteredRequest } from './filtered-request.ts';
 import {

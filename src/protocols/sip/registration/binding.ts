@@ -1,10 +1,10 @@
 /**
- * S-CSCF (TRIM Fig. 1): the bindings between a user and the contacts where he can be reached, and what a REGISTER makes of them.
+ * What a registrar keeps (RFC 3261 §10; in IMS the S-CSCF, TRIM Fig. 1): the bindings between a user and the contacts where he can be reached, and what a REGISTER makes of them.
  *
  * Follows RFC 3261 §10.3 (steps 6 to 8), RFC 3327 §5.3 (Path), RFC 5626 §6 (one binding per instance and flow). A request changes
  * all bindings it names or none. Left out: GRUU (RFC 5627), q-values.
  */
-import type { Instant } from '../../base/instant.ts';
+import type { Instant } from '../../../base/instant.ts';
 import {
   addressesOf,
   callIdOf,
@@ -12,12 +12,14 @@ import {
   cseqOf,
   expiresOf,
   listIncludes,
-} from '../../protocols/sip/message/header-fields.ts';
-import { formatNameAddress, type NameAddress } from '../../protocols/sip/message/name-address.ts';
-import { withoutParameter, withParameter } from '../../protocols/sip/message/parameters.ts';
-import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
-import { sipUrisEqual } from '../../protocols/sip/message/sip-uri-equality.ts';
-import { maximumContacts } from './limits.ts';
+} from '../message/header-fields.ts';
+import { formatNameAddress, type NameAddress } from '../message/name-address.ts';
+import { withoutParameter, withParameter } from '../message/parameters.ts';
+import type { SipRequest } from '../message/sip-message.ts';
+import { sipUrisEqual } from '../message/sip-uri-equality.ts';
+
+/** Contacts that one user may have: a few devices with a few flows each (RFC 5626 §4.2.1 speaks of four flows). */
+const maximumContacts = 16;
 
 export interface Binding {
   /** With all its parameters except `expires`. */

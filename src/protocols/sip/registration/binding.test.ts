@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SipRequest } from '../../protocols/sip/message/sip-message.ts';
-import { formatUri } from '../../protocols/sip/message/sip-uri.ts';
+import { SipRequest } from '../message/sip-message.ts';
+import { formatUri } from '../message/sip-uri.ts';
 import { type Binding, contactValues, defaultRegistrationPolicy, updateBindings } from './binding.ts';
 
 const instance = '"<urn:uuid:00000000-0000-1000-8000-000000000001>"';
