@@ -5,11 +5,7 @@
 import { perfectLink } from '../access-network/link-characteristics.ts';
 import type { TransportAddress } from '../base/network.ts';
 import type { TraceEntry } from '../base/trace.ts';
-import {
-  CorrespondentNode,
-  type CorrespondentNodeEvent,
-  type CorrespondentNodeOptions,
-} from '../correspondent-node/correspondent-node.ts';
+import type { CorrespondentNodeOptions } from '../correspondent-node/correspondent-node.ts';
 import {
   AddressTranslator,
   type AddressTranslatorEffect,
@@ -31,6 +27,14 @@ import { internalAddress } from './assess-run.ts';
 import { labAddresses } from './lab-addresses.ts';
 import { type LabAccess, trimAccesses } from './lab-topology.ts';
 import { VirtualMobileNode } from './virtual-mobile-node.ts';
+import {
+  identityOf,
+  labRealm,
+  labUsers,
+  startTerminal,
+  type VirtualTerminal,
+  type VirtualTestNetwork,
+} from './virtual-test-network.ts';
 
 export interface VirtualLabOptions {
   readonly seed: number;
@@ -54,24 +58,18 @@ export interface VirtualLabOptions {
   readonly registration?: ServingCscfOptions['registration'];
 }
 
-const realm = 'ims.test';
-export const labUsers: Readonly<Record<'mobileNode' | 'correspondentNode', string>> = {
-  mobileNode: `sip:bob@${realm}`,
-  correspondentNode: `sip:alice@${realm}`,
-} as const;
-
 const addresses = {
   ...labAddresses,
   secondTranslator: '10.20.0.3',
   secondTranslatorPool: ['198.51.100.11', '192.0.2.11'],
 } as const;
 const diameterHosts = {
-  interrogatingCscf: `icscf.${realm}`,
-  servingCscf: `scscf.${realm}`,
-  homeSubscriberServer: `hss.${realm}`,
-  trimApplicationServer: `trim-as.${realm}`,
-  translator: `translator.${realm}`,
-  secondTranslator: `translator-2.${realm}`,
+  interrogatingCscf: `icscf.${labRealm}`,
+  servingCscf: `scscf.${labRealm}`,
+  homeSubscriberServer: `hss.${labRealm}`,
+  trimApplicationServer: `trim-as.${labRealm}`,
+  translator: `translator.${labRealm}`,
+  secondTranslator: `translator-2.${labRealm}`,
 } as const;
 const port = { sip: 5060, diameter: 3868 } as const;
 
@@ -90,7 +88,7 @@ const translatorPlaces = {
   },
 } as const;
 
-export class VirtualLab {
+export class VirtualLab implements VirtualTestNetwork {
   readonly network: VirtualNetwork;
   readonly mobileNodeEvents: MobileNodeEvent[] = [];
   readonly trimEvents: TrimEvent[] = [];
@@ -136,15 +134,10 @@ export class VirtualLab {
     name: string,
     sipPort: number,
     options: Pick<CorrespondentNodeOptions, 'media' | 'ringMs'>,
-  ): {
-    terminal: CorrespondentNode;
-    events: CorrespondentNodeEvent[];
-    perform: (request: (now: number) => void) => void;
-  } {
+  ): VirtualTerminal {
     const isMobile = where === 'mn';
-    const events: CorrespondentNodeEvent[] = [];
     const user = isMobile ? labUsers.mobileNode : labUsers.correspondentNode;
-    const terminal = new CorrespondentNode({
+    return startTerminal(isMobile ? this.mobile.host : this.correspondentHost, name, {
       ...options,
       sip: { address: isMobile ? internalAddress : addresses.correspondentNode, port: sipPort },
       identity: identityOf(user),
@@ -154,25 +147,17 @@ export class VirtualLab {
       withReservation: this.#options.withReservation,
       random: this.network.newRandomSource(),
     });
-    const host = isMobile ? this.mobile.host : this.correspondentHost;
-    const process = host.run<never, CorrespondentNodeEvent, never>({
-      machine: terminal,
-      name,
-      onEvent: (event) => events.push(event),
-    });
-    process.perform((now) => terminal.start(now));
-    return { terminal, events, perform: (request) => process.perform(request) };
   }
 
   #addCore(): void {
-    const hosts = new Map([[realm, at(addresses.interrogatingCscf)]]);
+    const hosts = new Map([[labRealm, at(addresses.interrogatingCscf)]]);
     const hss = this.#hssPeer();
     const proxies = this.#options.proxyCscfs === 'shared' ? ['p-cscf'] : ['p-cscf', 'p-cscf-2'];
     proxies.forEach((name, index) => {
       const address = index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf;
       const common = {
         ...sipAt(address),
-        visitedNetwork: realm,
+        visitedNetwork: labRealm,
         unregisteredInDialog: 'refuse',
         hosts,
       } as const;
@@ -183,7 +168,7 @@ export class VirtualLab {
       addresses.interrogatingCscf,
       new InterrogatingCscf({
         ...sipAt(addresses.interrogatingCscf),
-        domains: [realm],
+        domains: [labRealm],
         servers: [{ name: `sip:${addresses.servingCscf}:${port.sip}`, capabilities: [] }],
         hosts,
         diameter: { ...identityAt(diameterHosts.interrogatingCscf), peers: [hss] },
@@ -196,7 +181,7 @@ export class VirtualLab {
       new ServingCscf({
         ...sipAt(addresses.servingCscf),
         name: `sip:${addresses.servingCscf}:${port.sip}`,
-        realm,
+        realm: labRealm,
         hosts,
         diameter: { ...identityAt(diameterHosts.servingCscf), peers: [hss] },
         ...(this.#options.registration && { registration: this.#options.registration }),
@@ -214,7 +199,7 @@ export class VirtualLab {
           random: this.network.newRandomSource(),
         },
         subscribers: subscribers(),
-        digestRealm: realm,
+        digestRealm: labRealm,
       }),
     );
   }
@@ -336,14 +321,7 @@ function sipAt(address: string) {
 }
 
 function identityAt(originHost: string) {
-  return { originHost, originRealm: realm, originStateId: 1 };
-}
-
-function identityOf(
-  publicIdentity: string,
-): CorrespondentNodeOptions['identity'] & { readonly password: string } {
-  const privateIdentity = publicIdentity.slice('sip:'.length);
-  return { publicIdentity, privateIdentity, password: `secret of ${privateIdentity}`, homeDomain: realm };
+  return { originHost, originRealm: labRealm, originStateId: 1 };
 }
 
 /** The mobile user has TRIM; the correspondent is a user of the same home network without it. */

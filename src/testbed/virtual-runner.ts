@@ -16,8 +16,9 @@ import { type PlannedFlow, planFlows } from './lab-flows.ts';
 import type { LabProgress } from './lab-progress.ts';
 import type { Scenario, TimelineStep } from './scenario.ts';
 import { stepText } from './step-text.ts';
-import { labUsers, VirtualLab } from './virtual-lab.ts';
+import { VirtualLab } from './virtual-lab.ts';
 import { VirtualBulk, VirtualInteractive, VirtualRtp } from './virtual-media.ts';
+import { labUsers } from './virtual-test-network.ts';
 
 export interface VirtualRunOptions {
   readonly scenario: Scenario;

@@ -1,7 +1,7 @@
 /** A mobile node that goes back to an access before the network has confirmed that its contact there is gone (TRIM §3.3). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { labUsers } from '../../src/testbed/virtual-lab.ts';
+import { labUsers } from '../../src/testbed/virtual-test-network.ts';
 import { isEstablished, TrimCall } from './trim-call.ts';
 
 test('MobileNode: back on an access while its contact is being taken back, it registers there again and can be called', () => {

@@ -13,7 +13,8 @@ import type {
 import type { MobileNodeEvent } from '../../src/mobile-node/mobile-node-output.ts';
 import { ladderArrows } from '../../src/observation/message-ladder.ts';
 import { isSignalling } from '../../src/sim/fault-injector.ts';
-import { labUsers, VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
+import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
+import { labUsers } from '../../src/testbed/virtual-test-network.ts';
 import { RtpParty } from './rtp-party.ts';
 
 const nodes: readonly string[] = [

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { VirtualPacket } from '../../src/sim/virtual-packet.ts';
-import { labUsers } from '../../src/testbed/virtual-lab.ts';
+import { labUsers } from '../../src/testbed/virtual-test-network.ts';
 import { audio, isEstablished, remoteOf, TrimCall, type TrimCallOptions } from './trim-call.ts';
 
 const translated = { phone: ['198.51.100.2:20000'], correspondent: ['198.51.100.1:20000'] };

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { labUsers } from '../../src/testbed/virtual-lab.ts';
+import { labUsers } from '../../src/testbed/virtual-test-network.ts';
 import { audio, isEstablished, remoteOf, TrimCall, type TrimCallOptions } from './trim-call.ts';
 
 /** Everything but 100 from the new access on, until everybody is quiet. */

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TerminalMedium } from '../../src/correspondent-node/terminal-description.ts';
-import { labUsers, VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
+import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
+import { labUsers } from '../../src/testbed/virtual-test-network.ts';
 import { TcpParty } from './tcp-party.ts';
 import { isEstablished, type Terminal } from './trim-call.ts';
 

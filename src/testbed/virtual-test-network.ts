@@ -1,0 +1,58 @@
+/** What a scenario needs of a test network in virtual time, whichever paper's it is. */
+import {
+  CorrespondentNode,
+  type CorrespondentNodeEvent,
+  type CorrespondentNodeOptions,
+} from '../correspondent-node/correspondent-node.ts';
+import type { VirtualHost } from '../sim/virtual-host.ts';
+import type { VirtualNetwork } from '../sim/virtual-network.ts';
+import type { VirtualMobileNode } from './virtual-mobile-node.ts';
+
+export interface VirtualTestNetwork {
+  readonly network: VirtualNetwork;
+  readonly mobile: VirtualMobileNode;
+  readonly correspondentHost: VirtualHost;
+  /** A terminal on the mobile node's internal address, or the correspondent node. `name` stands in ladders. */
+  addTerminal(
+    where: 'mn' | 'cn',
+    name: string,
+    sipPort: number,
+    options: Pick<CorrespondentNodeOptions, 'media' | 'ringMs'>,
+  ): VirtualTerminal;
+}
+
+export interface VirtualTerminal {
+  readonly terminal: CorrespondentNode;
+  readonly events: CorrespondentNodeEvent[];
+  readonly perform: (request: (now: number) => void) => void;
+}
+
+export function startTerminal(
+  host: VirtualHost,
+  name: string,
+  options: CorrespondentNodeOptions,
+): VirtualTerminal {
+  const events: CorrespondentNodeEvent[] = [];
+  const terminal = new CorrespondentNode(options);
+  const process = host.run<never, CorrespondentNodeEvent, never>({
+    machine: terminal,
+    name,
+    onEvent: (event) => events.push(event),
+  });
+  process.perform((now) => terminal.start(now));
+  return { terminal, events, perform: (request) => process.perform(request) };
+}
+
+/** Of the home network of either paper. */
+export const labRealm = 'ims.test';
+export const labUsers: Readonly<Record<'mobileNode' | 'correspondentNode', string>> = {
+  mobileNode: `sip:bob@${labRealm}`,
+  correspondentNode: `sip:alice@${labRealm}`,
+};
+
+export function identityOf(
+  publicIdentity: string,
+): CorrespondentNodeOptions['identity'] & { readonly password: string } {
+  const privateIdentity = publicIdentity.slice('sip:'.length);
+  return { publicIdentity, privateIdentity, password: `secret of ${privateIdentity}`, homeDomain: labRealm };
+}
