@@ -64,10 +64,13 @@ export class VirtualHost {
     return this.#tunnel;
   }
 
-  /** Without a link the address is on the loopback interface, as the mobile node's internal address. */
-  addAddress(address: string, link?: VirtualLink): void {
+  /**
+   * Without a link the address is on the loopback interface, as the mobile node's internal address. A hidden one is known to nobody but
+   * the link's router, which translates it.
+   */
+  addAddress(address: string, link?: VirtualLink, reach: 'routed' | 'hidden' = 'routed'): void {
     this.#addresses.set(address, link);
-    if (link !== undefined) this.#network.route(address, link);
+    if (link !== undefined && reach === 'routed') this.#network.route(address, link);
   }
 
   /** TCP connections from that address are reset; datagrams from it are refused. */

@@ -2,7 +2,7 @@
 import type { Instant } from '../base/instant.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import { type Captures, flowResults, type MeasuredFlow } from './flow-results.ts';
-import { labAddresses } from './lab-addresses.ts';
+import { applicationPort, internalAddress, labAddresses } from './lab-addresses.ts';
 import type { FlowResult, HandoverResult, LabResult } from './lab-result.ts';
 import type { LabTierReport } from './lab-tier.ts';
 import type { Scenario } from './scenario.ts';
@@ -19,9 +19,6 @@ export interface LabMeasurements {
   /** What went wrong on the way. */
   readonly problems: readonly string[];
 }
-
-export const internalAddress = '10.64.0.1';
-export const applicationPort = 5070;
 
 /** The first packet over a slow access comes this long after the last session has moved, with room to spare. */
 const aftermathMs = 100;
@@ -79,11 +76,32 @@ function problemsOf(scenario: Scenario, result: Omit<LabResult, 'ok' | 'problems
     problems.push(`${moves.length} handovers, expected ${least === most ? least : `${least} to ${most}`}`);
   for (const { to, failed } of moves)
     if (failed > 0) problems.push(`${failed} sessions did not move to ${to}`);
-  if (result.correspondentSaw.sipMessages > 0)
+  problems.push(...movementProblems(scenario, result));
+  if (scenario.architecture === 'trim' && result.correspondentSaw.sipMessages > 0)
     problems.push(`${result.correspondentSaw.sipMessages} SIP messages at the correspondent`);
   if (result.sipMessagesToApplications > 0)
     problems.push(`${result.sipMessagesToApplications} SIP messages to applications`);
   if (result.kernelStateRestored === false) problems.push('the kernel state is not what it was before');
+  return problems;
+}
+
+/** Where the sessions went, and whether they left in time. */
+function movementProblems(
+  { expect: { visits, leaves } }: Scenario,
+  { handovers }: Pick<LabResult, 'handovers'>,
+): string[] {
+  const problems: string[] = [];
+  const first = handovers[0]?.from ?? undefined;
+  const visited = [...(first === undefined ? [] : [first]), ...handovers.map(({ to }) => to)];
+  if (visits !== undefined && visited.join() !== visits.join())
+    problems.push(`went ${visited.join(', ') || 'nowhere'}; expected ${visits.join(', ')}`);
+  for (const { access, afterMs, withinMs } of leaves) {
+    const left = handovers.find(({ atMs, from }) => from === access && atMs >= afterMs);
+    if (left === undefined || left.atMs > afterMs + withinMs)
+      problems.push(
+        `${access} was left ${left === undefined ? 'never' : `after ${Math.round(left.atMs - afterMs)} ms`}; expected within ${withinMs} ms`,
+      );
+  }
   return problems;
 }
 
@@ -94,8 +112,10 @@ function flowProblems(flow: FlowResult, { expect: { mayLose } }: Scenario): stri
   if (flow.lost !== 0 && (flow.protocol === 'tcp' || !mayLose)) say(`${flow.lost} ${flow.unit} lost`);
   if (flow.duplicated !== null && flow.duplicated > 0) say(`${flow.duplicated} duplicated`);
   if (flow.bytesIntact === false) say('damaged, or the connection broke');
-  if (flow.remotesSeenByPeer.length !== 1)
-    say(`the correspondent saw ${flow.remotesSeenByPeer.join(', ') || 'nobody'}`);
+  const seen = flow.remotesSeenByPeer;
+  // With SIP mobility the peer knows each access (MIP-SIP §3), with TRIM and Mobile IP nothing of them.
+  if (flow.carrier === 'sip' ? seen.length === 0 : seen.length !== 1)
+    say(`the correspondent saw ${seen.join(', ') || 'nobody'}`);
   if (flow.remotesSeenByApplication.length !== 1)
     say(`the application saw ${flow.remotesSeenByApplication.join(', ') || 'nobody'}`);
   return problems;

@@ -78,6 +78,7 @@ function common({ flow, media }: PlannedFlow) {
   return {
     name: flow.name,
     kind: flow.kind,
+    carrier: flow.carrier,
     protocol: media === 'rtp' ? ('udp' as const) : ('tcp' as const),
     direction: flow.direction,
     unit: units[media],
@@ -172,7 +173,8 @@ function remotesOf(
   const ends = (side: 'mobile' | 'correspondent') => (reports.media === 'rtp' ? undefined : reports[side]);
   const portAt = (side: 'mobile' | 'correspondent'): number => portOf(ends(side)?.local) ?? plan.port;
   const atCorrespondent = [`${correspondentNode}:${portAt('correspondent')}`];
-  const atMobile = places.map(({ address }) => `${address}:${portAt('mobile')}`);
+  const addresses = [...places.map(({ address }) => address), plan.mobileAddress];
+  const atMobile = addresses.map((address) => `${address}:${portAt('mobile')}`);
   const told = (side: 'mobile' | 'correspondent'): readonly string[] =>
     reports.media === 'rtp' ? reports[side].remotes : [reports[side].remote];
   return {

@@ -57,6 +57,7 @@ export class HandoverLog {
       tActSigMs: event.signallingMs,
       tRegisterMs: event.registerMs,
       tSipMs: event.sipMs,
+      tBindingMs: event.bindingMs ?? null,
       totalMs: event.totalMs,
       sessions: event.sessions.length,
       failed: event.failed.length,

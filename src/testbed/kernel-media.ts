@@ -5,9 +5,8 @@
 import type { TransportAddress } from '../base/network.ts';
 import { TrimaranError } from '../base/trimaran-error.ts';
 import type { RemoteMedium } from '../correspondent-node/terminal-description.ts';
-import { internalAddress } from './assess-run.ts';
 import type { MeasuredFlow } from './flow-results.ts';
-import { labAddresses } from './lab-addresses.ts';
+import { internalAddress, labAddresses } from './lab-addresses.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import { MediaProgram, type Spawn } from './media/media-program.ts';
 import type { MediaKind, MediaProgress } from './media/media-protocol.ts';

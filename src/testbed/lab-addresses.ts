@@ -13,6 +13,10 @@ export interface AccessPlace {
   readonly homeAddress: string;
 }
 
+/** What applications on the mobile node see (TRIM fig. 3(b)), and where they find their outbound proxy. */
+export const internalAddress = '10.64.0.1';
+export const applicationPort = 5070;
+
 export const labAddresses = {
   /** On the home node's loopback interface: reachable from everywhere. */
   proxyCscf: '10.10.0.11',

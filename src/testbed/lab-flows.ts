@@ -1,14 +1,18 @@
 /**
  * From a scenario's flows to sessions, ports and programs, the same in both runners. RTP flows share one session (a video call), TCP flows
- * another; the correspondent answers each with the media it has.
+ * another; the correspondent answers each with the media it has. What Mobile IP moves needs no session: it has the home address.
  */
+import type { TransportAddress } from '../base/network.ts';
 import type { TerminalMedium } from '../correspondent-node/terminal-description.ts';
+import { internalAddress, labAddresses } from './lab-addresses.ts';
 import type { Scenario, ScenarioFlow } from './scenario.ts';
 
 export interface PlannedFlow {
   readonly flow: ScenarioFlow;
   readonly media: 'rtp' | 'bulk' | 'interactive';
-  readonly session: 'call' | 'data';
+  readonly session: 'call' | 'data' | undefined;
+  /** Where the mobile node's program is: on the internal address, or on the home address. */
+  readonly mobileAddress: string;
   /** Of the program that waits for packets or connections, on either node. */
   readonly port: number;
   /** What `trimaran session` is asked for. */
@@ -26,8 +30,21 @@ export function planFlows(scenario: Scenario): PlannedFlow[] {
   return scenario.flows.map((flow, index) => planFlow(flow, index, scenario.seed));
 }
 
+/** Of a flow without session. */
+export function knownEnds({
+  port,
+  mobileAddress,
+}: PlannedFlow): Readonly<Record<'ofCorrespondent' | 'ofMobileNode', TransportAddress>> {
+  return {
+    ofCorrespondent: { address: labAddresses.correspondentNode, port },
+    ofMobileNode: { address: mobileAddress, port },
+  };
+}
+
 function planFlow(flow: ScenarioFlow, index: number, scenarioSeed: number): PlannedFlow {
   const seed = (scenarioSeed + 1000 * (index + 1)) >>> 0;
+  const isHome = flow.carrier === 'mobile-ip';
+  const mobileAddress = isHome ? labAddresses.mobileNodeHome : internalAddress;
   if (flow.kind === 'rtp-audio' || flow.kind === 'rtp-video') {
     const [media, formats] =
       flow.kind === 'rtp-audio' ? (['audio', ['0', '8']] as const) : (['video', ['96']] as const);
@@ -36,7 +53,8 @@ function planFlow(flow: ScenarioFlow, index: number, scenarioSeed: number): Plan
     return {
       flow,
       media: 'rtp',
-      session: 'call',
+      session: isHome ? undefined : 'call',
+      mobileAddress,
       port,
       medium: `${media}:${port}`,
       offer,
@@ -50,7 +68,8 @@ function planFlow(flow: ScenarioFlow, index: number, scenarioSeed: number): Plan
   return {
     flow,
     media: isInteractive ? 'interactive' : 'bulk',
-    session: 'data',
+    session: isHome ? undefined : 'data',
+    mobileAddress,
     port,
     medium: isInteractive ? 'tcp:connect' : `tcp:listen:${port}`,
     offer: { ...medium, setup: isInteractive ? 'active' : 'passive' },

@@ -1,8 +1,7 @@
 /** How the lab's messages are drawn: the nodes of TRIM fig. 4 and 6 from left to right, by names short enough for 80 columns. */
 import type { TraceEntry } from '../base/trace.ts';
 import type { LadderOptions } from '../observation/message-ladder.ts';
-import { applicationPort, internalAddress } from './assess-run.ts';
-import { labAddresses } from './lab-addresses.ts';
+import { applicationPort, internalAddress, labAddresses } from './lab-addresses.ts';
 
 const shortNames: Readonly<Record<string, string>> = {
   'mobile-node': 'mn',

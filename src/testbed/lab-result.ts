@@ -4,7 +4,7 @@
  */
 import type { DurationMs } from '../base/instant.ts';
 import type { LabTier } from './lab-tier.ts';
-import type { FlowKind } from './scenario.ts';
+import type { FlowCarrier, FlowKind } from './scenario.ts';
 
 export interface LabResult {
   readonly schema: 'trimaran/lab-result/1';
@@ -42,7 +42,9 @@ export interface HandoverResult {
   readonly tActSigMs: DurationMs;
   readonly tRegisterMs: DurationMs;
   readonly tSipMs: DurationMs;
-  /** From the decision to the last 200. */
+  /** With Mobile IP: from the decision until the home agent had confirmed the binding. */
+  readonly tBindingMs: DurationMs | null;
+  /** From the decision to the last 200, and to the home agent's confirmation. */
   readonly totalMs: DurationMs;
   readonly sessions: number;
   readonly failed: number;
@@ -54,6 +56,7 @@ export interface FlowResult {
   /** The name in the scenario; a flow in both directions has two entries. */
   readonly name: string;
   readonly kind: FlowKind;
+  readonly carrier: FlowCarrier;
   readonly protocol: 'udp' | 'tcp';
   readonly direction: 'to-mobile-node' | 'to-correspondent' | 'both';
   /** Of `sent`, `received` and `lost`. */

@@ -3,8 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { TerminalMedium } from '../correspondent-node/terminal-description.ts';
-import { applicationPort, internalAddress } from './assess-run.ts';
-import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
+import {
+  type AccessPlace,
+  accessPlaces,
+  applicationPort,
+  internalAddress,
+  labAddresses,
+} from './lab-addresses.ts';
 import { cscfs, type Scenario } from './scenario.ts';
 
 export type LabRole = 'ims-core' | 'address-translator' | 'trim-as' | 'correspondent-node' | 'mobile-node';

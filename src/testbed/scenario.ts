@@ -66,8 +66,8 @@ export interface MobileIpSettings {
   readonly probeIntervalMs: DurationMs;
   /** Unanswered probes in a row that make an access unusable. */
   readonly missedProbes: number;
-  /** Who registers the SIP user: the node itself, or the home agent's SIP proxy function (MIP–SIP §3). */
-  readonly registration: 'mobile-node' | 'home-agent';
+  /** Who registers the SIP user: the node itself, the home agent's SIP proxy function (MIP–SIP §3), or nobody. */
+  readonly registration: 'mobile-node' | 'home-agent' | 'none';
 }
 
 export interface ScenarioExpectations {

@@ -23,8 +23,7 @@ import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
 import type { Faults } from '../sim/fault-injector.ts';
 import type { VirtualHost } from '../sim/virtual-host.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
-import { internalAddress } from './assess-run.ts';
-import { labAddresses } from './lab-addresses.ts';
+import { internalAddress, labAddresses } from './lab-addresses.ts';
 import { type LabAccess, trimAccesses } from './lab-topology.ts';
 import { VirtualMobileNode } from './virtual-mobile-node.ts';
 import {

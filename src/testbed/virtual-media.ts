@@ -60,6 +60,7 @@ abstract class VirtualMedium implements NetworkFunction<never, never, never> {
 
 export class VirtualRtp extends VirtualMedium {
   readonly #settings: MediaSettings['rtp'];
+  #remote: TransportAddress;
   readonly #stream: MediaStream;
   readonly #ssrc: number;
   readonly #firstSequence: number;
@@ -76,6 +77,7 @@ export class VirtualRtp extends VirtualMedium {
     super();
     const random = new SeededRandomSource(settings.seed);
     this.#settings = settings;
+    this.#remote = settings.remote;
     this.#stream = createMediaStream(settings.stream, settings.seed);
     this.#ssrc = random.nextUint32();
     this.#firstSequence = randomBelow(random, 0x1_0000);
@@ -86,6 +88,10 @@ export class VirtualRtp extends VirtualMedium {
 
   startSending(now: Instant): void {
     this.nextAt = now;
+  }
+
+  sendTo(remote: TransportAddress): void {
+    this.#remote = remote;
   }
 
   handleInput(input: NetworkInput, now: Instant): void {
@@ -134,8 +140,14 @@ export class VirtualRtp extends VirtualMedium {
       );
       this.#sent += 1;
       this.#sentOctets += packet.length;
-      const { local, remote } = this.#settings;
-      this.outputs.push({ kind: 'transmit', transport: 'udp', local, remote, payload: packet });
+      const { local } = this.#settings;
+      this.outputs.push({
+        kind: 'transmit',
+        transport: 'udp',
+        local,
+        remote: this.#remote,
+        payload: packet,
+      });
     });
     return intervalMs;
   }

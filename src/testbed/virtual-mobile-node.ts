@@ -13,12 +13,13 @@ import type {
   MobileNodeInput,
 } from '../mobile-node/mobile-node-output.ts';
 import type { Faults } from '../sim/fault-injector.ts';
+import { VirtualAccessRouter } from '../sim/virtual-access-router.ts';
 import type { VirtualHost } from '../sim/virtual-host.ts';
 import type { VirtualLink } from '../sim/virtual-link.ts';
 import type { VirtualNetwork } from '../sim/virtual-network.ts';
 import type { VirtualProcess } from '../sim/virtual-process.ts';
-import { applicationPort, internalAddress } from './assess-run.ts';
-import { type AccessPlace, accessPlaces } from './lab-addresses.ts';
+import type { VirtualTunnel } from '../sim/virtual-tunnel.ts';
+import { type AccessPlace, accessPlaces, applicationPort, internalAddress } from './lab-addresses.ts';
 import type { LabAccess } from './lab-topology.ts';
 
 export interface VirtualMobileNodeOptions {
@@ -27,7 +28,10 @@ export interface VirtualMobileNodeOptions {
   /** Of signalling, on the access links. */
   readonly faults?: Faults;
   readonly onEvent: (event: MobileNodeEvent, now: number) => void;
-  readonly machine: Pick<MobileNodeOptions, 'identity' | 'selector' | 'withReservation'> & {
+  readonly machine: Pick<
+    MobileNodeOptions,
+    'identity' | 'selector' | 'withReservation' | 'mobileIp' | 'registration'
+  > & {
     /** The proxy of the access with that place in the list. */
     readonly proxyOf: (index: number) => TransportAddress;
   };
@@ -36,17 +40,23 @@ export interface VirtualMobileNodeOptions {
 interface VirtualAccess {
   readonly place: AccessPlace;
   readonly link: VirtualLink;
+  /** Behind address translation: nobody outside can send to its address. */
+  readonly isHidden: boolean;
 }
 
 export class VirtualMobileNode {
   readonly host: VirtualHost;
   readonly machine: MobileNode;
+  readonly #tunnel: VirtualTunnel;
   readonly #accesses: ReadonlyMap<string, VirtualAccess>;
   readonly #process: VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>;
 
   constructor(options: VirtualMobileNodeOptions) {
     this.host = options.network.addHost('mn');
     this.host.addAddress(internalAddress);
+    this.#tunnel = this.host.openTunnel('mobile-node');
+    const { mobileIp } = options.machine;
+    if (mobileIp !== undefined) this.host.addAddress(mobileIp.homeAddress);
     this.#accesses = this.#attach(options);
     this.machine = newMachine(options);
     this.#process = this.#run(options.onEvent);
@@ -54,10 +64,10 @@ export class VirtualMobileNode {
 
   /** Lets the access appear as a link with an address, or disappear. */
   setAccess(name: string, isUp: boolean): void {
-    const { place, link } = this.#access(name);
+    const { place, link, isHidden } = this.#access(name);
     const { interface: device, address } = place;
     link.setUp(isUp);
-    if (isUp) this.host.addAddress(address, link);
+    if (isUp) this.host.addAddress(address, link, isHidden ? 'hidden' : 'routed');
     else this.host.removeAddress(address);
     this.#process.handleInput({ kind: 'link-changed', interface: device, up: isUp });
     this.#process.handleInput({ kind: 'address-changed', interface: device, address, present: isUp });
@@ -78,12 +88,18 @@ export class VirtualMobileNode {
     return access;
   }
 
-  #attach({ accesses, faults }: VirtualMobileNodeOptions): Map<string, VirtualAccess> {
+  #attach({ network, accesses, faults }: VirtualMobileNodeOptions): Map<string, VirtualAccess> {
     const places = accessPlaces(accesses.map(({ name }) => name));
     return new Map(
-      accesses.map(({ name, profile: { uplink, downlink } }, index) => {
-        const link = this.host.attach(name, { uplink, downlink, ...(faults && { faults }) });
-        return [name, { place: places[index]!, link }];
+      accesses.map(({ name, profile: { uplink, downlink }, nat, strictSource }, index) => {
+        const place = places[index]!;
+        const router = new VirtualAccessRouter({
+          ...(strictSource && { strictSource: place.address }),
+          ...(nat && { natAddress: place.routerAddress }),
+        });
+        const link = this.host.attach(name, { uplink, downlink, ...(faults && { faults }) }, router);
+        if (nat) network.route(place.routerAddress, link);
+        return [name, { place, link, isHidden: nat === true }];
       }),
     );
   }
@@ -99,6 +115,7 @@ export class VirtualMobileNode {
           if (effect.type === 'translate') this.host.translate(effect.operations);
           else if (effect.type === 'attach-access')
             process.handleInput({ kind: 'effect-completed', id: effect.id });
+          else if (effect.type === 'tunnel') this.#tunnel.apply(effect.change);
           else if (effect.type === 'watch-flows')
             this.host.watchFlows(effect.flows, () =>
               process.handleInput({ kind: 'flows-used', id: effect.id }),

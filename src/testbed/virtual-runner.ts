@@ -2,23 +2,24 @@
  * Runs a scenario in virtual time: the same network functions, flows and timeline as on the kernel, in a network of virtual hosts. The
  * result is a function of the scenario and its seed, to the byte.
  */
-import { formatTransportAddress, type TransportAddress } from '../base/network.ts';
+import { formatTransportAddress } from '../base/network.ts';
 import { TrimaranError } from '../base/trimaran-error.ts';
 import type { CorrespondentNodeEvent } from '../correspondent-node/correspondent-node.ts';
 import type { RemoteMedium } from '../correspondent-node/terminal-description.ts';
+import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
 import { octetsOf, type VirtualPacket } from '../sim/virtual-packet.ts';
-import { internalAddress, type LabMeasurements } from './assess-run.ts';
+import type { LabMeasurements } from './assess-run.ts';
 import { FlowTable } from './capture/flow-table.ts';
-import type { MeasuredFlow } from './flow-results.ts';
 import { HandoverLog } from './handover-log.ts';
 import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
-import { type PlannedFlow, planFlows } from './lab-flows.ts';
+import { knownEnds, type PlannedFlow, planFlows } from './lab-flows.ts';
 import type { LabProgress } from './lab-progress.ts';
 import type { Scenario, TimelineStep } from './scenario.ts';
 import { stepText } from './step-text.ts';
+import { type FlowEnds, type RunningFlow, startVirtualFlow } from './virtual-flows.ts';
 import { VirtualLab } from './virtual-lab.ts';
-import { VirtualBulk, VirtualInteractive, VirtualRtp } from './virtual-media.ts';
-import { labUsers } from './virtual-test-network.ts';
+import { VirtualMipSipLab } from './virtual-mip-sip-lab.ts';
+import { labUsers, type VirtualTerminal, type VirtualTestNetwork } from './virtual-test-network.ts';
 
 export interface VirtualRunOptions {
   readonly scenario: Scenario;
@@ -30,6 +31,8 @@ const patienceMs = 40_000;
 /** What is on its way when sending stops arrives within this time. */
 const settleMs = 15_000;
 const ethernetOctets = 14;
+/** Some samples of each access beyond the warm-up of the policy. */
+const policySettlingMs = 5000;
 
 export function runInVirtualTime(options: VirtualRunOptions): LabMeasurements {
   if (Object.values(options.scenario.core).includes('kamailio'))
@@ -40,18 +43,11 @@ export function runInVirtualTime(options: VirtualRunOptions): LabMeasurements {
   return new VirtualRun(options).run();
 }
 
-interface RunningFlow {
-  readonly plan: PlannedFlow;
-  readonly stopSending: () => void;
-  readonly startSending: () => void;
-  readonly report: () => MeasuredFlow['reports'];
-}
-
 class VirtualRun {
   readonly #scenario: Scenario;
   readonly #tell: (progress: LabProgress) => void;
   readonly #places: readonly AccessPlace[];
-  readonly #lab: VirtualLab;
+  readonly #lab: VirtualTestNetwork;
   readonly #log: HandoverLog;
   readonly #captures = { mobile: new FlowTable(), correspondent: new FlowTable() };
   readonly #flows: RunningFlow[] = [];
@@ -59,19 +55,11 @@ class VirtualRun {
   #messagesTold = 0;
 
   constructor({ scenario, tell }: VirtualRunOptions) {
-    const { seed, accesses, withReservation, proxyCscfs, policy } = scenario;
-    this.#places = accessPlaces(accesses.map(({ name }) => name));
+    this.#places = accessPlaces(scenario.accesses.map(({ name }) => name));
     this.#scenario = scenario;
     this.#tell = tell;
     this.#log = new HandoverLog(tell);
-    this.#lab = new VirtualLab({
-      seed,
-      accesses,
-      withReservation,
-      proxyCscfs,
-      ...(policy.kind === 'preference' && { preference: policy.order }),
-      onMobileNodeEvent: (event, now) => this.#log.take(event, now),
-    });
+    this.#lab = newNetwork(scenario, (event, now) => this.#log.take(event, now));
     this.#lab.network.onPacket = (packet) => this.#capture(packet);
   }
 
@@ -100,7 +88,7 @@ class VirtualRun {
         mobile: this.#captures.mobile.report(),
         correspondent: this.#captures.correspondent.report(),
       },
-      trace: this.#lab.trace,
+      trace: this.#lab.network.trace,
       kernelStateRestored: null,
       problems: [...this.#problems, ...this.#log.problems],
     };
@@ -110,18 +98,38 @@ class VirtualRun {
     this.#tell({ kind: 'stage-began', text: 'registering and opening sessions' });
     const plans = planFlows(this.#scenario);
     this.#runUntil(500);
-    const media = plans.map(({ answer }) => answer);
-    const correspondent = this.#lab.addTerminal('cn', 'correspondent-node', 5060, { media, ringMs: 0 });
-    this.#require(() => correspondent.events.some(({ type }) => type === 'registered'), 'registration');
+    const inSessions = plans.filter(({ session }) => session !== undefined);
+    const peer = inSessions.length === 0 ? undefined : this.#addPeer(inSessions);
     for (const { name, startsUp } of this.#scenario.accesses)
       if (startsUp) this.#lab.mobile.setAccess(name, true);
     this.#require(() => this.#log.current !== undefined && !this.#log.isUnderWay, 'the first access');
+    if (this.#scenario.architecture === 'mip-sip') this.#settlePolicy();
     for (const [index, name] of (['call', 'data'] as const).entries()) {
       const flows = plans.filter(({ session }) => session === name);
-      if (flows.length > 0) this.#openSession(name, 6000 + index, flows, correspondent.events);
+      if (peer !== undefined && flows.length > 0) this.#openSession(name, 6000 + index, flows, peer.events);
     }
+    for (const plan of plans) if (plan.session === undefined) this.#start(plan, knownEnds(plan));
     // The last messages of the set-up are none of the handovers'.
     this.#runUntil(this.#now + 500);
+  }
+
+  #addPeer(plans: readonly PlannedFlow[]): VirtualTerminal {
+    const media = plans.map(({ answer }) => answer);
+    const peer = this.#lab.addTerminal('cn', 'correspondent-node', 5060, { media, ringMs: 0 });
+    peer.onEvent = (event) => this.#followSession(event);
+    this.#require(() => peer.events.some(({ type }) => type === 'registered'), 'registration');
+    return peer;
+  }
+
+  /** Every access is bound and measured, and the node is where its policy wants it. */
+  #settlePolicy(): void {
+    const isBound = (): boolean =>
+      this.#lab.mobile.machine
+        .status()
+        .accesses.every(({ isReady, isBound }) => !isReady || isBound === true);
+    this.#require(isBound, 'bindings over all accesses');
+    this.#runUntil(this.#now + policySettlingMs);
+    this.#wait(() => !this.#log.isUnderWay);
   }
 
   #openSession(
@@ -143,116 +151,22 @@ class VirtualRun {
     );
     flows.forEach((plan, index) => {
       const [far, own] = [ofCorrespondent?.[index], ofMobileNode?.[index]];
-      if (far !== undefined && own !== undefined) this.#flows.push(this.#startFlow(plan, far, own));
+      if (far !== undefined && own !== undefined)
+        this.#start(plan, { ofCorrespondent: far, ofMobileNode: own });
     });
   }
 
-  #startFlow(plan: PlannedFlow, far: RemoteMedium, own: RemoteMedium): RunningFlow {
-    if (plan.media === 'rtp') return this.#startRtp(plan, far, own);
-    if (plan.media === 'bulk') return this.#startBulk(plan, own);
-    const { port, seed } = plan;
-    const { correspondentHost } = this.#lab;
-    const mobileHost = this.#lab.mobile.host;
-    const correspondent = new VirtualInteractive({
-      opening: { kind: 'listen', local: { address: labAddresses.correspondentNode, port } },
-      role: 'echo',
-      seed,
-    });
-    const mobile = new VirtualInteractive({
-      opening: { kind: 'connect', remote: place(far), local: { address: internalAddress, port: 0 } },
-      role: 'typist',
-      seed,
-    });
-    correspondentHost.run<never, never, never>({ machine: correspondent }).perform(() => {});
-    const process = mobileHost.run<never, never, never>({ machine: mobile });
-    process.perform(() => {});
-    return {
-      plan,
-      startSending: () => {},
-      stopSending: () => process.perform(() => mobile.stopSending()),
-      report: () => ({
-        media: 'interactive',
-        mobile: mobile.report(),
-        correspondent: correspondent.report(),
-      }),
-    };
+  #start(plan: PlannedFlow, ends: FlowEnds): void {
+    const { mobile, correspondentHost: correspondent } = this.#lab;
+    this.#flows.push(startVirtualFlow({ mobile: mobile.host, correspondent }, plan, ends, this.#now));
   }
 
-  #startRtp(plan: PlannedFlow, far: RemoteMedium, own: RemoteMedium): RunningFlow {
-    const { port, seed, flow } = plan;
-    const { correspondentHost } = this.#lab;
-    const mobileHost = this.#lab.mobile.host;
-    const stream = flow.kind === 'rtp-audio' ? 'voice' : 'video';
-    const near = { address: internalAddress, port };
-    const mobile = new VirtualRtp({ local: near, remote: place(far), stream, seed }, this.#now);
-    const local = { address: labAddresses.correspondentNode, port };
-    const settings = { local, remote: place(own), stream, seed: seed + 1 } as const;
-    const correspondent = new VirtualRtp(settings, this.#now);
-    const processes = [
-      mobileHost.run<never, never, never>({ machine: mobile }),
-      correspondentHost.run<never, never, never>({ machine: correspondent }),
-    ] as const;
-    for (const process of processes) process.perform(() => {});
-    return {
-      plan,
-      startSending: () => {
-        if (flow.direction !== 'to-mobile-node') processes[0].perform((now) => mobile.startSending(now));
-        if (flow.direction !== 'to-correspondent')
-          processes[1].perform((now) => correspondent.startSending(now));
-      },
-      stopSending: () => {
-        processes[0].perform(() => mobile.stopSending());
-        processes[1].perform(() => correspondent.stopSending());
-      },
-      report: () => ({ media: 'rtp', mobile: mobile.report(), correspondent: correspondent.report() }),
-    };
-  }
-
-  /** The correspondent connects to the mobile node, whichever of them sends. */
-  #startBulk(plan: PlannedFlow, own: RemoteMedium): RunningFlow {
-    const { port, seed, flow } = plan;
-    const { correspondentHost } = this.#lab;
-    const mobileHost = this.#lab.mobile.host;
-    const rate = flow.rateBitsPerSecond === undefined ? {} : { rateBitsPerSecond: flow.rateBitsPerSecond };
-    const isFromMobile = flow.direction === 'to-correspondent';
-    const mobile: VirtualBulk = new VirtualBulk(
-      {
-        opening: { kind: 'listen', local: { address: internalAddress, port } },
-        role: isFromMobile ? 'sender' : 'receiver',
-        ...rate,
-        seed,
-      },
-      () => correspondent.octets,
-      this.#now,
-    );
-    const correspondent: VirtualBulk = new VirtualBulk(
-      {
-        opening: { kind: 'connect', remote: place(own) },
-        role: isFromMobile ? 'receiver' : 'sender',
-        ...rate,
-        seed,
-      },
-      () => mobile.octets,
-      this.#now,
-    );
-    const processes = [
-      mobileHost.run<never, never, never>({ machine: mobile }),
-      correspondentHost.run<never, never, never>({ machine: correspondent }),
-    ] as const;
-    for (const process of processes) process.perform(() => {});
-    return {
-      plan,
-      startSending: () => {},
-      stopSending: () => {
-        processes[0].perform(() => mobile.stopSending());
-        processes[1].perform(() => correspondent.stopSending());
-      },
-      report: () => ({
-        media: 'bulk',
-        mobile: mobile.report(mobileHost.tcpStatistics),
-        correspondent: correspondent.report(correspondentHost.tcpStatistics),
-      }),
-    };
+  /** What the correspondent sends goes where its session says, from the first to the last description. */
+  #followSession(event: CorrespondentNodeEvent): void {
+    if (event.type !== 'session-established') return;
+    for (const { localPort, address, port } of event.media)
+      if (port !== undefined)
+        this.#flows.find(({ plan }) => plan.port === localPort)?.sendTo({ address, port });
   }
 
   #take(action: TimelineStep['action']): void {
@@ -305,8 +219,8 @@ class VirtualRun {
   }
 
   #tellMessages(): void {
-    for (; this.#messagesTold < this.#lab.trace.length; this.#messagesTold++)
-      this.#tell({ kind: 'message-seen', entry: this.#lab.trace[this.#messagesTold]! });
+    for (; this.#messagesTold < this.#lab.network.trace.length; this.#messagesTold++)
+      this.#tell({ kind: 'message-seen', entry: this.#lab.network.trace[this.#messagesTold]! });
   }
 }
 
@@ -314,8 +228,18 @@ function establishedOf(events: readonly CorrespondentNodeEvent[]): (readonly Rem
   return events.flatMap((event) => (event.type === 'session-established' ? [event.media] : []));
 }
 
-function place({ address, port }: RemoteMedium): TransportAddress {
-  if (port === undefined)
-    throw new TrimaranError('LAB_NO_ADDRESS', 'a session gave no port for a stream that needs one');
-  return { address, port };
+function newNetwork(
+  scenario: Scenario,
+  onMobileNodeEvent: (event: MobileNodeEvent, now: number) => void,
+): VirtualTestNetwork {
+  const { seed, accesses, withReservation, proxyCscfs, policy } = scenario;
+  if (scenario.architecture === 'mip-sip') return new VirtualMipSipLab({ scenario, onMobileNodeEvent });
+  return new VirtualLab({
+    seed,
+    accesses,
+    withReservation,
+    proxyCscfs,
+    ...(policy.kind === 'preference' && { preference: policy.order }),
+    onMobileNodeEvent,
+  });
 }

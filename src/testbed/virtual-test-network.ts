@@ -25,6 +25,8 @@ export interface VirtualTerminal {
   readonly terminal: CorrespondentNode;
   readonly events: CorrespondentNodeEvent[];
   readonly perform: (request: (now: number) => void) => void;
+  /** Also called for each further event. */
+  onEvent: ((event: CorrespondentNodeEvent) => void) | undefined;
 }
 
 export function startTerminal(
@@ -37,10 +39,19 @@ export function startTerminal(
   const process = host.run<never, CorrespondentNodeEvent, never>({
     machine: terminal,
     name,
-    onEvent: (event) => events.push(event),
+    onEvent: (event) => {
+      events.push(event);
+      running.onEvent?.(event);
+    },
   });
+  const running: VirtualTerminal = {
+    terminal,
+    events,
+    perform: (request) => process.perform(request),
+    onEvent: undefined,
+  };
   process.perform((now) => terminal.start(now));
-  return { terminal, events, perform: (request) => process.perform(request) };
+  return running;
 }
 
 /** Of the home network of either paper. */

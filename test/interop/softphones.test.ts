@@ -3,8 +3,7 @@
  * addresses, or in sound. The one on the mobile node knows nothing but its outbound proxy, 10.64.0.1:5070.
  */
 import assert from 'node:assert/strict';
-import { internalAddress } from '../../src/testbed/assess-run.ts';
-import { accessPlaces, labAddresses } from '../../src/testbed/lab-addresses.ts';
+import { accessPlaces, internalAddress, labAddresses } from '../../src/testbed/lab-addresses.ts';
 import {
   correspondentIdentity,
   type ImsSettings,

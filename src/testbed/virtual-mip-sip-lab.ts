@@ -1,0 +1,142 @@
+/**
+ * The test bed of MIP–SIP fig. 3 in virtual time: a mobile node with any accesses, the home agent on the home link, and the correspondent as
+ * SIP peer and TCP server. The core of the virtual network is all routers; proxy ARP is a route in it.
+ */
+import { perfectLink } from '../access-network/link-characteristics.ts';
+import type { CorrespondentNodeOptions } from '../correspondent-node/correspondent-node.ts';
+import { HomeAgent } from '../home-network/home-agent/home-agent.ts';
+import type { HomeAgentEffect, HomeAgentEvent } from '../home-network/home-agent/home-agent-options.ts';
+import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
+import type { SecurityAssociation } from '../protocols/mobile-ip/authentication.ts';
+import type { VirtualHost } from '../sim/virtual-host.ts';
+import type { VirtualLink } from '../sim/virtual-link.ts';
+import { VirtualNetwork } from '../sim/virtual-network.ts';
+import { internalAddress, labAddresses } from './lab-addresses.ts';
+import type { Scenario } from './scenario.ts';
+import { selectorOf } from './scenario-selector.ts';
+import { VirtualMobileNode } from './virtual-mobile-node.ts';
+import {
+  identityOf,
+  labUsers,
+  startTerminal,
+  type VirtualTerminal,
+  type VirtualTestNetwork,
+} from './virtual-test-network.ts';
+
+export interface VirtualMipSipLabOptions {
+  readonly scenario: Pick<Scenario, 'seed' | 'accesses' | 'mobileIp' | 'policy'>;
+  readonly onMobileNodeEvent?: (event: MobileNodeEvent, now: number) => void;
+}
+
+/** 2026-09-21 in milliseconds since 1970: what the clocks show at instant 0. */
+const timeOfDayOffsetMs = 1_790_000_000_000;
+const association: SecurityAssociation = {
+  spi: 256,
+  algorithm: 'hmac-sha256',
+  key: new Uint8Array(32).fill(7),
+};
+const homeAgentAddress = { address: labAddresses.homeAgent, port: 434 } as const;
+const sipServer = { address: labAddresses.sipServer, port: 5060 } as const;
+const wire = { uplink: { ...perfectLink, delayMs: 0.5 }, downlink: { ...perfectLink, delayMs: 0.5 } };
+
+export class VirtualMipSipLab implements VirtualTestNetwork {
+  readonly network: VirtualNetwork;
+  readonly mobile: VirtualMobileNode;
+  readonly correspondentHost: VirtualHost;
+  readonly homeAgent: HomeAgent;
+  readonly homeAgentEvents: HomeAgentEvent[] = [];
+  readonly mobileNodeEvents: MobileNodeEvent[] = [];
+  readonly #options: VirtualMipSipLabOptions;
+
+  constructor(options: VirtualMipSipLabOptions) {
+    this.#options = options;
+    this.network = new VirtualNetwork(options.scenario.seed);
+    this.homeAgent = this.#addHomeAgent();
+    [this.correspondentHost] = this.#addHost('cn', labAddresses.correspondentNode);
+    this.mobile = this.#addMobileNode();
+  }
+
+  addTerminal(
+    where: 'mn' | 'cn',
+    name: string,
+    sipPort: number,
+    options: Pick<CorrespondentNodeOptions, 'media' | 'ringMs'>,
+  ): VirtualTerminal {
+    const isMobile = where === 'mn';
+    return startTerminal(isMobile ? this.mobile.host : this.correspondentHost, name, {
+      ...options,
+      sip: { address: isMobile ? internalAddress : labAddresses.correspondentNode, port: sipPort },
+      identity: identityOf(isMobile ? labUsers.mobileNode : labUsers.correspondentNode),
+      expiresSeconds: 600,
+      registers: true,
+      outboundProxy: isMobile ? { address: internalAddress, port: 5070 } : sipServer,
+      withReservation: false,
+      random: this.network.newRandomSource(),
+    });
+  }
+
+  #addHost(name: string, address: string): [VirtualHost, VirtualLink] {
+    const host = this.network.addHost(name);
+    const link = host.attach('eth0', wire);
+    host.addAddress(address, link);
+    return [host, link];
+  }
+
+  #addHomeAgent(): HomeAgent {
+    const { encapsulation } = this.#options.scenario.mobileIp;
+    const [host, homeLink] = this.#addHost('home-agent', labAddresses.homeAgent);
+    const tunnel = host.openTunnel('home-agent');
+    const machine = new HomeAgent({
+      address: labAddresses.homeAgent,
+      mobileNodes: [
+        { homeAddress: labAddresses.mobileNodeHome, securityAssociations: [association], encapsulation },
+      ],
+      timeOfDayOffsetMs,
+    });
+    const process = host.run({
+      machine,
+      onEvent: (event: HomeAgentEvent) => this.homeAgentEvents.push(event),
+      onEffect: (effect: HomeAgentEffect) => {
+        if (effect.type === 'journal') process.handleInput({ kind: 'effect-completed', id: effect.id });
+        else if (effect.type === 'tunnel') tunnel.apply(effect.change);
+        else if (effect.type === 'proxy-arp')
+          this.network.route(effect.homeAddress, effect.enabled ? homeLink : undefined);
+      },
+    });
+    process.perform((now) => machine.start(now));
+    return machine;
+  }
+
+  #addMobileNode(): VirtualMobileNode {
+    const { accesses, mobileIp, policy } = this.#options.scenario;
+    const { encapsulation, probeIntervalMs, missedProbes, registration } = mobileIp;
+    return new VirtualMobileNode({
+      network: this.network,
+      accesses,
+      onEvent: (event, now) => {
+        this.mobileNodeEvents.push(event);
+        this.#options.onMobileNodeEvent?.(event, now);
+      },
+      machine: {
+        identity: {
+          ...identityOf(labUsers.mobileNode),
+          instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
+          expiresSeconds: 600,
+        },
+        proxyOf: () => sipServer,
+        selector: selectorOf(policy, accesses),
+        withReservation: false,
+        registration,
+        mobileIp: {
+          homeAddress: labAddresses.mobileNodeHome,
+          homeAgent: homeAgentAddress,
+          securityAssociation: association,
+          encapsulation,
+          probeIntervalMs,
+          missedProbes,
+          timeOfDayOffsetMs,
+        },
+      },
+    });
+  }
+}
