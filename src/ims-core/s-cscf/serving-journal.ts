@@ -6,7 +6,7 @@
 import type { DurationMs } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import { formatNameAddress, parseNameAddress } from '../../protocols/sip/message/name-address.ts';
-import type { Binding } from './binding.ts';
+import type { Binding } from '../../protocols/sip/registration/binding.ts';
 import type { ServedUser } from './registrar.ts';
 import type { ServedDialog } from './served-dialogs.ts';
 import { parseUserProfile } from './user-profile.ts';
