@@ -156,7 +156,7 @@ function gapBound(
   direction: 'to-mobile-node' | 'to-correspondent',
   { accesses }: Scenario,
 ): number {
-  const spacingMs = flow.kind === 'rtp-audio' ? 20 : 40;
+  const spacingMs = { 'rtp-audio': 20, 'rtp-g723': 30 }[flow.kind as string] ?? 40;
   const link = direction === 'to-mobile-node' ? 'downlink' : 'uplink';
   const delays = accesses.map(({ profile }) => profile[link].delayMs);
   return spacingMs + Math.max(...delays) - Math.min(...delays) + 20;

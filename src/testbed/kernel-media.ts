@@ -6,16 +6,18 @@ import type { TransportAddress } from '../base/network.ts';
 import { TrimaranError } from '../base/trimaran-error.ts';
 import type { RemoteMedium } from '../correspondent-node/terminal-description.ts';
 import type { MeasuredFlow } from './flow-results.ts';
-import { internalAddress, labAddresses } from './lab-addresses.ts';
+import { labAddresses } from './lab-addresses.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import { MediaProgram, type Spawn } from './media/media-program.ts';
 import type { MediaKind, MediaProgress } from './media/media-protocol.ts';
 
 /** Where the mobile node's programs find the peer, and the correspondent's programs theirs. */
 export interface FlowAddresses {
-  readonly ofCorrespondent: RemoteMedium;
-  readonly ofMobileNode: RemoteMedium;
+  readonly ofCorrespondent: Place;
+  readonly ofMobileNode: Place;
 }
+
+type Place = Pick<RemoteMedium, 'address' | 'port'>;
 
 interface RunningFlow {
   readonly plan: PlannedFlow;
@@ -39,6 +41,14 @@ export class KernelMedia {
   /** Starts both ends of a flow; TCP data flow at once, RTP when `startSending` says so. */
   async start(plan: PlannedFlow, addresses: FlowAddresses): Promise<void> {
     this.#flows.push({ plan, ...(await this.#startEnds(plan, addresses)) });
+  }
+
+  /** What the correspondent sends goes where its session says. */
+  followSession(media: readonly RemoteMedium[]): void {
+    for (const medium of media) {
+      const flow = this.#flows.find(({ plan }) => plan.port === medium.localPort && plan.media === 'rtp');
+      if (flow !== undefined) flow.correspondent.sendTo(place(medium));
+    }
   }
 
   startSending(): void {
@@ -68,28 +78,28 @@ export class KernelMedia {
   }
 
   async #startEnds(
-    { media, flow, port, seed }: PlannedFlow,
+    { media, flow, port, seed, stream = 'voice', mobileAddress }: PlannedFlow,
     { ofCorrespondent, ofMobileNode }: FlowAddresses,
   ): Promise<Omit<RunningFlow, 'plan'>> {
-    const near = { address: internalAddress, port };
+    const near = { address: mobileAddress, port };
+    const rate = flow.rateBitsPerSecond === undefined ? {} : { rateBitsPerSecond: flow.rateBitsPerSecond };
     const far = { address: labAddresses.correspondentNode, port };
     if (media === 'rtp') {
-      const stream = flow.kind === 'rtp-audio' ? 'voice' : 'video';
       const ends = {
         mobile: { local: near, remote: place(ofCorrespondent) },
         correspondent: { local: far, remote: place(ofMobileNode) },
       };
       return {
-        mobile: await MediaProgram.start(this.#onMobile, 'rtp', { ...ends.mobile, stream, seed }),
+        mobile: await MediaProgram.start(this.#onMobile, 'rtp', { ...ends.mobile, ...rate, stream, seed }),
         correspondent: await MediaProgram.start(this.#onCorrespondent, 'rtp', {
           ...ends.correspondent,
+          ...rate,
           stream,
           seed: seed + 1,
         }),
       };
     }
     if (media === 'bulk') {
-      const rate = flow.rateBitsPerSecond === undefined ? {} : { rateBitsPerSecond: flow.rateBitsPerSecond };
       const isSender = flow.direction === 'to-correspondent';
       const [mobileRole, farRole] = isSender
         ? (['sender', 'receiver'] as const)
@@ -117,14 +127,14 @@ export class KernelMedia {
     const opening = {
       kind: 'connect',
       remote: place(ofCorrespondent),
-      local: { address: internalAddress, port: 0 },
+      local: { address: mobileAddress, port: 0 },
     } as const;
     const mobile = await MediaProgram.start(this.#onMobile, 'interactive', { opening, role: 'typist', seed });
     return { mobile, correspondent };
   }
 }
 
-function place({ address, port }: RemoteMedium): TransportAddress {
+function place({ address, port }: Place): TransportAddress {
   if (port === undefined)
     throw new TrimaranError('LAB_NO_ADDRESS', 'a session gave no port for a stream that needs one');
   return { address, port };

@@ -1,4 +1,7 @@
-/** The roles of TRIM fig. 7 as processes on the nodes of the kernel lab, started in the order in which they need one another, each when the last is ready. */
+/**
+ * The roles of TRIM fig. 7 or MIP–SIP fig. 3 as processes on the nodes of the kernel lab, started in the order in which they need one another,
+ * each when the last is ready.
+ */
 import { join } from 'node:path';
 import type { TraceEntry } from '../base/trace.ts';
 import type { RemoteMedium, TerminalMedium } from '../correspondent-node/terminal-description.ts';
@@ -9,13 +12,9 @@ import type { KernelTopology } from './kernel-topology.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import { LabProgram, type OutputLine } from './lab-program.ts';
 import type { LabNode } from './lab-topology.ts';
+import { correspondentIdentity } from './lab-users.ts';
 import type { Spawn } from './media/media-program.ts';
-import {
-  correspondentIdentity,
-  type ImsSettings,
-  type LabRole,
-  writeRoleConfiguration,
-} from './role-configurations.ts';
+import { type ImsSettings, type LabRole, writeRoleConfiguration } from './role-configurations.ts';
 
 export interface KernelNetworkOptions {
   readonly topology: KernelTopology;
@@ -27,12 +26,16 @@ export interface KernelNetworkOptions {
   readonly onMessage: (entry: TraceEntry) => void;
   /** What the mobile node reports. */
   readonly onMobileEvent: (event: OutputLine) => void;
+  /** The correspondent's session begins, or its peer has moved: where each of its streams goes. */
+  readonly onSession?: (media: readonly RemoteMedium[]) => void;
 }
 
 const nodeOf: Readonly<Record<LabRole, LabNode>> = {
   'ims-core': 'home',
   'address-translator': 'translator',
   'trim-as': 'home',
+  'home-agent': 'home-agent',
+  'sip-server': 'sip-server',
   'correspondent-node': 'cn',
   'mobile-node': 'mn',
 };
@@ -44,6 +47,7 @@ export class KernelNetwork {
   /** In order of starting. */
   readonly #programs: Pick<LabProgram, 'failure' | 'stop'>[] = [];
   #correspondent: LabProgram | undefined;
+  #mobileNode: LabProgram | undefined;
   #client: ControlClient | undefined;
 
   constructor(options: KernelNetworkOptions) {
@@ -62,6 +66,36 @@ export class KernelNetwork {
 
   /** Registered and ready for calls when it resolves. */
   async start(): Promise<void> {
+    if (this.#options.ims.architecture === 'trim') await this.#startTrim();
+    else await this.#startMipSip();
+    const mobileNode = this.#startRole('mobile-node');
+    this.#mobileNode = mobileNode;
+    await mobileNode.untilEvent('handover-completed');
+    this.#client = await ControlClient.connect(this.#control);
+  }
+
+  /** The home agent has a binding over so many accesses. */
+  async untilBound(accesses: number): Promise<void> {
+    const program = this.#mobileNode;
+    const bound = (): Set<unknown> =>
+      new Set(program?.lines.flatMap(({ event, access }) => (event === 'binding-accepted' ? [access] : [])));
+    await program?.until(() => bound().size >= accesses, `bindings over ${accesses} accesses`);
+  }
+
+  /** The last decisions of the mobile node's policy. */
+  async askWhy(): Promise<unknown> {
+    return await this.#client?.request('why', {});
+  }
+
+  async #startMipSip(): Promise<void> {
+    const [agent, server] = [this.#startRole('home-agent'), this.#startRole('sip-server')];
+    await Promise.all([agent.untilEvent('started'), server.untilEvent('started')]);
+    if (this.#options.correspondentMedia === undefined) return;
+    this.#correspondent = this.#startRole('correspondent-node');
+    await this.#correspondent.untilEvent('registered');
+  }
+
+  async #startTrim(): Promise<void> {
     const core = this.#startRole('ims-core');
     const translator = this.#startRole('address-translator');
     await this.#startKamailio();
@@ -79,9 +113,6 @@ export class KernelNetwork {
       server.untilEvent('translator-available'),
       this.#correspondent?.untilEvent('registered'),
     ]);
-    const mobileNode = this.#startRole('mobile-node');
-    await mobileNode.untilEvent('handover-completed');
-    this.#client = await ControlClient.connect(this.#control);
   }
 
   /** One session with all its flows, opened by the command that users have. */
@@ -134,6 +165,10 @@ export class KernelNetwork {
       this.#programs.push(await KamailioCscf.start({ ...place, spawn, namespace, folder }));
   }
 
+  #correspondentSaid({ event, media }: OutputLine): void {
+    if (event === 'session-established') this.#options.onSession?.(media as readonly RemoteMedium[]);
+  }
+
   #startRole(role: LabRole): LabProgram {
     const { topology, ims, correspondentMedia = [], folder, onMessage, onMobileEvent } = this.#options;
     const file = writeRoleConfiguration(role, { ...ims, correspondentMedia }, folder, this.#control);
@@ -142,6 +177,7 @@ export class KernelNetwork {
       args: [role, '-c', file],
       spawn: (...rest) => topology.spawn(nodeOf[role], ...rest),
       ...(role === 'mobile-node' && { onLine: onMobileEvent }),
+      ...(role === 'correspondent-node' && { onLine: (line) => this.#correspondentSaid(line) }),
       onMessage: (entry) => {
         this.#trace.push(entry);
         onMessage(entry);

@@ -14,11 +14,11 @@ import { KernelNetwork } from './kernel-network.ts';
 import { type KernelState, readKernelState } from './kernel-state.ts';
 import { KernelTopology } from './kernel-topology.ts';
 import { type AccessPlace, accessPlaces } from './lab-addresses.ts';
-import { planFlows } from './lab-flows.ts';
+import { correspondentMediaOf, knownEnds, planFlows } from './lab-flows.ts';
 import type { AccessState, LabProgress } from './lab-progress.ts';
 import { type LabNode, labTopology } from './lab-topology.ts';
 import { MediaProgram, type Spawn } from './media/media-program.ts';
-import type { Scenario, TimelineStep } from './scenario.ts';
+import { policySettlingMs, type Scenario, type TimelineStep } from './scenario.ts';
 import { stepText } from './step-text.ts';
 import type { TopologyDescription } from './topology.ts';
 
@@ -63,7 +63,8 @@ class KernelRun {
     this.#places = accessPlaces(scenario.accesses.map(({ name }) => name));
     this.#startsUp = new Map(scenario.accesses.map(({ name, startsUp }) => [name, startsUp]));
     this.#isUp = new Map(this.#startsUp);
-    tell({ kind: 'stage-began', text: 'building the network of TRIM fig. 7 from network namespaces' });
+    const figure = scenario.architecture === 'trim' ? 'TRIM fig. 7' : 'MIP-SIP fig. 3';
+    tell({ kind: 'stage-began', text: `building the network of ${figure} from network namespaces` });
     this.#description = labTopology(scenario.accesses, scenario.architecture);
     this.#topology = new KernelTopology(this.#description, { seed: scenario.seed });
     this.#media = new KernelMedia(this.#on('mn'), this.#on('cn'));
@@ -71,7 +72,8 @@ class KernelRun {
     this.#network = new KernelNetwork({
       topology: this.#topology,
       ims: scenario,
-      correspondentMedia: planFlows(scenario).map(({ answer }) => answer),
+      ...correspondentMediaOf(scenario),
+      onSession: (media) => this.#media.followSession(media),
       folder,
       onMessage: (entry) => tell({ kind: 'message-seen', entry }),
       onMobileEvent: ({ at, event, ...details }) =>
@@ -85,8 +87,13 @@ class KernelRun {
     const before = this.#readStates();
     const meter = new AccessMeter(this.#topology);
     const captures = await this.#startCaptures();
-    this.#stage('starting IMS core, TRIM AS, address translator, correspondent and mobile node');
+    this.#stage(
+      this.#scenario.architecture === 'trim'
+        ? 'starting IMS core, TRIM AS, address translator, correspondent and mobile node'
+        : 'starting home agent, SIP server, correspondent and mobile node',
+    );
     await this.#network.start();
+    if (this.#scenario.architecture === 'mip-sip') await this.#settlePolicy();
     const meterTimer = setInterval(() => this.#measure(meter), measureIntervalMs);
     await this.#openSessions();
     this.#media.startSending();
@@ -123,6 +130,15 @@ class KernelRun {
       const addresses = await this.#network.openSession(name, flows);
       for (const [index, plan] of flows.entries()) await this.#media.start(plan, addresses[index]!);
     }
+    for (const plan of plans) if (plan.session === undefined) await this.#media.start(plan, knownEnds(plan));
+  }
+
+  /** Every access is bound and measured, and the node is where its policy wants it. */
+  async #settlePolicy(): Promise<void> {
+    this.#stage('measuring the accesses');
+    await this.#network.untilBound(this.#scenario.accesses.filter(({ startsUp }) => startsUp).length);
+    await sleepUntil(monotonicNow() + policySettlingMs(this.#scenario));
+    await this.#untilHandoverEnds();
   }
 
   /** Flows are told apart by them; signalling shows up too and does not disturb. */

@@ -9,6 +9,7 @@ import { NetworkNamespace } from '../drivers/linux/network-namespace.ts';
 import { Rtnetlink } from '../drivers/linux/rtnetlink.ts';
 import { hasIpFamily, writeSysctl } from '../drivers/linux/sysctl.ts';
 import { AccessLink, accessLinkEnds } from './access-link.ts';
+import { addMasquerade } from './masquerade.ts';
 import type { LinkDescription, LinkEnd, NodeDescription, TopologyDescription } from './topology.ts';
 
 interface Place {
@@ -32,6 +33,7 @@ export class KernelTopology {
       const { rtnetlink } = this.#place(node.name);
       for (const address of node.loopbackAddresses ?? []) rtnetlink.addAddress('lo', address);
       for (const route of node.routes ?? []) rtnetlink.replaceRoute(route);
+      this.namespaceOf(node.name).run(() => guardRouter(node));
     }
   }
 
@@ -139,6 +141,13 @@ export class KernelTopology {
         macAddress,
       });
   }
+}
+
+/** Strict reverse path filtering (RFC 3704 §2.2) is the kernel's own; address translation is a rule of nftables. */
+function guardRouter({ strictSourceOn, natOn }: NodeDescription): void {
+  if (strictSourceOn !== undefined)
+    writeSysctl({ name: `ipv4/conf/${strictSourceOn}/rp_filter`, value: '1' });
+  if (natOn !== undefined) addMasquerade(natOn);
 }
 
 /** Redirects that nobody asked for, and the rule that answers take the way the packet came. */

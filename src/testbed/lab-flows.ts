@@ -5,11 +5,14 @@
 import type { TransportAddress } from '../base/network.ts';
 import type { TerminalMedium } from '../correspondent-node/terminal-description.ts';
 import { internalAddress, labAddresses } from './lab-addresses.ts';
+import type { MediaStreamKind } from './media/media-stream.ts';
 import type { Scenario, ScenarioFlow } from './scenario.ts';
 
 export interface PlannedFlow {
   readonly flow: ScenarioFlow;
   readonly media: 'rtp' | 'bulk' | 'interactive';
+  /** Of RTP. */
+  readonly stream: MediaStreamKind | undefined;
   readonly session: 'call' | 'data' | undefined;
   /** Where the mobile node's program is: on the internal address, or on the home address. */
   readonly mobileAddress: string;
@@ -30,6 +33,26 @@ export function planFlows(scenario: Scenario): PlannedFlow[] {
   return scenario.flows.map((flow, index) => planFlow(flow, index, scenario.seed));
 }
 
+/** What the correspondent answers with; it takes part in SIP only where a flow has a session. */
+export function correspondentMediaOf(scenario: Scenario): {
+  readonly correspondentMedia?: readonly TerminalMedium[];
+} {
+  const inSessions = planFlows(scenario).filter(({ session }) => session !== undefined);
+  return inSessions.length === 0 ? {} : { correspondentMedia: inSessions.map(({ answer }) => answer) };
+}
+
+const formatsOf: Readonly<Record<MediaStreamKind, readonly [media: string, formats: readonly string[]]>> = {
+  voice: ['audio', ['0', '8']],
+  'voice-g723': ['audio', ['4']],
+  video: ['video', ['96']],
+};
+
+function streamOf({ kind }: ScenarioFlow): MediaStreamKind | undefined {
+  if (kind === 'rtp-audio') return 'voice';
+  if (kind === 'rtp-g723') return 'voice-g723';
+  return kind === 'rtp-video' ? 'video' : undefined;
+}
+
 /** Of a flow without session. */
 export function knownEnds({
   port,
@@ -45,14 +68,15 @@ function planFlow(flow: ScenarioFlow, index: number, scenarioSeed: number): Plan
   const seed = (scenarioSeed + 1000 * (index + 1)) >>> 0;
   const isHome = flow.carrier === 'mobile-ip';
   const mobileAddress = isHome ? labAddresses.mobileNodeHome : internalAddress;
-  if (flow.kind === 'rtp-audio' || flow.kind === 'rtp-video') {
-    const [media, formats] =
-      flow.kind === 'rtp-audio' ? (['audio', ['0', '8']] as const) : (['video', ['96']] as const);
+  const stream = streamOf(flow);
+  if (stream !== undefined) {
+    const [media, formats] = formatsOf[stream];
     const port = firstPort.rtp + 2 * index;
     const offer: TerminalMedium = { media, transport: 'udp', port, formats };
     return {
       flow,
       media: 'rtp',
+      stream,
       session: isHome ? undefined : 'call',
       mobileAddress,
       port,
@@ -68,6 +92,7 @@ function planFlow(flow: ScenarioFlow, index: number, scenarioSeed: number): Plan
   return {
     flow,
     media: isInteractive ? 'interactive' : 'bulk',
+    stream,
     session: isHome ? undefined : 'data',
     mobileAddress,
     port,

@@ -46,10 +46,12 @@ export function labTopology(
     isRouter: true,
     loopbackAddresses: homeAddresses[architecture].map((address) => `${address}/32`),
     routes: [
-      ...places.map(({ address, routerAddress }) => ({
-        destination: address.replace(/\d+$/, '0/24'),
-        gateway: routerAddress,
-      })),
+      // Behind address translation there is nothing that anybody could have a route to.
+      ...places.flatMap(({ address, routerAddress }, index) =>
+        accesses[index]?.nat
+          ? []
+          : [{ destination: address.replace(/\d+$/, '0/24'), gateway: routerAddress }],
+      ),
       ...homeRoutes,
     ],
   };

@@ -1,4 +1,4 @@
-/** The configuration files of the lab's roles (TRIM fig. 7): the same files that an operator writes, with the addresses of lab-topology.ts. */
+/** The configuration files of the lab's roles (TRIM fig. 7; MIP–SIP fig. 3): the same files that an operator writes, with the addresses of lab-topology.ts. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -10,20 +10,40 @@ import {
   internalAddress,
   labAddresses,
 } from './lab-addresses.ts';
+import {
+  correspondentIdentity,
+  labDomain,
+  mobileIdentity,
+  passwordOf,
+  privateIdentityOf,
+} from './lab-users.ts';
+import {
+  homeAgentConfiguration,
+  mobileIpConfiguration,
+  scoresOf,
+  sipServerConfiguration,
+} from './mip-sip-configurations.ts';
 import { cscfs, type Scenario } from './scenario.ts';
 
-export type LabRole = 'ims-core' | 'address-translator' | 'trim-as' | 'correspondent-node' | 'mobile-node';
+export type LabRole =
+  | 'ims-core'
+  | 'address-translator'
+  | 'trim-as'
+  | 'home-agent'
+  | 'sip-server'
+  | 'correspondent-node'
+  | 'mobile-node';
 
-export const domain = 'ims.test';
-export const correspondentIdentity: string = `sip:alice@${domain}`;
-export const mobileIdentity: string = `sip:bob@${domain}`;
-const diameterHosts = { trimAs: `trim-as.${domain}`, translator: `translator.${domain}` } as const;
+const diameterHosts = { trimAs: `trim-as.${labDomain}`, translator: `translator.${labDomain}` } as const;
 const { proxyCscf, secondProxyCscf } = labAddresses;
 
-/** How the IMS is used in a run. */
-export type ImsSettings = Pick<Scenario, 'accesses' | 'proxyCscfs' | 'core' | 'withReservation' | 'policy'>;
+/** How the home network is used in a run. */
+export type ImsSettings = Pick<
+  Scenario,
+  'architecture' | 'accesses' | 'proxyCscfs' | 'core' | 'withReservation' | 'policy' | 'mobileIp'
+>;
 
-type RoleSettings = ImsSettings & { readonly correspondentMedia: readonly TerminalMedium[] };
+export type RoleSettings = ImsSettings & { readonly correspondentMedia: readonly TerminalMedium[] };
 
 /** Writes one role's file into the folder and says where; `control` is the mobile node's control socket. */
 export function writeRoleConfiguration(
@@ -33,18 +53,29 @@ export function writeRoleConfiguration(
   control: string,
 ): string {
   const file = join(folder, `${role}.yaml`);
-  writeFileSync(file, stringify(configurationOf(role, settings, control)), { mode: 0o600 });
+  const configuration = configurationOf(role, settings, { folder, control });
+  writeFileSync(file, stringify(configuration), { mode: 0o600 });
   return file;
 }
 
-function configurationOf(role: LabRole, settings: RoleSettings, control: string): unknown {
+interface Places {
+  readonly folder: string;
+  readonly control: string;
+}
+
+function configurationOf(role: LabRole, settings: RoleSettings, { folder, control }: Places): unknown {
+  const isTrim = settings.architecture === 'trim';
   switch (role) {
+    case 'home-agent':
+      return homeAgentConfiguration(settings, folder);
+    case 'sip-server':
+      return sipServerConfiguration();
     case 'ims-core':
       return imsCore(settings);
     case 'address-translator':
       return {
         identity: diameterHosts.translator,
-        realm: domain,
+        realm: labDomain,
         listen: diameter(labAddresses.translator),
         controllers: [diameterHosts.trimAs],
         pool: { addresses: labAddresses.translatorTowardsPeers, 'first-port': 20_000, 'last-port': 29_999 },
@@ -53,7 +84,7 @@ function configurationOf(role: LabRole, settings: RoleSettings, control: string)
       return {
         sip: sip(labAddresses.trimApplicationServer),
         identity: diameterHosts.trimAs,
-        realm: domain,
+        realm: labDomain,
         translators: [{ identity: diameterHosts.translator, address: diameter(labAddresses.translator) }],
         reconnect: '1s',
       };
@@ -61,25 +92,28 @@ function configurationOf(role: LabRole, settings: RoleSettings, control: string)
       return {
         sip: sip(labAddresses.correspondentNode),
         identity: identityOf(correspondentIdentity),
-        'outbound-proxy': sip(proxyCscf),
+        'outbound-proxy': sip(isTrim ? proxyCscf : labAddresses.sipServer),
         media: settings.correspondentMedia,
         reservation: settings.withReservation,
       };
     case 'mobile-node':
-      return mobileNode(settings, control);
+      return {
+        ...mobileNode(settings, control),
+        ...(isTrim ? {} : mobileIpConfiguration(settings)),
+      };
   }
 }
 
 function imsCore({ proxyCscfs, core }: ImsSettings): unknown {
   return {
     functions: [...cscfs.filter((name) => core[name] === 'trimaran'), 'hss'],
-    domain,
+    domain: labDomain,
     'p-cscf': proxyCscfAddresses(proxyCscfs).map(sip),
     'i-cscf': sip(labAddresses.interrogatingCscf),
     's-cscf': sip(labAddresses.servingCscf),
     hss: diameter(labAddresses.homeSubscriberServer),
     subscribers: [mobileIdentity, correspondentIdentity].map((identity) => ({
-      'private-identity': privateIdentity(identity),
+      'private-identity': privateIdentityOf(identity),
       'public-identities': [identity],
       password: passwordOf(identity),
       ...(identity === mobileIdentity && { 'trim-as': `sip:${sip(labAddresses.trimApplicationServer)}` }),
@@ -92,7 +126,7 @@ export function proxyCscfAddresses(proxyCscfs: ImsSettings['proxyCscfs']): strin
   return proxyCscfs === 'shared' ? [proxyCscf] : [proxyCscf, secondProxyCscf];
 }
 
-function mobileNode(settings: ImsSettings, control: string): unknown {
+function mobileNode(settings: ImsSettings, control: string): object {
   const places = accessPlaces(settings.accesses.map(({ name }) => name));
   const preferred = settings.policy.kind === 'preference' ? settings.policy.order : [];
   const order = [...new Set([...preferred, ...places.map(({ name }) => name)])];
@@ -100,10 +134,12 @@ function mobileNode(settings: ImsSettings, control: string): unknown {
     const index = places.findIndex((place) => place.name === name);
     const access = settings.accesses[index]!;
     const isShared = settings.proxyCscfs === 'shared' || index === 0;
+    const trimProxy = isShared ? proxyCscf : secondProxyCscf;
     return {
       ...placeOf(places[index]!),
-      'proxy-cscf': sip(isShared ? proxyCscf : secondProxyCscf),
+      'proxy-cscf': sip(settings.architecture === 'trim' ? trimProxy : labAddresses.sipServer),
       'access-network-info': access.profile.accessType,
+      ...(settings.architecture === 'mip-sip' && scoresOf(access)),
     };
   };
   return {
@@ -123,28 +159,19 @@ function placeOf({ name, interface: link, gateway }: AccessPlace) {
   return { name, interface: link, gateway };
 }
 
-function identityOf(identity: string) {
+function diameter(address: string): string {
+  return `${address}:3868`;
+}
+
+function identityOf(identity: string): object {
   return {
     public: identity,
-    private: privateIdentity(identity),
+    private: privateIdentityOf(identity),
     password: passwordOf(identity),
-    'home-domain': domain,
+    'home-domain': labDomain,
   };
-}
-
-function privateIdentity(identity: string): string {
-  return identity.slice('sip:'.length);
-}
-
-/** Nobody outside the lab can reach its core. Softphones write it into files where spaces and semicolons part things. */
-export function passwordOf(identity: string): string {
-  return `secret-of-${identity.replace(/^sip:|@.*/g, '')}`;
 }
 
 function sip(address: string): string {
   return `${address}:5060`;
-}
-
-function diameter(address: string): string {
-  return `${address}:3868`;
 }

@@ -61,8 +61,8 @@ const stepSource = z
       context.addIssue('a step has exactly one of up, down, handover, change, load and dead-end');
     if ((step.repeat === undefined) !== (step.every === undefined))
       context.addIssue('repeat and every go together');
-    if (step.repeat !== undefined && step.handover === undefined && step.load === undefined)
-      context.addIssue('only a handover or a load can be repeated');
+    if (step.repeat !== undefined && !['handover', 'load', 'change'].includes(actions[0] ?? ''))
+      context.addIssue('only a handover, a load or a change can be repeated');
     if ((step.change === undefined) !== (step.to === undefined))
       context.addIssue('change says which access, to what it becomes');
     if ((step.load === undefined) !== (step.becomes === undefined))
@@ -222,6 +222,8 @@ function contradictions(source: Source): Contradiction[] {
         ['flows', index, 'by'],
         'only in the architecture mip-sip; in trim a TRIM session moves every flow',
       );
+    if (flow.rate !== undefined && !['tcp-limited', 'rtp-video'].includes(flow.kind))
+      say(['flows', index, 'rate'], 'only a limited transfer and a video have a rate of their own');
     if (flow.by === 'sip' && flow.kind.startsWith('tcp-'))
       say(['flows', index, 'by'], 'SIP mobility breaks TCP connections (MIP-SIP §2.2); Mobile IP moves them');
   });
@@ -284,14 +286,15 @@ const limitedRate = 500_000;
 
 function flowOf(source: z.output<typeof flowSource>, architecture: Scenario['architecture']): ScenarioFlow {
   const { name, kind, direction, rate: given, by } = source;
-  const usual = kind === 'rtp-audio' || kind === 'tcp-interactive' ? 'both' : 'to-mobile-node';
+  const isTalk = kind === 'rtp-audio' || kind === 'rtp-g723' || kind === 'tcp-interactive';
+  const usual = isTalk ? 'both' : 'to-mobile-node';
   const usualCarrier: FlowCarrier = kind.startsWith('rtp-') ? 'sip' : 'mobile-ip';
   return {
     name,
     kind,
     carrier: architecture === 'trim' ? 'trim' : (by ?? usualCarrier),
     direction: direction ?? usual,
-    rateBitsPerSecond: kind === 'tcp-limited' ? (given ?? limitedRate) : undefined,
+    rateBitsPerSecond: kind === 'tcp-limited' ? (given ?? limitedRate) : given,
   };
 }
 
@@ -309,7 +312,9 @@ function stepsOf(step: StepSource, accesses: Source['accesses']): TimelineStep[]
     action: { kind: 'change', access, profile, note },
   });
   if (change !== undefined && to !== undefined)
-    return [changeOf(change, at, profileOf(to), 'changes its rate and delay')];
+    return Array.from({ length: repeat }, (_, count) =>
+      changeOf(change, at + count * every, profileOf(to), 'changes its rate and delay'),
+    );
   const deadEnd = step['dead-end'];
   const own = accesses[load ?? deadEnd ?? ''];
   if (deadEnd !== undefined && own !== undefined) {

@@ -8,9 +8,10 @@ import type { AccessPolicyOptions } from '../mobile-node/access-selection/access
 import type { TunnelEncapsulation } from '../protocols/mobile-ip/tunnel-state.ts';
 import type { LabAccess, LabArchitecture } from './lab-topology.ts';
 
-/** `rtp-audio`: G.711; `rtp-video`: 1.5 Mbit/s of variable rate; `tcp-limited`: TRIM fig. 9; `tcp-interactive`: as ssh. */
+/** `rtp-audio`: G.711; `rtp-g723`: 5.3 kbit/s; `rtp-video`: 1.5 Mbit/s of variable rate; `tcp-limited`: TRIM fig. 9; `tcp-interactive`: as ssh. */
 export const flowKinds = [
   'rtp-audio',
+  'rtp-g723',
   'rtp-video',
   'tcp-limited',
   'tcp-unlimited',
@@ -104,4 +105,9 @@ export interface Scenario {
   /** In order of time; repeated handovers and ramps are written out. */
   readonly timeline: readonly TimelineStep[];
   readonly expect: ScenarioExpectations;
+}
+
+/** Samples beyond the warm-up of the policy, and a dwell time after the first handover, before traffic starts. */
+export function policySettlingMs({ policy }: Pick<Scenario, 'policy'>): DurationMs {
+  return policy.kind === 'preference' ? 2000 : 4000 + policy.options.dwellMs;
 }

@@ -71,12 +71,12 @@ function startInteractive(hosts: Hosts, plan: PlannedFlow, { ofCorrespondent }: 
 }
 
 function startRtp(hosts: Hosts, plan: PlannedFlow, ends: FlowEnds, now: Instant): RunningFlow {
-  const { port, seed, flow, mobileAddress } = plan;
-  const stream = flow.kind === 'rtp-audio' ? 'voice' : 'video';
-  const near = { address: mobileAddress, port };
-  const mobile = new VirtualRtp({ local: near, remote: place(ends.ofCorrespondent), stream, seed }, now);
+  const { port, seed, flow, stream = 'voice', mobileAddress } = plan;
+  const common = { stream, ...rateOf(flow) };
+  const near = { local: { address: mobileAddress, port }, remote: place(ends.ofCorrespondent) };
+  const mobile = new VirtualRtp({ ...common, ...near, seed }, now);
   const local = { address: labAddresses.correspondentNode, port };
-  const settings = { local, remote: place(ends.ofMobileNode), stream, seed: seed + 1 } as const;
+  const settings = { ...common, local, remote: place(ends.ofMobileNode), seed: seed + 1 };
   const correspondent = new VirtualRtp(settings, now);
   const processes = [
     hosts.mobile.run<never, never, never>({ machine: mobile }),
@@ -101,7 +101,7 @@ function startRtp(hosts: Hosts, plan: PlannedFlow, ends: FlowEnds, now: Instant)
 /** The correspondent connects to the mobile node, whichever of them sends. */
 function startBulk(hosts: Hosts, plan: PlannedFlow, { ofMobileNode }: FlowEnds, now: Instant): RunningFlow {
   const { port, seed, flow, mobileAddress } = plan;
-  const rate = flow.rateBitsPerSecond === undefined ? {} : { rateBitsPerSecond: flow.rateBitsPerSecond };
+  const rate = rateOf(flow);
   const isFromMobile = flow.direction === 'to-correspondent';
   const mobile: VirtualBulk = new VirtualBulk(
     {
@@ -142,6 +142,10 @@ function startBulk(hosts: Hosts, plan: PlannedFlow, { ofMobileNode }: FlowEnds, 
       correspondent: correspondent.report(hosts.correspondent.tcpStatistics),
     }),
   };
+}
+
+function rateOf({ rateBitsPerSecond }: PlannedFlow['flow']): { readonly rateBitsPerSecond?: number } {
+  return rateBitsPerSecond === undefined ? {} : { rateBitsPerSecond };
 }
 
 function place({ address, port }: Place): TransportAddress {

@@ -2,6 +2,7 @@
  * The test network of TRIM fig. 7 in virtual time: the same network functions as in the kernel lab on virtual hosts, each named as in the
  * figures. A run is a function of its seed. Scenarios and the figures' tests drive it; the core is our own (ims-core).
  */
+
 import { perfectLink } from '../access-network/link-characteristics.ts';
 import type { TransportAddress } from '../base/network.ts';
 import type { TraceEntry } from '../base/trace.ts';
@@ -25,11 +26,10 @@ import type { VirtualHost } from '../sim/virtual-host.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
 import { internalAddress, labAddresses } from './lab-addresses.ts';
 import { type LabAccess, trimAccesses } from './lab-topology.ts';
+import { correspondentIdentity, labDomain, mobileIdentity } from './lab-users.ts';
 import { VirtualMobileNode } from './virtual-mobile-node.ts';
 import {
   identityOf,
-  labRealm,
-  labUsers,
   startTerminal,
   type VirtualTerminal,
   type VirtualTestNetwork,
@@ -63,12 +63,12 @@ const addresses = {
   secondTranslatorPool: ['198.51.100.11', '192.0.2.11'],
 } as const;
 const diameterHosts = {
-  interrogatingCscf: `icscf.${labRealm}`,
-  servingCscf: `scscf.${labRealm}`,
-  homeSubscriberServer: `hss.${labRealm}`,
-  trimApplicationServer: `trim-as.${labRealm}`,
-  translator: `translator.${labRealm}`,
-  secondTranslator: `translator-2.${labRealm}`,
+  interrogatingCscf: `icscf.${labDomain}`,
+  servingCscf: `scscf.${labDomain}`,
+  homeSubscriberServer: `hss.${labDomain}`,
+  trimApplicationServer: `trim-as.${labDomain}`,
+  translator: `translator.${labDomain}`,
+  secondTranslator: `translator-2.${labDomain}`,
 } as const;
 const port = { sip: 5060, diameter: 3868 } as const;
 
@@ -135,7 +135,7 @@ export class VirtualLab implements VirtualTestNetwork {
     options: Pick<CorrespondentNodeOptions, 'media' | 'ringMs'>,
   ): VirtualTerminal {
     const isMobile = where === 'mn';
-    const user = isMobile ? labUsers.mobileNode : labUsers.correspondentNode;
+    const user = isMobile ? mobileIdentity : correspondentIdentity;
     return startTerminal(isMobile ? this.mobile.host : this.correspondentHost, name, {
       ...options,
       sip: { address: isMobile ? internalAddress : addresses.correspondentNode, port: sipPort },
@@ -149,14 +149,14 @@ export class VirtualLab implements VirtualTestNetwork {
   }
 
   #addCore(): void {
-    const hosts = new Map([[labRealm, at(addresses.interrogatingCscf)]]);
+    const hosts = new Map([[labDomain, at(addresses.interrogatingCscf)]]);
     const hss = this.#hssPeer();
     const proxies = this.#options.proxyCscfs === 'shared' ? ['p-cscf'] : ['p-cscf', 'p-cscf-2'];
     proxies.forEach((name, index) => {
       const address = index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf;
       const common = {
         ...sipAt(address),
-        visitedNetwork: labRealm,
+        visitedNetwork: labDomain,
         unregisteredInDialog: 'refuse',
         hosts,
       } as const;
@@ -167,7 +167,7 @@ export class VirtualLab implements VirtualTestNetwork {
       addresses.interrogatingCscf,
       new InterrogatingCscf({
         ...sipAt(addresses.interrogatingCscf),
-        domains: [labRealm],
+        domains: [labDomain],
         servers: [{ name: `sip:${addresses.servingCscf}:${port.sip}`, capabilities: [] }],
         hosts,
         diameter: { ...identityAt(diameterHosts.interrogatingCscf), peers: [hss] },
@@ -180,7 +180,7 @@ export class VirtualLab implements VirtualTestNetwork {
       new ServingCscf({
         ...sipAt(addresses.servingCscf),
         name: `sip:${addresses.servingCscf}:${port.sip}`,
-        realm: labRealm,
+        realm: labDomain,
         hosts,
         diameter: { ...identityAt(diameterHosts.servingCscf), peers: [hss] },
         ...(this.#options.registration && { registration: this.#options.registration }),
@@ -198,7 +198,7 @@ export class VirtualLab implements VirtualTestNetwork {
           random: this.network.newRandomSource(),
         },
         subscribers: subscribers(),
-        digestRealm: labRealm,
+        digestRealm: labDomain,
       }),
     );
   }
@@ -280,7 +280,7 @@ export class VirtualLab implements VirtualTestNetwork {
       },
       machine: {
         identity: {
-          ...identityOf(labUsers.mobileNode),
+          ...identityOf(mobileIdentity),
           ...(mobileNodePassword && { password: mobileNodePassword }),
           instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
           expiresSeconds: 600,
@@ -320,19 +320,19 @@ function sipAt(address: string) {
 }
 
 function identityAt(originHost: string) {
-  return { originHost, originRealm: labRealm, originStateId: 1 };
+  return { originHost, originRealm: labDomain, originStateId: 1 };
 }
 
 /** The mobile user has TRIM; the correspondent is a user of the same home network without it. */
 function subscribers(): Subscriber[] {
-  return Object.values(labUsers).map((user) => {
+  return [mobileIdentity, correspondentIdentity].map((user) => {
     const { privateIdentity, password } = identityOf(user);
     const serverName = `sip:${addresses.trimApplicationServer}:${port.sip}`;
     return {
       privateIdentity,
       publicIdentities: [{ identity: user }],
       credentials: { password },
-      initialFilterCriteria: user === labUsers.mobileNode ? trimFilterCriteria(serverName) : [],
+      initialFilterCriteria: user === mobileIdentity ? trimFilterCriteria(serverName) : [],
     };
   });
 }

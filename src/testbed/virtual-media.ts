@@ -78,7 +78,7 @@ export class VirtualRtp extends VirtualMedium {
     const random = new SeededRandomSource(settings.seed);
     this.#settings = settings;
     this.#remote = settings.remote;
-    this.#stream = createMediaStream(settings.stream, settings.seed);
+    this.#stream = createMediaStream(settings.stream, settings.seed, settings.rateBitsPerSecond);
     this.#ssrc = random.nextUint32();
     this.#firstSequence = randomBelow(random, 0x1_0000);
     this.#series = new ThroughputSeries(now);

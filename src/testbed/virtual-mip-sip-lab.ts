@@ -2,6 +2,7 @@
  * The test bed of MIP–SIP fig. 3 in virtual time: a mobile node with any accesses, the home agent on the home link, and the correspondent as
  * SIP peer and TCP server. The core of the virtual network is all routers; proxy ARP is a route in it.
  */
+
 import { perfectLink } from '../access-network/link-characteristics.ts';
 import type { CorrespondentNodeOptions } from '../correspondent-node/correspondent-node.ts';
 import { HomeAgent } from '../home-network/home-agent/home-agent.ts';
@@ -12,12 +13,12 @@ import type { VirtualHost } from '../sim/virtual-host.ts';
 import type { VirtualLink } from '../sim/virtual-link.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
 import { internalAddress, labAddresses } from './lab-addresses.ts';
+import { correspondentIdentity, mobileIdentity } from './lab-users.ts';
 import type { Scenario } from './scenario.ts';
 import { selectorOf } from './scenario-selector.ts';
 import { VirtualMobileNode } from './virtual-mobile-node.ts';
 import {
   identityOf,
-  labUsers,
   startTerminal,
   type VirtualTerminal,
   type VirtualTestNetwork,
@@ -66,7 +67,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     return startTerminal(isMobile ? this.mobile.host : this.correspondentHost, name, {
       ...options,
       sip: { address: isMobile ? internalAddress : labAddresses.correspondentNode, port: sipPort },
-      identity: identityOf(isMobile ? labUsers.mobileNode : labUsers.correspondentNode),
+      identity: identityOf(isMobile ? mobileIdentity : correspondentIdentity),
       expiresSeconds: 600,
       registers: true,
       outboundProxy: isMobile ? { address: internalAddress, port: 5070 } : sipServer,
@@ -119,7 +120,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
       },
       machine: {
         identity: {
-          ...identityOf(labUsers.mobileNode),
+          ...identityOf(mobileIdentity),
           instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
           expiresSeconds: 600,
         },

@@ -2,6 +2,7 @@
  * Runs a scenario in virtual time: the same network functions, flows and timeline as on the kernel, in a network of virtual hosts. The
  * result is a function of the scenario and its seed, to the byte.
  */
+
 import { formatTransportAddress } from '../base/network.ts';
 import { TrimaranError } from '../base/trimaran-error.ts';
 import type { CorrespondentNodeEvent } from '../correspondent-node/correspondent-node.ts';
@@ -14,12 +15,13 @@ import { HandoverLog } from './handover-log.ts';
 import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
 import { knownEnds, type PlannedFlow, planFlows } from './lab-flows.ts';
 import type { LabProgress } from './lab-progress.ts';
-import type { Scenario, TimelineStep } from './scenario.ts';
+import { correspondentIdentity } from './lab-users.ts';
+import { policySettlingMs, type Scenario, type TimelineStep } from './scenario.ts';
 import { stepText } from './step-text.ts';
 import { type FlowEnds, type RunningFlow, startVirtualFlow } from './virtual-flows.ts';
 import { VirtualLab } from './virtual-lab.ts';
 import { VirtualMipSipLab } from './virtual-mip-sip-lab.ts';
-import { labUsers, type VirtualTerminal, type VirtualTestNetwork } from './virtual-test-network.ts';
+import type { VirtualTerminal, VirtualTestNetwork } from './virtual-test-network.ts';
 
 export interface VirtualRunOptions {
   readonly scenario: Scenario;
@@ -31,8 +33,6 @@ const patienceMs = 40_000;
 /** What is on its way when sending stops arrives within this time. */
 const settleMs = 15_000;
 const ethernetOctets = 14;
-/** Some samples of each access beyond the warm-up of the policy. */
-const policySettlingMs = 5000;
 
 export function runInVirtualTime(options: VirtualRunOptions): LabMeasurements {
   if (Object.values(options.scenario.core).includes('kamailio'))
@@ -128,7 +128,7 @@ class VirtualRun {
         .status()
         .accesses.every(({ isReady, isBound }) => !isReady || isBound === true);
     this.#require(isBound, 'bindings over all accesses');
-    this.#runUntil(this.#now + policySettlingMs);
+    this.#runUntil(this.#now + policySettlingMs(this.#scenario));
     this.#wait(() => !this.#log.isUnderWay);
   }
 
@@ -141,7 +141,7 @@ class VirtualRun {
     const media = flows.map(({ offer }) => offer);
     const near = this.#lab.addTerminal('mn', `session-${name}`, sipPort, { media, ringMs: 0 });
     const callsBefore = establishedOf(correspondentEvents).length;
-    near.perform((now) => void near.terminal.placeCall(labUsers.correspondentNode, now));
+    near.perform((now) => void near.terminal.placeCall(correspondentIdentity, now));
     this.#require(
       () => establishedOf(near.events).length > 0 && establishedOf(correspondentEvents).length > callsBefore,
       `session ${name}`,

@@ -6,6 +6,7 @@ import {
 } from '../correspondent-node/correspondent-node.ts';
 import type { VirtualHost } from '../sim/virtual-host.ts';
 import type { VirtualNetwork } from '../sim/virtual-network.ts';
+import { labDomain, passwordOf, privateIdentityOf } from './lab-users.ts';
 import type { VirtualMobileNode } from './virtual-mobile-node.ts';
 
 export interface VirtualTestNetwork {
@@ -54,16 +55,13 @@ export function startTerminal(
   return running;
 }
 
-/** Of the home network of either paper. */
-export const labRealm = 'ims.test';
-export const labUsers: Readonly<Record<'mobileNode' | 'correspondentNode', string>> = {
-  mobileNode: `sip:bob@${labRealm}`,
-  correspondentNode: `sip:alice@${labRealm}`,
-};
-
 export function identityOf(
   publicIdentity: string,
 ): CorrespondentNodeOptions['identity'] & { readonly password: string } {
-  const privateIdentity = publicIdentity.slice('sip:'.length);
-  return { publicIdentity, privateIdentity, password: `secret of ${privateIdentity}`, homeDomain: labRealm };
+  return {
+    publicIdentity,
+    privateIdentity: privateIdentityOf(publicIdentity),
+    password: passwordOf(publicIdentity),
+    homeDomain: labDomain,
+  };
 }

@@ -1,7 +1,8 @@
 /** A mobile node that goes back to an access before the network has confirmed that its contact there is gone (TRIM §3.3). */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { labUsers } from '../../src/testbed/virtual-test-network.ts';
+import { mobileIdentity } from '../../src/testbed/lab-users.ts';
 import { isEstablished, TrimCall } from './trim-call.ts';
 
 test('MobileNode: back on an access while its contact is being taken back, it registers there again and can be called', () => {
@@ -21,6 +22,6 @@ test('MobileNode: back on an access while its contact is being taken back, it re
       ['deregistered', 'wlan'],
     ],
   );
-  call.correspondent.perform((now) => void call.correspondent.terminal.placeCall(labUsers.mobileNode, now));
+  call.correspondent.perform((now) => void call.correspondent.terminal.placeCall(mobileIdentity, now));
   assert.ok(call.runUntil(() => isEstablished(call.phone.events), 3000));
 });

@@ -2,6 +2,7 @@
  * A call between the mobile node's phone and the correspondent through the whole virtual lab, with RTP both ways: what the tests of TRIM fig. 4,
  * 5 and 6 set up, move about and look at.
  */
+
 import assert from 'node:assert/strict';
 import type { Instant } from '../../src/base/instant.ts';
 import type { TransportAddress } from '../../src/base/network.ts';
@@ -13,8 +14,8 @@ import type {
 import type { MobileNodeEvent } from '../../src/mobile-node/mobile-node-output.ts';
 import { ladderArrows } from '../../src/observation/message-ladder.ts';
 import { isSignalling } from '../../src/sim/fault-injector.ts';
+import { correspondentIdentity, mobileIdentity } from '../../src/testbed/lab-users.ts';
 import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
-import { labUsers } from '../../src/testbed/virtual-test-network.ts';
 import { RtpParty } from './rtp-party.ts';
 
 const nodes: readonly string[] = [
@@ -82,8 +83,8 @@ export class TrimCall {
     const { originator = 'mobile node' } = this.#options;
     const [caller, callee] =
       originator === 'mobile node'
-        ? [this.phone, labUsers.correspondentNode]
-        : [this.correspondent, labUsers.mobileNode];
+        ? [this.phone, correspondentIdentity]
+        : [this.correspondent, mobileIdentity];
     caller.perform((now) => void caller.terminal.placeCall(callee, now));
   }
 

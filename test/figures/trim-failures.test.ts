@@ -2,10 +2,11 @@
  * What goes wrong around a TRIM session, one thing at a time, in virtual time: translators that die, come back or are full, a silent HSS, a
  * core that ends dialogs, single messages lost on the access. A clear error or a clean retry; what was up stays up, with the same addresses.
  */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { VirtualPacket } from '../../src/sim/virtual-packet.ts';
-import { labUsers } from '../../src/testbed/virtual-test-network.ts';
+import { correspondentIdentity } from '../../src/testbed/lab-users.ts';
 import { audio, isEstablished, remoteOf, TrimCall, type TrimCallOptions } from './trim-call.ts';
 
 const translated = { phone: ['198.51.100.2:20000'], correspondent: ['198.51.100.1:20000'] };
@@ -34,7 +35,7 @@ function trimEvents(call: TrimCall): string[] {
 /** A second call of the phone; where its media go. */
 function secondCall(call: TrimCall): ReturnType<typeof remoteOf> {
   const before = call.phone.events.length;
-  call.phone.perform((now) => void call.phone.terminal.placeCall(labUsers.correspondentNode, now));
+  call.phone.perform((now) => void call.phone.terminal.placeCall(correspondentIdentity, now));
   assert.ok(call.runUntil(() => isEstablished(call.phone.events.slice(before)), 5000));
   return remoteOf(call.phone.events);
 }

@@ -2,9 +2,10 @@
  * TRIM fig. 6 in virtual time: what is signalled when the mobile node moves to another access, message for message and hop for hop, with and
  * without preconditions, by re-INVITE (one P-CSCF) and by INVITE with Replaces (a second one); and the order of a handover (DESIGN §4).
  */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { labUsers } from '../../src/testbed/virtual-test-network.ts';
+import { correspondentIdentity } from '../../src/testbed/lab-users.ts';
 import { audio, isEstablished, remoteOf, TrimCall, type TrimCallOptions } from './trim-call.ts';
 
 /** Everything but 100 from the new access on, until everybody is quiet. */
@@ -97,7 +98,7 @@ test('MobileNode keeps the order of a soft handover with two sessions: registere
   const secondPhone = call.lab.addTerminal('mn', 'phone-2', 5064, { media: [second], ringMs: 0 });
   const secondAudio = call.addAudio('mn', second.port);
   call.establish();
-  secondPhone.perform((now) => void secondPhone.terminal.placeCall(labUsers.correspondentNode, now));
+  secondPhone.perform((now) => void secondPhone.terminal.placeCall(correspondentIdentity, now));
   assert.ok(call.runUntil(() => isEstablished(secondPhone.events), 5000));
   call.sendAudio(secondAudio, remoteOf(secondPhone.events));
   call.run(1000);

@@ -2,11 +2,12 @@
  * TCP connections in TRIM sessions (RFC 4145) in virtual time, which the paper's prototype could not move: whoever calls and whoever connects,
  * the connection lives through handovers and every octet arrives.
  */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TerminalMedium } from '../../src/correspondent-node/terminal-description.ts';
+import { correspondentIdentity, mobileIdentity } from '../../src/testbed/lab-users.ts';
 import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
-import { labUsers } from '../../src/testbed/virtual-test-network.ts';
 import { TcpParty } from './tcp-party.ts';
 import { isEstablished, type Terminal } from './trim-call.ts';
 
@@ -39,7 +40,7 @@ function connected(
   };
   lab.mobile.setAccess('3g', true);
   lab.network.simulation.runFor(2000);
-  const callee = caller === 'phone' ? labUsers.correspondentNode : labUsers.mobileNode;
+  const callee = caller === 'phone' ? correspondentIdentity : mobileIdentity;
   terminals[caller].perform((now) => void terminals[caller].terminal.placeCall(callee, now));
   const isUp = () => isEstablished(terminals.phone.events) && isEstablished(terminals.correspondent.events);
   assert.ok(

@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { labAddresses } from '../../src/testbed/lab-addresses.ts';
-import { correspondentIdentity } from '../../src/testbed/role-configurations.ts';
+import { correspondentIdentity } from '../../src/testbed/lab-users.ts';
 import { kernelTest } from '../linux/own-namespace.ts';
 import { type CapturedFrame, flowsOf } from './captured-frames.ts';
 import { InteropLab, pause } from './interop-lab.ts';

@@ -9,7 +9,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { TransportAddress } from '../../src/base/network.ts';
 import type { KernelTopology } from '../../src/testbed/kernel-topology.ts';
-import { passwordOf } from '../../src/testbed/role-configurations.ts';
+import { passwordOf } from '../../src/testbed/lab-users.ts';
 import { writeCountingAudio } from './counting-audio.ts';
 import { pause } from './interop-lab.ts';
 

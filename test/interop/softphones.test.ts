@@ -4,11 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { accessPlaces, internalAddress, labAddresses } from '../../src/testbed/lab-addresses.ts';
-import {
-  correspondentIdentity,
-  type ImsSettings,
-  mobileIdentity,
-} from '../../src/testbed/role-configurations.ts';
+import { correspondentIdentity, mobileIdentity } from '../../src/testbed/lab-users.ts';
+import type { ImsSettings } from '../../src/testbed/role-configurations.ts';
 import { kernelTest } from '../linux/own-namespace.ts';
 import { type CapturedFrame, type RtpStream, rtpStreams } from './captured-frames.ts';
 import { irregularCounts, readCounts } from './counting-audio.ts';

@@ -9,7 +9,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { labAddresses } from '../../src/testbed/lab-addresses.ts';
-import { correspondentIdentity } from '../../src/testbed/role-configurations.ts';
+import { correspondentIdentity } from '../../src/testbed/lab-users.ts';
 import { kernelTest } from '../linux/own-namespace.ts';
 import { flowsOf } from './captured-frames.ts';
 import { InteropLab, pause } from './interop-lab.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { accessProfiles } from '../../src/access-network/access-profiles.ts';
 import { NftablesTranslator } from '../../src/drivers/linux/nftables-translator.ts';
 import { readKernelState } from '../../src/testbed/kernel-state.ts';
 import { KernelTopology } from '../../src/testbed/kernel-topology.ts';
@@ -30,6 +31,48 @@ kernelTest(
         sender.close();
       }
     }
+    await topology.close();
+  },
+);
+
+kernelTest(
+  'labTopology: an access router translates addresses and filters sources when the scenario says so',
+  async () => {
+    const { wlan } = accessProfiles;
+    const accesses = [
+      { name: 'plain', profile: wlan },
+      { name: 'guarded', profile: wlan, nat: true, strictSource: true },
+    ];
+    const topology = new KernelTopology(labTopology(accesses, 'mip-sip'), { seed: 1 });
+    const peer = bind(topology, 'cn', labAddresses.correspondentNode);
+    const heard: string[] = [];
+    peer.on('message', (text, { address }) => heard.push(`${text} from ${address}`));
+    const [, guarded] = accessPlaces(accesses.map(({ name }) => name));
+    topology.configure('mn', (rtnetlink) => {
+      rtnetlink.addAddress('lo', '10.99.0.1/32');
+      rtnetlink.replaceRoute({ destination: '0.0.0.0/0', gateway: guarded?.gateway ?? '' });
+    });
+    const answers: string[] = [];
+    for (const [text, source] of [
+      ['own', guarded?.address ?? ''],
+      ['foreign', '10.99.0.1'],
+      ['last', guarded?.address ?? ''],
+    ] as const) {
+      const sender = bind(topology, 'mn', source);
+      sender.on('message', (answer) => answers.push(String(answer)));
+      sender.send(text, peer.address().port, labAddresses.correspondentNode);
+      if (text === 'foreign') {
+        sender.unref();
+        continue;
+      }
+      const [, remote] = await once(peer, 'message');
+      peer.send(`to ${text}`, remote.port, remote.address);
+      await once(sender, 'message');
+      sender.close();
+    }
+    assert.deepEqual(heard, [`own from ${guarded?.routerAddress}`, `last from ${guarded?.routerAddress}`]);
+    assert.deepEqual(answers, ['to own', 'to last']);
+    peer.close();
     await topology.close();
   },
 );

@@ -33,8 +33,6 @@ export interface ServiceProfile {
 
 /** All identities in it form one implicit registration set. */
 export interface UserProfile {
-  /** The document that it was read from, one character per octet. */
-  readonly document: string;
   readonly privateIdentity: string;
   readonly serviceProfiles: readonly ServiceProfile[];
 }
@@ -57,7 +55,7 @@ export function parseUserProfile(userData: string): UserProfile | Malformed {
   const root = parseXmlDocument(userData);
   if (isMalformed(root)) return root;
   try {
-    return readSubscription(root, userData);
+    return readSubscription(root);
   } catch (error) {
     if (error instanceof SchemaViolation) return error.malformed;
     throw error;
@@ -74,11 +72,10 @@ class SchemaViolation extends Error {
   }
 }
 
-function readSubscription(element: XmlElement, document: string): UserProfile {
+function readSubscription(element: XmlElement): UserProfile {
   if (element.name !== 'IMSSubscription') throw new SchemaViolation(element, 'the root is IMSSubscription');
   const fields = new Fields(element, ['PrivateID', 'ServiceProfile']);
   return {
-    document,
     privateIdentity: fields.text('PrivateID'),
     serviceProfiles: fields.many('ServiceProfile').map(readServiceProfile),
   };

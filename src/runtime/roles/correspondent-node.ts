@@ -1,6 +1,5 @@
 /** The role `correspondent-node` (TRIM fig. 1): an ordinary terminal over real sockets, which answers every call. */
 import { CorrespondentNode } from '../../correspondent-node/correspondent-node.ts';
-import { secondsOf } from '../configuration/configuration-values.ts';
 import {
   type CorrespondentNodeConfiguration,
   correspondentNodeSchema,
@@ -32,7 +31,6 @@ function startCorrespondentNode(configuration: CorrespondentNodeConfiguration, h
     media,
     withReservation: reservation,
     ringMs: ring,
-    sessionSeconds: secondsOf(configuration['session-interval']),
     random: host.random,
     ...(mediaAddress !== undefined && { mediaAddress }),
   });

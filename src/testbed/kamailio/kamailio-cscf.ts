@@ -12,8 +12,9 @@ import type { DurationMs } from '../../base/instant.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import type { NetworkNamespace } from '../../drivers/linux/network-namespace.ts';
 import { labAddresses } from '../lab-addresses.ts';
+import { labDomain as domain } from '../lab-users.ts';
 import type { Spawn } from '../media/media-program.ts';
-import { domain, type ImsSettings, proxyCscfAddresses } from '../role-configurations.ts';
+import { type ImsSettings, proxyCscfAddresses } from '../role-configurations.ts';
 import { cscfs } from '../scenario.ts';
 
 type CscfKind = (typeof cscfs)[number];

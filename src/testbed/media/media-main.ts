@@ -14,6 +14,7 @@ interface Program {
   readonly local?: TransportAddress | undefined;
   report(): MediaReports[MediaKind];
   startSending?(): void;
+  sendTo?(remote: TransportAddress): void;
   stopSending?(): void;
   close(): void;
 }
@@ -53,6 +54,7 @@ const program = await start(kind as MediaKind, JSON.parse(settings));
 process.on('message', (command: MediaCommand) => {
   if (command.kind === 'finish') finish(program);
   else if (command.kind === 'start-sending') program.startSending?.();
+  else if (command.kind === 'send-to') program.sendTo?.(command.remote);
   else {
     program.stopSending?.();
     hasStopped = true;

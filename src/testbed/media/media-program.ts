@@ -61,6 +61,11 @@ export class MediaProgram<Kind extends MediaKind> {
     this.#tell({ kind: 'start-sending' });
   }
 
+  /** For an RTP program whose session has moved. */
+  sendTo(remote: TransportAddress): void {
+    this.#tell({ kind: 'send-to', remote });
+  }
+
   /** What is under way may still arrive, so that it can be told from what was lost. */
   stopSending(): void {
     this.#tell({ kind: 'stop-sending' });

@@ -6,6 +6,7 @@
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import type { StreamReport } from '../../protocols/rtp/stream-statistics.ts';
+import type { MediaStreamKind } from './media-stream.ts';
 
 /** How a TCP program gets its one connection. */
 export type Opening =
@@ -13,11 +14,13 @@ export type Opening =
   | { readonly kind: 'listen'; readonly local: TransportAddress };
 
 export interface MediaSettings {
-  /** One end of a call: sends and receives on one socket. `voice` is G.711 (50 packets of 160 octets a second), `video` 1.5 Mbit/s. */
+  /** One end of a call: sends and receives on one socket. See media-stream.ts for the streams. */
   readonly rtp: {
     readonly local: TransportAddress;
     readonly remote: TransportAddress;
-    readonly stream: 'voice' | 'video';
+    readonly stream: MediaStreamKind;
+    /** Of video; 1.5 Mbit/s by default. */
+    readonly rateBitsPerSecond?: number;
     readonly seed: number;
   };
   /** One end of a bulk transfer; without a rate as fast as TCP goes. It ends when the sender is told to stop. */
@@ -133,6 +136,8 @@ export interface CapturedFlow {
 export type MediaCommand =
   /** To RTP programs only: TCP programs send once they are connected. */
   | { readonly kind: 'start-sending' }
+  /** To RTP programs only: the session says that the peer is there now. */
+  | { readonly kind: 'send-to'; readonly remote: TransportAddress }
   /** What is on its way may still arrive. */
   | { readonly kind: 'stop-sending' }
   | { readonly kind: 'finish' };

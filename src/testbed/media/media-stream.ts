@@ -1,6 +1,7 @@
 /**
- * The packets of the lab's RTP streams, without their timing noise: a G.711 call (RFC 3551 §4.5.14: 160 octets each 20 ms) and a video of
- * variable rate, 1.5 Mbit/s on average, as in TRIM fig. 8. Frame sizes are drawn from the seed, so every run sends the same.
+ * The packets of the lab's RTP streams, without their timing noise: a G.711 call (RFC 3551 §4.5.14: 160 octets each 20 ms), one with G.723.1
+ * at 5.3 kbit/s (§4.5.3: 20 octets each 30 ms; the codecs of MIP–SIP Table 1), and a video of variable rate, 1.5 Mbit/s on average as in
+ * TRIM fig. 8 unless something else is asked for. Frame sizes are drawn from the seed, so every run sends the same.
  */
 import { type RandomSource, randomFraction, SeededRandomSource } from '../../base/random-source.ts';
 
@@ -18,28 +19,53 @@ export interface MediaStream {
   nextFrame(): MediaFrame;
 }
 
-export function createMediaStream(kind: 'voice' | 'video', seed: number): MediaStream {
-  return kind === 'voice' ? new VoiceStream() : new VideoStream(new SeededRandomSource(seed));
+export type MediaStreamKind = 'voice' | 'voice-g723' | 'video';
+
+/** The rate is of video alone. */
+export function createMediaStream(
+  kind: MediaStreamKind,
+  seed: number,
+  rateBitsPerSecond: number = usualVideoRate,
+): MediaStream {
+  switch (kind) {
+    case 'voice':
+      return new VoiceStream({ payloadType: 8, octets: 160, intervalMs: 20 });
+    case 'voice-g723':
+      return new VoiceStream({ payloadType: 4, octets: 20, intervalMs: 30 });
+    case 'video':
+      return new VideoStream(new SeededRandomSource(seed), rateBitsPerSecond);
+  }
 }
 
+/** Packets of equal length at equal distances. */
 class VoiceStream implements MediaStream {
-  readonly payloadType = 8;
+  readonly payloadType: number;
   readonly clockRateHz = 8000;
+  readonly #octets: number;
+  readonly #intervalMs: number;
   #timestamp = 0;
 
+  constructor(codec: { readonly payloadType: number; readonly octets: number; readonly intervalMs: number }) {
+    this.payloadType = codec.payloadType;
+    this.#octets = codec.octets;
+    this.#intervalMs = codec.intervalMs;
+  }
+
   nextFrame(): MediaFrame {
-    const frame = { payloadOctets: [160], timestamp: this.#timestamp, intervalMs: 20 };
-    this.#timestamp += 160;
+    const frame = {
+      payloadOctets: [this.#octets],
+      timestamp: this.#timestamp,
+      intervalMs: this.#intervalMs,
+    };
+    this.#timestamp += (this.clockRateHz * this.#intervalMs) / 1000;
     return frame;
   }
 }
 
-/** 25 frames a second; each twelfth is an intra frame of three times the mean, the others share what is left of 1.5 Mbit/s. */
+const usualVideoRate = 1_500_000;
+/** 25 frames a second; each twelfth is an intra frame of three times the mean, the others share what is left of the rate. */
 const framesPerSecond = 25;
 const groupLength = 12;
-const meanOctets = 1_500_000 / 8 / framesPerSecond;
-const intraOctets = 3 * meanOctets;
-const interOctets = (groupLength * meanOctets - intraOctets) / (groupLength - 1);
 /** Fits an MTU of 1280 (RFC 8200 §5) with all headers. */
 const largestPayload = 1200;
 
@@ -47,16 +73,21 @@ class VideoStream implements MediaStream {
   readonly payloadType = 96;
   readonly clockRateHz = 90_000;
   readonly #random: RandomSource;
+  readonly #intraOctets: number;
+  readonly #interOctets: number;
   #frame = 0;
 
-  constructor(random: RandomSource) {
+  constructor(random: RandomSource, rateBitsPerSecond: number) {
+    const meanOctets = rateBitsPerSecond / 8 / framesPerSecond;
     this.#random = random;
+    this.#intraOctets = 3 * meanOctets;
+    this.#interOctets = (groupLength * meanOctets - this.#intraOctets) / (groupLength - 1);
   }
 
   nextFrame(): MediaFrame {
     const isIntra = this.#frame % groupLength === 0;
     const variation = 1 + (isIntra ? 0.2 : 0.5) * (2 * randomFraction(this.#random) - 1);
-    const octets = Math.round((isIntra ? intraOctets : interOctets) * variation);
+    const octets = Math.round((isIntra ? this.#intraOctets : this.#interOctets) * variation);
     const timestamp = this.#frame * (this.clockRateHz / framesPerSecond);
     this.#frame += 1;
     return { payloadOctets: splitEvenly(octets), timestamp, intervalMs: 1000 / framesPerSecond };

@@ -29,7 +29,7 @@ const maximumSources = 64;
 
 export class RtpProgram {
   readonly #socket: Socket;
-  readonly #remote: TransportAddress;
+  #remote: TransportAddress;
   readonly #stream: MediaStream;
   readonly #ssrc: number;
   readonly #firstSequence: number;
@@ -55,7 +55,7 @@ export class RtpProgram {
     const random = new SeededRandomSource(settings.seed);
     this.#socket = socket;
     this.#remote = settings.remote;
-    this.#stream = createMediaStream(settings.stream, settings.seed);
+    this.#stream = createMediaStream(settings.stream, settings.seed, settings.rateBitsPerSecond);
     this.#ssrc = random.nextUint32();
     this.#firstSequence = randomBelow(random, 0x1_0000);
     socket.on('message', (octets, remote) => this.#receive(octets, remote));
@@ -70,6 +70,10 @@ export class RtpProgram {
   /** Not before the other end is ready, or the first packets are lost on nobody. */
   startSending(): void {
     this.#pacer ??= new Pacer(() => this.#sendFrame());
+  }
+
+  sendTo(remote: TransportAddress): void {
+    this.#remote = remote;
   }
 
   stopSending(): void {
