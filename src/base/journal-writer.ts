@@ -4,7 +4,7 @@
  * since its changes of one mobile node wait for one another (home-network/home-agent).
  */
 import { Fifo } from './fifo.ts';
-import type { Instant } from './instant.ts';
+import type { DurationMs, Instant } from './instant.ts';
 import type { EffectOutput } from './network-function.ts';
 
 /** To be durable before it is completed. `line` is without line feed. */
@@ -19,6 +19,14 @@ export interface JournalCompleted {
   readonly id: number;
   /** Why the line is not in the journal. */
   readonly error?: string;
+}
+
+/** What a machine whose journal has times in it is made with. */
+export interface TimedJournal {
+  /** Oldest first; the last one may be torn. */
+  readonly lines: readonly string[];
+  /** The time of day is that much ahead of an instant: milliseconds since 1970 at instant 0. */
+  readonly timeOfDayOffsetMs: DurationMs;
 }
 
 /** `error` as in JournalCompleted. */
@@ -44,6 +52,17 @@ export class JournalWriter {
     const id = ++this.#last;
     this.#continuations.set(id, then);
     this.#effects.push({ kind: 'effect', effect: { type: 'journal', id, line: line() } });
+  }
+
+  /** `then` is called when everything written so far is durable, or cannot be. */
+  flushed(now: Instant, then: (now: Instant) => void): void {
+    const last = this.#continuations.get(this.#last);
+    if (last === undefined) then(now);
+    else
+      this.#continuations.set(this.#last, (error, later) => {
+        last(error, later);
+        then(later);
+      });
   }
 
   complete({ id, error }: JournalCompleted, now: Instant): void {

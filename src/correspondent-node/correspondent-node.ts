@@ -69,6 +69,8 @@ export interface CorrespondentNodeOptions {
   readonly withReservation: boolean;
   /** How long it rings before it answers. */
   readonly ringMs: DurationMs;
+  /** Interval of the session timer that its calls ask for (RFC 4028); absent: only where the peer asks. */
+  readonly sessionSeconds?: number | undefined;
   readonly random: RandomSource;
 }
 
@@ -97,7 +99,7 @@ interface Call {
 
 const capabilities: UserAgentCapabilities = {
   methods: ['INVITE', 'ACK', 'CANCEL', 'BYE', 'PRACK', 'UPDATE', 'INFO', 'OPTIONS'],
-  extensions: ['100rel', 'precondition', 'replaces'],
+  extensions: ['100rel', 'precondition', 'replaces', 'timer'],
   contentTypes: ['application/sdp'],
 };
 
@@ -116,12 +118,13 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
   #serviceRoute: readonly string[] = [];
 
   constructor(options: CorrespondentNodeOptions) {
-    const { sip, identity, expiresSeconds, random } = options;
+    const { sip, identity, expiresSeconds, random, sessionSeconds } = options;
     this.#options = options;
     const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip }));
     this.#agent = new BackToBackUserAgent({
       endpoint: new SipEndpoint({ listen, random, refuseMergedRequests: true }),
       random,
+      sessionSeconds,
       capabilities,
     });
     const contact = `sip:${userPartOf(identity.publicIdentity) ?? 'anonymous'}@${formatTransportAddress(sip)}`;

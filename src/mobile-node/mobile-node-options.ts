@@ -8,8 +8,8 @@ import type { MobileIpClientOptions } from './mobile-ip-client/mobile-ip-client-
 import type { ImsIdentity } from './sip-user-agent/ims-user-agent.ts';
 
 export interface MobileNodeOptions {
-  /** Absent: a node that nobody calls. */
-  readonly identity?: ImsIdentity;
+  /** Whole for a node that registers itself; absent for one that nobody calls. */
+  readonly identity?: ImsIdentity | Pick<ImsIdentity, 'publicIdentity'>;
   readonly internalAddress: string;
   readonly applicationPort: number;
   /** Where the node listens for SIP on every access address. */

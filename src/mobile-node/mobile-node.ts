@@ -17,7 +17,7 @@ import type { CallEvent } from '../protocols/sip/back-to-back-user-agent/call-ev
 import { SipEndpoint } from '../protocols/sip/endpoint.ts';
 import { type AccessInput, AccessMonitor } from './access-monitor/access-monitor.ts';
 import { UnansweredProbes } from './access-monitor/unanswered-probes.ts';
-import { AccessSelection } from './access-selection/access-selection.ts';
+import { AccessSelection, type DecisionHistory } from './access-selection/access-selection.ts';
 import type { AccessSituation, ClassDecision } from './access-selection/access-selector.ts';
 import { LocalAddressTranslator } from './address-translator/local-address-translator.ts';
 import type { AttachedAccess } from './attached-access.ts';
@@ -74,7 +74,7 @@ export class MobileNode
     this.#selection = new AccessSelection(options.selector);
     const agent = newAgent(options);
     this.#agent = agent;
-    if (identity !== undefined && registration === 'mobile-node')
+    if (identity !== undefined && 'instance' in identity && registration === 'mobile-node')
       this.#userAgent = new ImsUserAgent({ identity, agent, random });
     this.#manager = new HandoverManager({
       ...options,
@@ -124,7 +124,7 @@ export class MobileNode
   }
 
   /** The last decisions of the policy, with every number in them (`trimaran why`). */
-  get decisions(): AccessSelection['decisions'] {
+  get decisions(): DecisionHistory {
     return this.#selection.decisions;
   }
 

@@ -1,9 +1,10 @@
 /**
  * The mobile node's hold on the kernel (TRIM fig. 3(b), "lower layers"): carries out its effects, and tells it of links, addresses and first
- * packets. Everything it changes is taken back when it closes; what a crashed predecessor left is taken away when it opens.
+ * packets. With Mobile IP it holds the tunnel too (MIP–SIP §3). Everything it changes is taken back when it closes; what a crashed predecessor left is taken away when it opens.
  */
 import { ipFamilyOf } from '../base/ip-address.ts';
-import { AccessRouting } from '../drivers/linux/access-routing.ts';
+import { AccessRouting, type SessionPeer } from '../drivers/linux/access-routing.ts';
+import { HomeAddressRouting } from '../drivers/linux/home-address-routing.ts';
 import { type NetworkEvent, NetworkMonitor } from '../drivers/linux/network-monitor.ts';
 import { NftablesTranslator } from '../drivers/linux/nftables-translator.ts';
 import type { AccessInput } from '../mobile-node/access-monitor/access-monitor.ts';
@@ -13,38 +14,57 @@ import {
   formatFlowKey,
   type TranslationOperation,
 } from '../translation/translation-operation.ts';
+import { TunnelPorts } from './tunnel-ports.ts';
+
+export interface MobileNodeKernelOptions {
+  readonly internalAddress: string;
+  /** Tells several mobile nodes of one network namespace apart. */
+  readonly instance: string;
+  /** Absent: without Mobile IP. */
+  readonly tunnel?: {
+    readonly homeAddress: string;
+    /** Of Mobile IP. */
+    readonly port: number;
+    /** Name of the TUN device. */
+    readonly device: string;
+  };
+}
 
 /** How often the counters of watched flows are read: a few times within one RTP packet spacing. */
 const watchIntervalMs = 5;
 
 export class MobileNodeKernel {
   readonly #onInput: (input: AccessInput | MobileNodeInput) => void;
-  readonly #routing: AccessRouting;
+  /** With Mobile IP. */
+  readonly ports: TunnelPorts | undefined;
   readonly #translator: NftablesTranslator;
+  readonly #routing: AccessRouting;
   readonly #internalAddress: string;
-  /** Destinations of the flows that applications send, by flow. */
-  readonly #peers = new Map<string, string>();
+  /** What is to be taken back, the last first. */
+  readonly #undo: (() => void | Promise<void>)[] = [];
+  /** Where applications send the media of sessions, by flow. */
+  readonly #peers = new Map<string, SessionPeer>();
   #monitor: NetworkMonitor | undefined;
   #watch: NodeJS.Timeout | undefined;
 
-  /** Throws with nothing left behind. `instance` tells several mobile nodes of one network namespace apart. */
-  constructor(
-    options: { readonly internalAddress: string; readonly instance: string },
-    onInput: (input: AccessInput | MobileNodeInput) => void,
-  ) {
+  /** Throws with nothing left behind. NO_TUN_DEVICE when there shall be a tunnel and the machine does not allow it. */
+  constructor(options: MobileNodeKernelOptions, onInput: (input: AccessInput | MobileNodeInput) => void) {
     this.#onInput = onInput;
     this.#internalAddress = options.internalAddress;
-    this.#translator = NftablesTranslator.open({
-      instance: options.instance,
-      placement: 'mobile-node',
-      addresses: [options.internalAddress],
-      families: [ipFamilyOf(options.internalAddress) ?? 4],
-      counters: true,
-    });
     try {
-      this.#routing = new AccessRouting(options.internalAddress);
+      const { tunnel } = options;
+      this.ports =
+        tunnel &&
+        this.#hold(
+          new TunnelPorts(tunnel.port, { placement: 'mobile-node', device: tunnel.device }),
+          (ports) => ports.tunnel.close(),
+        );
+      this.#translator = this.#hold(openTranslator(options), (translator) => translator.close());
+      this.#routing = this.#hold(new AccessRouting(options.internalAddress), (routing) => routing.close());
+      if (tunnel !== undefined)
+        this.#hold(new HomeAddressRouting(tunnel.homeAddress, tunnel.device), (routing) => routing.close());
     } catch (error) {
-      this.#translator.close();
+      void this.close();
       throw error;
     }
   }
@@ -59,26 +79,44 @@ export class MobileNodeKernel {
     else if (effect.type === 'attach-access') this.#attach(effect);
     else if (effect.type === 'detach-access') this.#routing.detach(effect.index);
     else if (effect.type === 'watch-flows') this.#watchFlows(effect.id, effect.flows);
+    else if (effect.type === 'tunnel') this.ports?.tunnel.apply(effect.change);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     clearInterval(this.#watch);
     this.#monitor?.close();
-    this.#routing.close();
-    this.#translator.close();
+    for (const undo of this.#undo.toReversed()) await undo();
+  }
+
+  #hold<Part>(part: Part, undo: (part: Part) => void | Promise<void>): Part {
+    this.#undo.push(() => undo(part));
+    return part;
   }
 
   #translate(operations: readonly TranslationOperation[]): void {
     this.#translator.apply(operations);
-    const before = new Set(this.#peers.values());
+    const before = this.#peerTable();
     for (const operation of operations) {
       if (operation.kind === 'deselect') this.#peers.delete(formatFlowKey(operation.key));
-      else if (operation.kind === 'select-version' && operation.key.source === this.#internalAddress)
-        this.#peers.set(formatFlowKey(operation.key), operation.key.destination);
+      else if (operation.kind === 'select-version') this.#noteFlow(operation.key);
     }
-    const after = new Set(this.#peers.values());
-    for (const peer of after) if (!before.has(peer)) this.#routing.addPeer(peer);
-    for (const peer of before) if (!after.has(peer)) this.#routing.removePeer(peer);
+    const after = this.#peerTable();
+    for (const [name, peer] of after) if (!before.has(name)) this.#routing.addPeer(peer);
+    for (const [name, peer] of before) if (!after.has(name)) this.#routing.removePeer(peer);
+  }
+
+  /** A program that answers connections has its address from them. */
+  #noteFlow(key: FlowKey): void {
+    const { source, destination: address, protocol, port, portOf } = key;
+    if (source === this.#internalAddress && portOf === 'destination')
+      this.#peers.set(formatFlowKey(key), { address, protocol, port });
+  }
+
+  /** Each once, though several flows may go there. */
+  #peerTable(): Map<string, SessionPeer> {
+    return new Map(
+      [...this.#peers.values()].map((peer) => [`${peer.protocol} ${peer.address} ${peer.port}`, peer]),
+    );
   }
 
   #attach(effect: Extract<MobileNodeEffect, { type: 'attach-access' }>): void {
@@ -113,4 +151,14 @@ export class MobileNodeKernel {
       this.#onInput({ kind: 'address-changed', interface: event.link, address, present });
     }
   }
+}
+
+function openTranslator({ internalAddress, instance }: MobileNodeKernelOptions): NftablesTranslator {
+  return NftablesTranslator.open({
+    instance,
+    placement: 'mobile-node',
+    addresses: [internalAddress],
+    families: [ipFamilyOf(internalAddress) ?? 4],
+    counters: true,
+  });
 }

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Instant } from '../../src/base/instant.ts';
-import type { JournalCompleted, JournalEffect } from '../../src/base/journal-writer.ts';
+import type { JournalCompleted, JournalEffect, TimedJournal } from '../../src/base/journal-writer.ts';
 import type { Machine, Timeout } from '../../src/base/machine.ts';
 import { isMalformed } from '../../src/base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../src/base/network.ts';
@@ -443,7 +443,7 @@ function udpAndTcp(address: string): { transport: 'udp' | 'tcp'; address: string
   ];
 }
 
-type Started = Machine<NetworkInput, NetworkOutput> & {
+export type Started = Machine<NetworkInput, NetworkOutput> & {
   start(now: Instant): void;
   stop?(now: Instant): void;
 };
@@ -455,6 +455,11 @@ export interface LabOptions {
   readonly applicationServer?: Started;
   readonly proxy?: Partial<ProxyCscfOptions>;
   readonly serving?: Partial<ServingCscfOptions>;
+  /** Runs P- and S-CSCF so that they may be killed; `create` is called for each life with its number and the journal of those before. */
+  readonly runMortal?: (
+    address: string,
+    create: (life: number, journal?: TimedJournal) => ProxyCscf | ServingCscf,
+  ) => Started;
 }
 
 /** All of it on one network, Diameter connections up, the ladder still empty. */
@@ -469,18 +474,21 @@ export class ImsCoreLab {
     const { subscribers, homeSubscriberServer, applicationServer, proxy, serving } = options;
     this.hss = new TestHomeSubscriberServer(subscribers);
     this.#add(homeSubscriberServer ?? this.hss);
+    const run: NonNullable<LabOptions['runMortal']> =
+      options.runMortal ?? ((_, make) => new WithoutEvents(make(0), this.events as object[]));
     for (const address of ['10.0.1.1', '10.0.1.6']) {
-      this.#add(
+      const create = (life: number, journal?: TimedJournal): ProxyCscf =>
         new ProxyCscf({
           listen: udpAndTcp(address),
           address: { address, port: 5060 },
           visitedNetwork: 'home1.net',
           hosts,
           unregisteredInDialog: 'forward',
-          random: new SeededRandomSource(Number(address.slice(-1))),
+          random: new SeededRandomSource(Number(address.slice(-1)) + 100 * life),
+          ...(journal && { journal }),
           ...proxy,
-        }),
-      );
+        });
+      this.#add(run(address, create));
     }
     this.#add(
       new InterrogatingCscf({
@@ -493,17 +501,19 @@ export class ImsCoreLab {
         random: new SeededRandomSource(2),
       }),
     );
-    const servingCscf = new ServingCscf({
-      listen: udpAndTcp('10.0.1.3'),
-      address: { address: '10.0.1.3', port: 5060 },
-      name: 'sip:scscf.home1.net',
-      realm: 'home1.net',
-      hosts,
-      diameter: diameterOf('scscf.home1.net'),
-      random: new SeededRandomSource(3),
-      ...serving,
-    });
-    this.#add(new WithoutEvents(servingCscf, this.events));
+    const create = (life: number, journal?: TimedJournal): ServingCscf =>
+      new ServingCscf({
+        listen: udpAndTcp('10.0.1.3'),
+        address: { address: '10.0.1.3', port: 5060 },
+        name: 'sip:scscf.home1.net',
+        realm: 'home1.net',
+        hosts,
+        diameter: { ...diameterOf('scscf.home1.net'), originStateId: 1 + life },
+        random: new SeededRandomSource(3 + 100 * life),
+        ...(journal && { journal }),
+        ...serving,
+      });
+    this.#add(run('10.0.1.3', create));
     this.#add(applicationServer ?? this.applicationServer);
     this.run(1_000);
     this.network.ladder.length = 0;
@@ -560,9 +570,9 @@ export class ImsCoreLab {
   }
 }
 
-type NotedFunction<Event> = NetworkFunction<JournalCompleted, Event, JournalEffect> & {
+export type NotedFunction<Event> = NetworkFunction<JournalCompleted, Event, JournalEffect> & {
   start(now: Instant): void;
-  stop(now: Instant): void;
+  stop?(now: Instant): void;
 };
 
 /** The network carries messages only; events go to a list. */
@@ -580,7 +590,7 @@ export class WithoutEvents<Event> implements Started {
   }
 
   stop(now: Instant): void {
-    this.#inner.stop(now);
+    this.#inner.stop?.(now);
   }
 
   handleInput(input: NetworkInput, now: Instant): void {

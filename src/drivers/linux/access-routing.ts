@@ -2,11 +2,12 @@
  * Routing of a mobile node with several accesses (TRIM §3.3: "configures the lower layers to use the new interface"): every access has a
  * routing table of its own, chosen by the source address or by the upper eight bits of the packet mark, which the node's address translator
  * sets. The internal address lives on the loopback interface; what applications send from it finds a route even while there is no access,
- * so that they never see an error, and leaves by the access that its mark names. Towards the peers of sessions, programs that choose no
- * source address get the internal one.
+ * so that they never see an error, and leaves by the access that its mark names. Towards the media of sessions, programs that choose no
+ * source address get the internal one; other ports of the same peer are other programs' business.
  *
  *   ip rule 1000+n: fwmark n<<24/0xff000000 lookup 5944+n      ip rule 1200+n: from ADDRESS lookup 5944+n
- *   ip rule 1400:   from INTERNAL lookup 5944                  table 5944: default dev lo
+ *   ip rule 1300:   to PEER ipproto P dport Q lookup 5944      ip rule 1400:   from INTERNAL lookup 5944
+ *   table 5944:     default dev lo
  */
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import type { Route, RoutingRule } from './route-messages.ts';
@@ -29,6 +30,13 @@ export interface RoutedAccess {
   readonly address: string;
   /** Absent: the default route of the interface in the main table, or peers on the link itself. */
   readonly gateway: string | undefined;
+}
+
+/** Where applications send the media of a session. */
+export interface SessionPeer {
+  readonly address: string;
+  readonly protocol: 'udp' | 'tcp';
+  readonly port: number;
 }
 
 export class AccessRouting {
@@ -79,12 +87,12 @@ export class AccessRouting {
     this.#removeTable((table) => table === firstTable + index);
   }
 
-  addPeer(address: string): void {
-    this.#rtnetlink.addRule(peerRule(address));
+  addPeer(peer: SessionPeer): void {
+    this.#rtnetlink.addRule(peerRule(peer));
   }
 
-  removePeer(address: string): void {
-    this.#rtnetlink.deleteRule(peerRule(address));
+  removePeer(peer: SessionPeer): void {
+    this.#rtnetlink.deleteRule(peerRule(peer));
   }
 
   close(): void {
@@ -123,9 +131,15 @@ export class AccessRouting {
   }
 }
 
-function peerRule(address: string): RoutingRule {
-  const to = `${address}/${hostBits(address)}`;
-  return { family: familyOf(address), priority: peerRulePriority, table: firstTable, to };
+function peerRule({ address, protocol, port }: SessionPeer): RoutingRule {
+  return {
+    family: familyOf(address),
+    priority: peerRulePriority,
+    table: firstTable,
+    to: `${address}/${hostBits(address)}`,
+    protocol: protocol === 'tcp' ? 6 : 17,
+    destinationPort: port,
+  };
 }
 
 function ignoreGone(change: () => void): void {

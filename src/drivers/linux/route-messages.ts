@@ -68,6 +68,11 @@ export interface RoutingRule {
   /** Source and destination prefix: "10.64.0.1/32" */
   readonly from?: string;
   readonly to?: string;
+  /** IP protocol number. */
+  readonly protocol?: number;
+  readonly destinationPort?: number;
+  /** Routes of the table with a prefix of this length or less do not count; 0 leaves out the default route. */
+  readonly suppressPrefixLength?: number;
 }
 
 export interface Neighbour {
@@ -129,6 +134,8 @@ export function readRoute({
 
 export function readRule({ payload }: NetlinkMessage): RoutingRule {
   const attributes = readAttributes(payload.subarray(12));
+  const ports = attributes.get(24);
+  const suppressed = numberOf(attributes.get(14));
   return {
     family: payload[0] === 2 ? 4 : 6,
     priority: numberOf(attributes.get(6)),
@@ -136,6 +143,9 @@ export function readRule({ payload }: NetlinkMessage): RoutingRule {
     ...(attributes.has(10) && { mark: numberOf(attributes.get(10)), mask: numberOf(attributes.get(16)) }),
     ...(attributes.has(2) && { from: `${addressOf(attributes.get(2))}/${payload[2]}` }),
     ...(attributes.has(1) && { to: `${addressOf(attributes.get(1))}/${payload[1]}` }),
+    ...(attributes.has(22) && { protocol: attributes.get(22)?.[0] ?? 0 }),
+    ...(ports && { destinationPort: viewOf(ports).getUint16(0, true) }),
+    ...(attributes.has(14) && suppressed !== 0xffff_ffff && { suppressPrefixLength: suppressed }),
   };
 }
 

@@ -247,6 +247,11 @@ export class Rtnetlink {
       if (from !== undefined) writer.attribute(FRA_SRC, from.octets);
       if (rule.mark !== undefined) writer.uint32(FRA_FWMARK, rule.mark);
       if (rule.mask !== undefined) writer.uint32(FRA_FWMASK, rule.mask);
+      if (rule.protocol !== undefined) writer.uint8(FRA_IP_PROTO, rule.protocol);
+      if (rule.destinationPort !== undefined)
+        writer.attribute(FRA_DPORT_RANGE, portRange(rule.destinationPort));
+      if (rule.suppressPrefixLength !== undefined)
+        writer.uint32(FRA_SUPPRESS_PREFIXLEN, rule.suppressPrefixLength);
     });
   }
 
@@ -313,8 +318,11 @@ const FRA_DST = 1;
 const FRA_SRC = 2;
 const FRA_PRIORITY = 6;
 const FRA_FWMARK = 10;
+const FRA_SUPPRESS_PREFIXLEN = 14;
 const FRA_TABLE = 15;
 const FRA_FWMASK = 16;
+const FRA_IP_PROTO = 22;
+const FRA_DPORT_RANGE = 24;
 const FR_ACT_TO_TBL = 1;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
@@ -364,4 +372,9 @@ function routeMetric(type: number, value: number): Uint8Array {
   view.setUint16(2, type, true);
   view.setUint32(4, value, true);
   return octetsOf(view);
+}
+
+/** struct fib_rule_port_range, first and last in the host's order. */
+function portRange(port: number): Uint8Array {
+  return new Uint8Array(Uint16Array.of(port, port).buffer);
 }

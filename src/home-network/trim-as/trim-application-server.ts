@@ -54,6 +54,8 @@ export interface TrimApplicationServerOptions {
   readonly graceMs: DurationMs;
   /** Sessions at once; a further one is answered 503, and the S-CSCF's default handling decides. */
   readonly maximumSessions: number;
+  /** Interval of the session timer that is asked for on each leg (RFC 4028); absent: only where the peer of the leg asks. */
+  readonly sessionSeconds?: number | undefined;
   readonly random: RandomSource;
 }
 
@@ -68,12 +70,13 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   readonly #outputs: (NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent })[] = [];
 
   constructor(options: TrimApplicationServerOptions) {
-    const { sip, hosts, random } = options;
+    const { sip, hosts, random, sessionSeconds } = options;
     this.#options = options;
     const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip }));
     this.#agent = new BackToBackUserAgent({
       endpoint: new SipEndpoint({ listen, random }),
       random,
+      sessionSeconds,
       ...(hosts && { hosts }),
     });
     this.#control = new TranslatorControl(options);

@@ -6,9 +6,17 @@
  * token, because a mobile node changes its address while the route set stays (TRIM Fig. 6; RFC 3261 §12.2).
  * Left out: IPsec security agreement, policy control (Rx), emergency calls, STUN keep-alives.
  */
+import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
-import { earlierTimeout, type Machine, type Timeout } from '../../base/machine.ts';
+import {
+  type JournalCompleted,
+  type JournalEffect,
+  JournalWriter,
+  type TimedJournal,
+} from '../../base/journal-writer.ts';
+import { earlierTimeout, type Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput, TransportAddress } from '../../base/network.ts';
+import type { EffectOutput, EventOutput, NetworkFunction } from '../../base/network-function.ts';
 import { type RandomSource, randomToken } from '../../base/random-source.ts';
 import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
@@ -37,8 +45,16 @@ export interface ProxyCscfOptions {
   readonly hosts: ReadonlyMap<string, HostAddress>;
   /** Requests within a dialog from an address nobody registered from: a moved user that has not registered yet. */
   readonly unregisteredInDialog: 'forward' | 'refuse';
+  /** Absent: none is kept. */
+  readonly journal?: TimedJournal;
   readonly random: RandomSource;
   readonly timers?: Partial<SipTimers>;
+}
+
+/** A line of the journal that is not the last cannot be read: a contact may be missing. */
+export interface ProxyCscfEvent {
+  readonly kind: 'journal-damaged';
+  readonly line: number;
 }
 
 /** What becomes of the response to a forwarded request. */
@@ -49,10 +65,12 @@ type Pending =
 
 type Arrived = Extract<ProxyEvent, { kind: 'request' }>;
 
-export class ProxyCscf implements Machine<NetworkInput, NetworkOutput> {
+export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEvent, JournalEffect> {
   readonly #options: ProxyCscfOptions;
   readonly #proxy: SipProxy;
-  readonly #contacts = new RegisteredContacts();
+  readonly #journal: JournalWriter;
+  readonly #contacts: RegisteredContacts;
+  readonly #events = new Fifo<EventOutput<ProxyCscfEvent>>();
   readonly #pending = new Map<ServerTransactionId, Pending>();
   readonly #authority: string;
 
@@ -68,14 +86,30 @@ export class ProxyCscf implements Machine<NetworkInput, NetworkOutput> {
       hosts: options.hosts,
       ...timers,
     });
+    const { lines, timeOfDayOffsetMs } = options.journal ?? { lines: [], timeOfDayOffsetMs: 0 };
+    this.#journal = new JournalWriter(options.journal !== undefined);
+    this.#contacts = new RegisteredContacts(this.#journal, timeOfDayOffsetMs);
+    for (const line of this.#contacts.replay(lines))
+      this.#events.push({ kind: 'event', event: { kind: 'journal-damaged', line } });
+  }
+
+  /** How many contacts are registered through here. */
+  get contacts(): number {
+    return this.#contacts.size;
+  }
+
+  /** The journal as short as it can be, for the host to write in place of the one that grew. */
+  journalSnapshot(): readonly string[] {
+    return this.#contacts.journalSnapshot();
   }
 
   start(now: Instant): void {
     this.#proxy.start(now);
   }
 
-  handleInput(input: NetworkInput, now: Instant): void {
-    this.#proxy.handleInput(input, now);
+  handleInput(input: NetworkInput | JournalCompleted, now: Instant): void {
+    if (input.kind === 'effect-completed') this.#journal.complete(input, now);
+    else this.#proxy.handleInput(input, now);
     this.#handleEvents(now);
   }
 
@@ -89,8 +123,8 @@ export class ProxyCscf implements Machine<NetworkInput, NetworkOutput> {
     return earlierTimeout(this.#proxy.pollTimeout(), this.#contacts.pollTimeout());
   }
 
-  pollOutput(): NetworkOutput | undefined {
-    return this.#proxy.pollOutput();
+  pollOutput(): NetworkOutput | EventOutput<ProxyCscfEvent> | EffectOutput<JournalEffect> | undefined {
+    return this.#events.shift() ?? this.#journal.pollOutput() ?? this.#proxy.pollOutput();
   }
 
   #handleEvents(now: Instant): void {
@@ -227,8 +261,9 @@ export class ProxyCscf implements Machine<NetworkInput, NetworkOutput> {
     }
     if (pending?.kind === 'registration' && response.statusCode >= 200 && response.statusCode < 300) {
       this.#contacts.learn(request, response, pending.flow, now);
-    }
-    this.#proxy.respond(transaction, response, now);
+      // Not before the journal has it. A disk that fails is no reason to turn away a user whom the S-CSCF has registered.
+      this.#journal.flushed(now, (later) => this.#proxy.respond(transaction, response, later));
+    } else this.#proxy.respond(transaction, response, now);
   }
 
   #identifyCallee(response: SipResponse, contact: RegisteredContact | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { JournalWriter } from '../../base/journal-writer.ts';
 import { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import type { SipArrival } from '../../protocols/sip/transaction/sip-event.ts';
 import { RegisteredContacts } from './registered-contacts.ts';
@@ -29,7 +30,7 @@ const a = '<sip:mn@10.0.0.10:5060>';
 const b = '<sip:mn@10.0.2.10:5060>';
 
 test('RegisteredContacts learns flow, identities and Service-Route from the 200', () => {
-  const contacts = new RegisteredContacts();
+  const contacts = new RegisteredContacts(new JournalWriter(false), 0);
   contacts.learn(register(a), success([`${a};expires=60`]), { ...arrival('10.0.0.10'), token: 'one' }, 1_000);
   const contact = contacts.ofToken('one')!;
   assert.equal(contact.contactUri, 'sip:mn@10.0.0.10:5060');
@@ -45,7 +46,7 @@ test('RegisteredContacts learns flow, identities and Service-Route from the 200'
 });
 
 test('RegisteredContacts knows the sender by his flow, and over TCP by his Contact and address', () => {
-  const contacts = new RegisteredContacts();
+  const contacts = new RegisteredContacts(new JournalWriter(false), 0);
   contacts.learn(register(a), success([`${a};expires=60`]), { ...arrival('10.0.0.10'), token: 'one' }, 0);
   const invite = new SipRequest('INVITE', 'sip:cn@home1.net');
   assert.equal(contacts.ofSender(invite, arrival('10.0.0.10')).length, 1);
@@ -56,7 +57,7 @@ test('RegisteredContacts knows the sender by his flow, and over TCP by his Conta
 });
 
 test('RegisteredContacts keeps two contacts of a user and drops one that the 200 lists no more', () => {
-  const contacts = new RegisteredContacts();
+  const contacts = new RegisteredContacts(new JournalWriter(false), 0);
   contacts.learn(register(a), success([`${a};expires=60`]), { ...arrival('10.0.0.10'), token: 'one' }, 0);
   contacts.learn(
     register(b),
@@ -76,7 +77,7 @@ test('RegisteredContacts keeps two contacts of a user and drops one that the 200
 });
 
 test('RegisteredContacts keeps what the 200 does not list when the request was about another contact, until all are removed', () => {
-  const contacts = new RegisteredContacts();
+  const contacts = new RegisteredContacts(new JournalWriter(false), 0);
   contacts.learn(register(a), success([`${a};expires=60`]), { ...arrival('10.0.0.10'), token: 'one' }, 0);
   contacts.learn(register(b), success([`${b};expires=60`]), { ...arrival('10.0.2.10'), token: 'two' }, 0);
   contacts.learn(register(`${b};expires=0`), success([]), { ...arrival('10.0.2.10'), token: 'two' }, 0);
@@ -87,7 +88,7 @@ test('RegisteredContacts keeps what the 200 does not list when the request was a
 });
 
 test('RegisteredContacts moves a contact to the flow that it was registered over last', () => {
-  const contacts = new RegisteredContacts();
+  const contacts = new RegisteredContacts(new JournalWriter(false), 0);
   contacts.learn(register(a), success([`${a};expires=60`]), { ...arrival('10.0.0.10'), token: 'one' }, 0);
   contacts.learn(
     register(a),
@@ -100,7 +101,7 @@ test('RegisteredContacts moves a contact to the flow that it was registered over
 });
 
 test('RegisteredContacts takes the address-of-record when P-Associated-URI cannot be read', () => {
-  const contacts = new RegisteredContacts();
+  const contacts = new RegisteredContacts(new JournalWriter(false), 0);
   const kamailio = '<sip:mn@home1.net, tel:+34910>';
   contacts.learn(
     register(a),

@@ -1,9 +1,11 @@
 /**
  * P-CSCF (TRIM Fig. 1): what it knows of the users in its access networks, learnt from the 200 to each REGISTER (TS 24.229 §5.2.2.1):
- * over which flow a contact is reached, who stands behind it, and the Service-Route its initial requests have to take.
+ * over which flow a contact is reached, who stands behind it, and the Service-Route its initial requests have to take. A line of the
+ * journal is one contact, or the name of one that is gone.
  */
 import { DeadlineQueue } from '../../base/deadline-queue.ts';
-import type { Instant } from '../../base/instant.ts';
+import type { DurationMs, Instant } from '../../base/instant.ts';
+import type { JournalWriter } from '../../base/journal-writer.ts';
 import type { Timeout } from '../../base/machine.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import { sameTransportAddress } from '../../base/network.ts';
@@ -29,12 +31,46 @@ export interface RegisteredContact {
   readonly expiresAt: Instant;
 }
 
+/** `expiresAt` in milliseconds since 1970. */
+type ContactLine = { readonly contact: RegisteredContact } | { readonly gone: string };
+
 export class RegisteredContacts {
   /** By address-of-record and contact URI. */
   readonly #contacts = new Map<string, RegisteredContact>();
   /** By what contacts are looked up with, each lookup with its own prefix; sets keep the order of registration. */
   readonly #index = new Map<string, Set<RegisteredContact>>();
   readonly #deadlines = new DeadlineQueue<string>();
+  readonly #journal: JournalWriter;
+  readonly #timeOfDayOffsetMs: DurationMs;
+
+  constructor(journal: JournalWriter, timeOfDayOffsetMs: DurationMs) {
+    this.#journal = journal;
+    this.#timeOfDayOffsetMs = timeOfDayOffsetMs;
+  }
+
+  get size(): number {
+    return this.#contacts.size;
+  }
+
+  /** Takes over what a journal says; returns the numbers of lines that cannot be read, but for the last, which a crash may have torn. */
+  replay(lines: readonly string[]): readonly number[] {
+    return lines.flatMap((text, index) => {
+      const line = parseLine(text);
+      if (line === undefined) return index < lines.length - 1 ? [index + 1] : [];
+      if ('gone' in line) this.#remove(line.gone);
+      else this.#store({ ...line.contact, expiresAt: line.contact.expiresAt - this.#timeOfDayOffsetMs });
+      return [];
+    });
+  }
+
+  journalSnapshot(): readonly string[] {
+    return [...this.#contacts.values()].map((contact) => this.#line(contact));
+  }
+
+  #line(contact: RegisteredContact): string {
+    const expiresAt = contact.expiresAt + this.#timeOfDayOffsetMs;
+    return JSON.stringify({ contact: { ...contact, expiresAt } } satisfies ContactLine);
+  }
 
   /**
    * Brings the contacts that the request names in line with the 200. Others stay until they expire though the 200 may not list them: RFC 3261
@@ -52,22 +88,25 @@ export class RegisteredContacts {
     const isForAll = request.headers.get('Contact') === '*';
     for (const contact of this.#lookUp(`user ${user}`)) {
       const { contactUri } = contact;
-      if ((isForAll || named.has(contactUri)) && !lifetimes.has(contactUri)) this.#delete(contact);
+      if ((isForAll || named.has(contactUri)) && !lifetimes.has(contactUri)) this.#delete(contact, now);
     }
     const identities = addressesOf(response, 'P-Associated-URI').map(({ uri }) => addressOfRecord(uri));
     for (const { uri } of contactsOf(request)) {
       const contactUri = formatUri(uri);
       const seconds = lifetimes.get(contactUri) ?? 0;
       if (!(seconds > 0)) continue;
-      this.#put({
-        addressOfRecord: user,
-        contactUri,
-        flow,
-        // Kamailio 5.6 writes a list that cannot be read when a telephone number is in it.
-        identities: identities.length > 0 ? identities : [user],
-        serviceRoute: response.headers.getAll('Service-Route'),
-        expiresAt: now + seconds * 1000,
-      });
+      this.#put(
+        {
+          addressOfRecord: user,
+          contactUri,
+          flow,
+          // Kamailio 5.6 writes a list that cannot be read when a telephone number is in it.
+          identities: identities.length > 0 ? identities : [user],
+          serviceRoute: response.headers.getAll('Service-Route'),
+          expiresAt: now + seconds * 1000,
+        },
+        now,
+      );
     }
   }
 
@@ -101,7 +140,7 @@ export class RegisteredContacts {
 
   expire(now: Instant): void {
     for (let key = this.#deadlines.takeDue(now); key !== undefined; key = this.#deadlines.takeDue(now)) {
-      this.#delete(this.#contacts.get(key)!);
+      this.#delete(this.#contacts.get(key)!, now);
     }
   }
 
@@ -109,11 +148,20 @@ export class RegisteredContacts {
     return this.#deadlines.peek();
   }
 
-  #put(contact: RegisteredContact): void {
+  #put(contact: RegisteredContact, now: Instant): void {
+    if (this.#store(contact)) this.#journal.write(() => this.#line(contact), now);
+  }
+
+  #delete(contact: RegisteredContact, now: Instant): void {
+    this.#remove(keyOf(contact));
+    this.#journal.write(() => JSON.stringify({ gone: keyOf(contact) } satisfies ContactLine), now);
+  }
+
+  /** False when there is no room. */
+  #store(contact: RegisteredContact): boolean {
     const key = keyOf(contact);
-    const old = this.#contacts.get(key);
-    if (old !== undefined) this.#delete(old);
-    if (this.#contacts.size >= maximumRegisteredContacts) return;
+    this.#remove(key);
+    if (this.#contacts.size >= maximumRegisteredContacts) return false;
     this.#contacts.set(key, contact);
     this.#deadlines.set(key, contact.expiresAt, 'registered contact expires');
     for (const name of indexNames(contact)) {
@@ -121,11 +169,14 @@ export class RegisteredContacts {
       if (found === undefined) this.#index.set(name, new Set([contact]));
       else found.add(contact);
     }
+    return true;
   }
 
-  #delete(contact: RegisteredContact): void {
-    this.#contacts.delete(keyOf(contact));
-    this.#deadlines.delete(keyOf(contact));
+  #remove(key: string): void {
+    const contact = this.#contacts.get(key);
+    if (contact === undefined) return;
+    this.#contacts.delete(key);
+    this.#deadlines.delete(key);
     for (const name of indexNames(contact)) {
       const found = this.#index.get(name)!;
       found.delete(contact);
@@ -135,6 +186,16 @@ export class RegisteredContacts {
 
   #lookUp(name: string): RegisteredContact[] {
     return [...(this.#index.get(name) ?? [])];
+  }
+}
+
+function parseLine(text: string): ContactLine | undefined {
+  try {
+    const line = JSON.parse(text);
+    const isComplete = typeof line?.gone === 'string' || typeof line?.contact?.contactUri === 'string';
+    return isComplete ? line : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -26,3 +26,5 @@ export const nonceLifetimeMs = 3_600_000;
 
 /** Dialogs that can be ended from here; one that nobody ended with BYE stays until it is the oldest. */
 export const maximumDialogs = 100_000;
+/** How far CSeq goes on above the last known number after a restart: more requests than a dialog sends between two changes of address. */
+export const sequenceLeap = 65_536;

@@ -27,6 +27,10 @@ export class Registrar {
   readonly #owners = new Map<string, string>();
   readonly #deadlines = new DeadlineQueue<string>();
 
+  get size(): number {
+    return this.#users.size;
+  }
+
   get isFull(): boolean {
     return this.#users.size >= maximumUsers;
   }
@@ -43,7 +47,7 @@ export class Registrar {
 
   /** Puts the user in the place of the one with the same private identity; without bindings the user is forgotten. */
   store(user: ServedUser): void {
-    this.#forget(user.privateIdentity);
+    this.forget(user.privateIdentity);
     if (user.bindings.length === 0) return;
     this.#users.set(user.privateIdentity, user);
     for (const { identity } of identitiesOf(user.profile)) {
@@ -65,11 +69,15 @@ export class Registrar {
     return changes;
   }
 
+  get users(): Iterable<ServedUser> {
+    return this.#users.values();
+  }
+
   pollTimeout(): Timeout | undefined {
     return this.#deadlines.peek();
   }
 
-  #forget(privateIdentity: string): void {
+  forget(privateIdentity: string): void {
     const old = this.#users.get(privateIdentity);
     if (old === undefined) return;
     this.#users.delete(privateIdentity);

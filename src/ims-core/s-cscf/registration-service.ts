@@ -39,6 +39,7 @@ import {
 import type { RegistrationType } from './initial-filter-criteria.ts';
 import { associatedIdentities, filterCriteriaOf, type ServedUser } from './registrar.ts';
 import type { ServingCscfContext } from './serving-cscf-options.ts';
+import { formatUserLine } from './serving-journal.ts';
 import { ThirdPartyRegistrations } from './third-party-registrations.ts';
 import { type Judgement, UserAuthenticator } from './user-authenticator.ts';
 import type { UserProfile } from './user-profile.ts';
@@ -56,6 +57,16 @@ export type RegistrationSubject =
   | ({ readonly kind: 'server-assignment' } & Registration)
   /** The HSS is told that a user is gone; nobody waits for its answer. */
   | { readonly kind: 'farewell' };
+
+interface CommittedChange {
+  readonly user: ServedUser;
+  readonly before: ServedUser | undefined;
+  readonly request: SipRequest;
+  readonly response: SipResponse;
+  readonly publicIdentity: string;
+  /** Contacts that a new one pushed out. */
+  readonly replaced: readonly Binding[];
+}
 
 type Unjudged = Extract<Judgement, { kind: 'unknown' }>;
 
@@ -105,14 +116,17 @@ export class RegistrationService {
   /** RFC 3261 §10.3: bindings end by themselves when nobody refreshes them. */
   expire(now: Instant): void {
     for (const { before, after } of this.#context.registrar.expire(now)) {
-      if (after.bindings.length === 0)
-        this.#sayFarewell(before, serverAssignmentType.timeoutDeregistration, 'expiry', now);
+      if (after.bindings.length > 0) continue;
+      this.#write(after, now);
+      this.#sayFarewell(before, serverAssignmentType.timeoutDeregistration, 'expiry', now);
     }
   }
 
   /** The network ends a registration: the HSS wants it, or an application server that must not be missed does not answer. */
   deregister(user: ServedUser, cause: 'home-subscriber-server' | 'application-server', now: Instant): void {
-    this.#context.registrar.store({ ...user, bindings: [] });
+    const gone = { ...user, bindings: [] };
+    this.#context.registrar.store(gone);
+    this.#write(gone, now);
     this.#context.dialogs.end(contactUrisOf(user.bindings), now);
     this.#sayFarewell(user, serverAssignmentType.administrativeDeregistration, cause, now);
   }
@@ -270,20 +284,44 @@ export class RegistrationService {
       return;
     }
     const { bindings, replaced, usesOutbound } = update;
-    const user = profile === undefined ? undefined : { privateIdentity, profile, bindings };
-    if (user !== undefined)
-      registrar.store(before === undefined ? user : { ...before, profile: user.profile, bindings });
-    const response = this.#success(registration, user, usesOutbound, now);
-    proxy.respond(transaction, response, now);
-    if (user === undefined || !request.headers.has('Contact')) return;
+    if (profile === undefined || !request.headers.has('Contact')) {
+      const user = before === undefined ? undefined : { ...before, bindings };
+      proxy.respond(transaction, this.#success(registration, user, usesOutbound, now), now);
+      return;
+    }
+    const user =
+      before === undefined ? { privateIdentity, profile, bindings } : { ...before, profile, bindings };
+    registrar.store(user);
+    this.#write(user, now, (error, later) => {
+      if (error === undefined) {
+        const response = this.#success(registration, user, usesOutbound, later);
+        proxy.respond(transaction, response, later);
+        this.#announce({ user, before, request, response, publicIdentity, replaced }, later);
+        return;
+      }
+      if (registrar.findPrivate(user.privateIdentity) === user || bindings.length === 0)
+        registrar.store(before ?? { ...user, bindings: [] });
+      events.push({ kind: 'journal-failed', identity: publicIdentity, reason: error });
+      this.#refuse(registration, 500, later);
+    });
+  }
+
+  #write(user: ServedUser, now: Instant, then?: (error: string | undefined, now: Instant) => void): void {
+    const { journal, options } = this.#context;
+    journal.write(() => formatUserLine(user, options.journal?.timeOfDayOffsetMs ?? 0), now, then);
+  }
+
+  /** Tells everybody whom the change concerns. */
+  #announce(change: CommittedChange, now: Instant): void {
+    const { user, before, replaced, publicIdentity, request, response } = change;
     this.#context.dialogs.end(contactUrisOf(replaced), now);
-    const contacts = contactUrisOf(bindings);
-    events.push(
+    const contacts = contactUrisOf(user.bindings);
+    this.#context.events.push(
       contacts.length > 0
         ? { kind: 'user-registered', identity: publicIdentity, contacts }
         : { kind: 'user-deregistered', identity: publicIdentity, cause: 'request' },
     );
-    const registrationType = registrationTypeOf(before, bindings);
+    const registrationType = registrationTypeOf(before, user.bindings);
     this.thirdParties.announce({ user, registrationType, publicIdentity, request, response }, now);
   }
 

@@ -3,9 +3,11 @@
  * pushes the old one out (TS 24.237 §10.2.0), or the network takes the registration away (TS 24.229 §5.4.5.1).
  *
  * All requests of a dialog pass here because of Record-Route, so the last CSeq of each side is known and a BYE can be sent to both in
- * the name of the other (RFC 3261 §12.2.1). Left out: early dialogs, and dialogs made by SUBSCRIBE or REFER.
+ * the name of the other (RFC 3261 §12.2.1). Dialogs and the addresses in them are in the journal, the numbers are not: after a restart
+ * they go on from far above. Left out: early dialogs, and dialogs made by SUBSCRIBE or REFER.
  */
 import type { Instant } from '../../base/instant.ts';
+import type { JournalWriter } from '../../base/journal-writer.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import { routeRequest } from '../../protocols/sip/dialog/dialog.ts';
 import {
@@ -19,10 +21,11 @@ import { SipRequest, type SipResponse } from '../../protocols/sip/message/sip-me
 import { formatUri, parseUri } from '../../protocols/sip/message/sip-uri.ts';
 import { nextHopOf } from '../../protocols/sip/proxy/next-hop.ts';
 import type { HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
-import { maximumDialogs } from './limits.ts';
+import { maximumDialogs, sequenceLeap } from './limits.ts';
+import { formatDialogLine } from './serving-journal.ts';
 
 /** One of the two ends of a dialog. */
-interface Party {
+export interface Party {
   /** Value of From or To with the tag. */
   readonly name: string;
   readonly tag: string;
@@ -32,75 +35,102 @@ interface Party {
   cseq: number;
 }
 
-interface ServedDialog {
+export interface ServedDialog {
   readonly callId: string;
   /** The served user, then whom he talks to. */
   readonly parties: readonly [Party, Party];
 }
 
+export interface ConfirmedDialog {
+  readonly request: SipRequest;
+  readonly response: SipResponse;
+  readonly recordRoute: string;
+  readonly isCaller: boolean;
+}
+
 export class ServedDialogs {
   readonly #proxy: SipProxy;
   readonly #hosts: ReadonlyMap<string, HostAddress>;
+  readonly #journal: JournalWriter;
   /** By role of the served user and dialog, the oldest first: when both ends are served here, each has its own entry. */
   readonly #dialogs = new Map<string, ServedDialog>();
 
-  constructor(proxy: SipProxy, hosts: ReadonlyMap<string, HostAddress>) {
+  constructor(proxy: SipProxy, hosts: ReadonlyMap<string, HostAddress>, journal: JournalWriter) {
     this.#proxy = proxy;
     this.#hosts = hosts;
+    this.#journal = journal;
   }
 
   get size(): number {
     return this.#dialogs.size;
   }
 
-  /** A 2xx has made a dialog. `recordRoute` is what the S-CSCF put into the INVITE; the user is one of the two who made it. */
-  confirmed(request: SipRequest, response: SipResponse, recordRoute: string, isCaller: boolean): void {
-    const [callerTag, calleeTag] = [fromTagOf(response), toTagOf(response)];
-    const [callerContact, calleeContact] = [contactsOf(request)[0], contactsOf(response)[0]];
-    const routes = response.headers.getAll('Record-Route');
-    const own = routes.indexOf(recordRoute);
-    if (callerTag === undefined || calleeTag === undefined || own < 0) return;
-    if (callerContact === undefined || calleeContact === undefined) return;
-    const caller: Party = {
-      name: response.headers.get('From')!,
-      tag: callerTag,
-      routes: routes.slice(own + 1),
-      target: formatUri(callerContact.uri),
-      cseq: cseqOf(request).number,
-    };
-    const callee: Party = {
-      name: response.headers.get('To')!,
-      tag: calleeTag,
-      routes: routes.slice(0, own).reverse(),
-      target: formatUri(calleeContact.uri),
-      cseq: 0,
-    };
-    const callId = callIdOf(response);
-    this.#dialogs.set(`${isCaller ? 'caller' : 'callee'} ${keyOf(callId, callerTag, calleeTag)}`, {
-      callId,
-      parties: isCaller ? [caller, callee] : [callee, caller],
-    });
+  /** What a journal says (`undefined`: the dialog has ended). */
+  restore(key: string, dialog: ServedDialog | undefined): void {
+    this.#dialogs.delete(key);
+    if (dialog === undefined) return;
+    for (const party of dialog.parties) party.cseq += sequenceLeap;
+    this.#put(key, dialog);
+  }
+
+  journalSnapshot(): readonly string[] {
+    return [...this.#dialogs].map(([key, dialog]) => formatDialogLine(key, dialog));
+  }
+
+  /**
+   * A 2xx has made a dialog. `recordRoute` is what the S-CSCF put into the INVITE; the user is one of the two who made it. `then` is called
+   * when the dialog is in the journal, or cannot be: a call is worth more than the power to end it from here.
+   */
+  confirmed(
+    { request, response, recordRoute, isCaller }: ConfirmedDialog,
+    now: Instant,
+    then: (now: Instant) => void,
+  ): void {
+    const entry = entryOf(request, response, recordRoute, isCaller);
+    if (entry === undefined || this.#dialogs.has(entry.key)) {
+      then(now);
+      return;
+    }
+    const { key, dialog } = entry;
+    this.#put(key, dialog);
+    this.#journal.write(
+      () => formatDialogLine(key, dialog),
+      now,
+      (_, later) => then(later),
+    );
+  }
+
+  #put(key: string, dialog: ServedDialog): void {
+    this.#dialogs.set(key, dialog);
     const oldest = this.#dialogs.keys().next().value;
     if (this.#dialogs.size > maximumDialogs && oldest !== undefined) this.#dialogs.delete(oldest);
   }
 
   /** A request within a dialog passes: its sender's number, and with INVITE and UPDATE his address (RFC 3261 §12.2). */
-  passed(request: SipRequest): void {
+  passed(request: SipRequest, now: Instant): void {
     const key = keyOf(callIdOf(request), fromTagOf(request) ?? '', toTagOf(request) ?? '');
-    for (const role of ['caller', 'callee']) this.#follow(`${role} ${key}`, request);
+    for (const role of ['caller', 'callee']) this.#follow(`${role} ${key}`, request, now);
   }
 
-  #follow(key: string, request: SipRequest): void {
+  #follow(key: string, request: SipRequest, now: Instant): void {
     const dialog = this.#dialogs.get(key);
     if (dialog === undefined) return;
     if (request.method === 'BYE') {
-      this.#dialogs.delete(key);
+      this.#delete(key, now);
       return;
     }
     const sender = dialog.parties.find(({ tag }) => tag === fromTagOf(request))!;
     sender.cseq = Math.max(sender.cseq, cseqOf(request).number);
     const contact = contactsOf(request)[0];
-    if (contact !== undefined) sender.target = formatUri(contact.uri);
+    const target = contact === undefined ? sender.target : formatUri(contact.uri);
+    if (target === sender.target) return;
+    sender.target = target;
+    this.#journal.write(() => formatDialogLine(key, dialog), now);
+  }
+
+  #delete(key: string, now: Instant): void {
+    this.#dialogs.delete(key);
+    this.#journal.write(() => formatDialogLine(key, undefined), now);
   }
 
   /** Ends every dialog of a user who was reached at one of these contacts; nobody waits for the answers. */
@@ -108,7 +138,7 @@ export class ServedDialogs {
     for (const [key, { callId, parties }] of this.#dialogs) {
       const [user, peer] = parties;
       if (!contacts.includes(user.target)) continue;
-      this.#dialogs.delete(key);
+      this.#delete(key, now);
       this.#sendBye(callId, user, peer, now);
       this.#sendBye(callId, peer, user, now);
     }
@@ -127,6 +157,39 @@ export class ServedDialogs {
     const target = isMalformed(uri) ? undefined : nextHopOf(uri, this.#hosts);
     if (target !== undefined) this.#proxy.endpoint.sendRequest(request, target, now);
   }
+}
+
+function entryOf(
+  request: SipRequest,
+  response: SipResponse,
+  recordRoute: string,
+  isCaller: boolean,
+): { readonly key: string; readonly dialog: ServedDialog } | undefined {
+  const [callerTag, calleeTag] = [fromTagOf(response), toTagOf(response)];
+  const [callerContact, calleeContact] = [contactsOf(request)[0], contactsOf(response)[0]];
+  const routes = response.headers.getAll('Record-Route');
+  const own = routes.indexOf(recordRoute);
+  if (callerTag === undefined || calleeTag === undefined || own < 0) return undefined;
+  if (callerContact === undefined || calleeContact === undefined) return undefined;
+  const caller: Party = {
+    name: response.headers.get('From')!,
+    tag: callerTag,
+    routes: routes.slice(own + 1),
+    target: formatUri(callerContact.uri),
+    cseq: cseqOf(request).number,
+  };
+  const callee: Party = {
+    name: response.headers.get('To')!,
+    tag: calleeTag,
+    routes: routes.slice(0, own).reverse(),
+    target: formatUri(calleeContact.uri),
+    cseq: 0,
+  };
+  const callId = callIdOf(response);
+  return {
+    key: `${isCaller ? 'caller' : 'callee'} ${keyOf(callId, callerTag, calleeTag)}`,
+    dialog: { callId, parties: isCaller ? [caller, callee] : [callee, caller] },
+  };
 }
 
 /** The same from both sides. */

@@ -15,4 +15,7 @@ export type ServingCscfEvent =
       readonly identity: string;
       readonly consequence: 'continue' | 'terminate';
     }
-  | { readonly kind: 'home-subscriber-server-silent'; readonly identity: string };
+  | { readonly kind: 'home-subscriber-server-silent'; readonly identity: string }
+  | { readonly kind: 'journal-failed'; readonly identity: string; readonly reason: string }
+  /** A line that is not the last cannot be read: a registration may be missing. */
+  | { readonly kind: 'journal-damaged'; readonly line: number };

@@ -1,5 +1,6 @@
 /** S-CSCF: its configuration, and what its parts share. */
 import type { DurationMs } from '../../base/instant.ts';
+import type { JournalWriter, TimedJournal } from '../../base/journal-writer.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import type { CxClient, CxClientOptions } from '../../protocols/diameter/cx-client.ts';
@@ -36,6 +37,8 @@ export interface ServingCscfOptions {
   readonly registration?: Partial<RegistrationPolicy>;
   /** How long an application server may stay without any response; default 5 s, as Kamailio's isc_fr_timeout. */
   readonly applicationServerTimeoutMs?: DurationMs;
+  /** Absent: none is kept. */
+  readonly journal?: TimedJournal;
   readonly random: RandomSource;
   readonly timers?: Partial<SipTimers>;
 }
@@ -47,5 +50,6 @@ export interface ServingCscfContext {
   readonly cx: CxClient<RegistrationSubject | SessionSubject>;
   readonly registrar: Registrar;
   readonly dialogs: ServedDialogs;
+  readonly journal: JournalWriter;
   readonly events: ServingCscfEvent[];
 }

@@ -4,10 +4,16 @@
  * Follows TS 23.228 §4.6.3 and TS 24.229 §5.4; the parts name what they follow and leave out.
  */
 import type { Instant } from '../../base/instant.ts';
+import {
+  type JournalCompleted,
+  type JournalEffect,
+  JournalWriter,
+  type TimedJournal,
+} from '../../base/journal-writer.ts';
 import { earlierTimeout, type Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
-import type { EventOutput, NetworkFunction } from '../../base/network-function.ts';
+import type { EffectOutput, EventOutput, NetworkFunction } from '../../base/network-function.ts';
 import { avpValue, avpValues } from '../../protocols/diameter/avp.ts';
 import { type CxAnswer, CxClient } from '../../protocols/diameter/cx-client.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
@@ -23,9 +29,10 @@ import { RegistrationService, type RegistrationSubject } from './registration-se
 import { ServedDialogs } from './served-dialogs.ts';
 import type { ServingCscfEvent } from './serving-cscf-event.ts';
 import type { ServingCscfContext, ServingCscfOptions } from './serving-cscf-options.ts';
+import { formatUserLine, parseServingLine } from './serving-journal.ts';
 import { SessionService, type SessionSubject } from './session-service.ts';
 
-export class ServingCscf implements NetworkFunction<never, ServingCscfEvent, never> {
+export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCscfEvent, JournalEffect> {
   readonly #context: ServingCscfContext;
   readonly #registrations: RegistrationService;
   readonly #sessions: SessionService;
@@ -38,16 +45,33 @@ export class ServingCscf implements NetworkFunction<never, ServingCscfEvent, nev
     const names = isMalformed(ownName) ? [] : [ownName.host];
     const ownNames = [formatHostPort(address.address, address.port), ...names];
     const proxy = new SipProxy({ endpoint, ownNames, hosts, ...timers });
+    const journal = new JournalWriter(options.journal !== undefined);
     this.#context = {
       options,
       proxy,
+      journal,
       cx: new CxClient<RegistrationSubject | SessionSubject>(diameter, random),
       registrar: new Registrar(),
-      dialogs: new ServedDialogs(proxy, hosts),
+      dialogs: new ServedDialogs(proxy, hosts, journal),
       events: [],
     };
     this.#registrations = new RegistrationService(this.#context);
     this.#sessions = new SessionService(this.#context);
+    this.#replay(options.journal);
+  }
+
+  /** How many users are registered here, and how many of their dialogs go on. */
+  get counters(): { readonly users: number; readonly dialogs: number } {
+    const { registrar, dialogs } = this.#context;
+    return { users: registrar.size, dialogs: dialogs.size };
+  }
+
+  /** The journal as short as it can be, for the host to write in place of the one that grew. */
+  journalSnapshot(): readonly string[] {
+    const { registrar, dialogs, options } = this.#context;
+    const offsetMs = options.journal?.timeOfDayOffsetMs ?? 0;
+    const users = [...registrar.users].map((user) => formatUserLine(user, offsetMs));
+    return [...users, ...dialogs.journalSnapshot()];
   }
 
   start(now: Instant): void {
@@ -60,9 +84,12 @@ export class ServingCscf implements NetworkFunction<never, ServingCscfEvent, nev
     this.#context.cx.stop(now);
   }
 
-  handleInput(input: NetworkInput, now: Instant): void {
-    this.#context.cx.handleInput(input, now);
-    this.#context.proxy.handleInput(input, now);
+  handleInput(input: NetworkInput | JournalCompleted, now: Instant): void {
+    if (input.kind === 'effect-completed') this.#context.journal.complete(input, now);
+    else {
+      this.#context.cx.handleInput(input, now);
+      this.#context.proxy.handleInput(input, now);
+    }
     this.#handleEvents(now);
   }
 
@@ -78,10 +105,25 @@ export class ServingCscf implements NetworkFunction<never, ServingCscfEvent, nev
     return earlierTimeout(earlierTimeout(proxy.pollTimeout(), cx.pollTimeout()), registrar.pollTimeout());
   }
 
-  pollOutput(): NetworkOutput | EventOutput<ServingCscfEvent> | undefined {
-    const event = this.#context.events.shift();
+  pollOutput(): NetworkOutput | EventOutput<ServingCscfEvent> | EffectOutput<JournalEffect> | undefined {
+    const { events, journal, cx, proxy } = this.#context;
+    const event = events.shift();
     if (event !== undefined) return { kind: 'event', event };
-    return this.#context.cx.pollOutput() ?? this.#context.proxy.pollOutput();
+    return journal.pollOutput() ?? cx.pollOutput() ?? proxy.pollOutput();
+  }
+
+  /** Users whose registration ended meanwhile come back too: the HSS has to hear of their end. */
+  #replay(journal: TimedJournal | undefined): void {
+    const { registrar, dialogs, events } = this.#context;
+    const { lines, timeOfDayOffsetMs } = journal ?? { lines: [], timeOfDayOffsetMs: 0 };
+    lines.forEach((text, index) => {
+      const record = parseServingLine(text, timeOfDayOffsetMs);
+      if (record === undefined) {
+        if (index < lines.length - 1) events.push({ kind: 'journal-damaged', line: index + 1 });
+      } else if (record.kind === 'user') registrar.store(record.user);
+      else if (record.kind === 'user-gone') registrar.forget(record.privateIdentity);
+      else dialogs.restore(record.key, record.kind === 'dialog' ? record.dialog : undefined);
+    });
   }
 
   /** An answer of the HSS may make SIP events and the reverse, so both queues are emptied until neither has anything. */
@@ -157,9 +199,9 @@ export class ServingCscf implements NetworkFunction<never, ServingCscfEvent, nev
       identities.length > 0
         ? identities.map((identity) => registrar.find(canonicalIdentity(identity)))
         : [registrar.findPrivate(avpValue(request.avps, baseAvps.userName) ?? '')];
-    for (const user of new Set(users)) {
-      if (user !== undefined) this.#registrations.deregister(user, 'home-subscriber-server', now);
-    }
-    cx.answer(request, resultCode.success);
+    const known = [...new Set(users)].filter((user) => user !== undefined);
+    for (const user of known) this.#registrations.deregister(user, 'home-subscriber-server', now);
+    // Not before the journal has it: a restarted S-CSCF must not serve the user again.
+    this.#context.journal.flushed(now, () => cx.answer(request, resultCode.success));
   }
 }

@@ -88,7 +88,7 @@ export class SessionService {
   handleRequest(event: Arrived, now: Instant): void {
     const { transaction, request, ownRoute } = event;
     if (toTagOf(request) !== undefined) {
-      this.#context.dialogs.passed(request);
+      this.#context.dialogs.passed(request, now);
       this.#context.proxy.forward(transaction, [{}], now);
       return;
     }
@@ -118,20 +118,32 @@ export class SessionService {
         return;
       }
     }
-    if (attempt !== undefined && request.method === 'INVITE' && statusCode >= 200 && statusCode < 300) {
-      this.#noteDialog(attempt.session, request, response);
-    }
-    this.#context.proxy.respond(transaction, response, now);
+    const respond = (later: Instant): void => this.#context.proxy.respond(transaction, response, later);
+    if (attempt !== undefined && request.method === 'INVITE' && statusCode >= 200 && statusCode < 300)
+      this.#noteDialog(attempt.session, { request, response }, now, respond);
+    else respond(now);
   }
 
   /** The served user's own leg only: on the far side of an application server that is a user agent, nobody here is his contact. */
-  #noteDialog({ servedUser, sessionCase }: Session, request: SipRequest, response: SipResponse): void {
+  #noteDialog(
+    { servedUser, sessionCase }: Session,
+    made: { readonly request: SipRequest; readonly response: SipResponse },
+    now: Instant,
+    then: (now: Instant) => void,
+  ): void {
     const bindings = this.#context.registrar.find(servedUser)?.bindings ?? [];
     const isCaller = sessionCase.startsWith('originating');
-    const contact = contactsOf(isCaller ? request : response)[0];
-    if (contact === undefined || !bindings.some((binding) => sipUrisEqual(binding.contact.uri, contact.uri)))
-      return;
-    this.#context.dialogs.confirmed(request, response, this.#recordRoute(sessionCase), isCaller);
+    const contact = contactsOf(isCaller ? made.request : made.response)[0];
+    const isHis = bindings.some(
+      (binding) => contact !== undefined && sipUrisEqual(binding.contact.uri, contact.uri),
+    );
+    if (!isHis) then(now);
+    else
+      this.#context.dialogs.confirmed(
+        { ...made, recordRoute: this.#recordRoute(sessionCase), isCaller },
+        now,
+        then,
+      );
   }
 
   handleAnswer({ subject, result, avps }: CxAnswer<SessionSubject>, now: Instant): void {

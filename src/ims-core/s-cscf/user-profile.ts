@@ -33,6 +33,8 @@ export interface ServiceProfile {
 
 /** All identities in it form one implicit registration set. */
 export interface UserProfile {
+  /** The document that it was read from, one character per octet. */
+  readonly document: string;
   readonly privateIdentity: string;
   readonly serviceProfiles: readonly ServiceProfile[];
 }
@@ -55,7 +57,7 @@ export function parseUserProfile(userData: string): UserProfile | Malformed {
   const root = parseXmlDocument(userData);
   if (isMalformed(root)) return root;
   try {
-    return readSubscription(root);
+    return readSubscription(root, userData);
   } catch (error) {
     if (error instanceof SchemaViolation) return error.malformed;
     throw error;
@@ -72,10 +74,11 @@ class SchemaViolation extends Error {
   }
 }
 
-function readSubscription(element: XmlElement): UserProfile {
+function readSubscription(element: XmlElement, document: string): UserProfile {
   if (element.name !== 'IMSSubscription') throw new SchemaViolation(element, 'the root is IMSSubscription');
   const fields = new Fields(element, ['PrivateID', 'ServiceProfile']);
   return {
+    document,
     privateIdentity: fields.text('PrivateID'),
     serviceProfiles: fields.many('ServiceProfile').map(readServiceProfile),
   };

@@ -8,6 +8,12 @@ import type { AccessDecision, AccessSelector, AccessSituation } from './access-s
 /** Decisions for another access that are kept: at one per dwell time (10 s) more than five minutes of a node that never rests. */
 const maximumDecisions = 32;
 
+/** The last decisions for another access, oldest first, and the newest of all, which says why the node is where it is. */
+export interface DecisionHistory {
+  readonly moves: readonly AccessDecision[];
+  readonly latest: AccessDecision | undefined;
+}
+
 export class AccessSelection {
   /** To be told of round trips and of the ends of handovers. */
   readonly selector: AccessSelector;

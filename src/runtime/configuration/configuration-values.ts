@@ -36,6 +36,16 @@ export const duration: z.ZodType<DurationMs, string> = z
     return z.NEVER;
   });
 
+export function secondsOf(ms: DurationMs | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1000;
+}
+
+/** How often a session is refreshed by SIP (RFC 4028 §4: at least 90 s). */
+export const sessionInterval: z.ZodType<DurationMs, string> = duration.refine(
+  (ms) => ms >= 90_000 && ms % 1000 === 0,
+  'at least 90s (RFC 4028), in whole seconds; 30min is usual',
+);
+
 /** Host names to transport addresses: what stands in place of the DNS. Names are compared in lower case. */
 export const nameTable: z.ZodType<ReadonlyMap<string, TransportAddress>, Record<string, string>> = z
   .record(z.string(), transportAddress)

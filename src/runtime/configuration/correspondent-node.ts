@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import type { TerminalMedium } from '../../correspondent-node/terminal-description.ts';
-import { duration, ipAddress, transportAddress } from './configuration-values.ts';
+import { duration, ipAddress, sessionInterval, transportAddress } from './configuration-values.ts';
 import {
   credentialKeys,
   credentialRule,
@@ -25,6 +25,7 @@ export interface CorrespondentNodeConfiguration {
   readonly media: readonly TerminalMedium[];
   readonly reservation: boolean;
   readonly ring: DurationMs;
+  readonly 'session-interval'?: DurationMs | undefined;
   readonly control?: string | undefined;
 }
 
@@ -61,5 +62,6 @@ export const correspondentNodeSchema: z.ZodType<CorrespondentNodeConfiguration> 
     .max(16),
   reservation: z.boolean().default(false),
   ring: duration.default(0),
+  'session-interval': sessionInterval.optional(),
   control: z.string().optional(),
 });

@@ -7,9 +7,9 @@ import { dirname } from 'node:path';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { TrimaranError } from '../../base/trimaran-error.ts';
+import { FileReference } from './file-reference.ts';
 import { knownKeys } from './known-keys.ts';
 import { nearestName } from './nearest-name.ts';
-import { Secret } from './secret.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -32,7 +32,7 @@ export function loadConfiguration<Configuration>(
     const all = result.error.issues.flatMap((issue) => describe(issue, document, schema));
     throw invalid(file, lines, all);
   }
-  const unread = readSecrets(result.data, dirname(file), []).map(({ path, reason }) => ({
+  const unread = readReferences(result.data, dirname(file), []).map(({ path, reason }) => ({
     offset: offsetOf(document, path),
     text: `${formatPath(path)}: ${reason}`,
   }));
@@ -100,8 +100,8 @@ function formatPath(path: Path): string {
     .replace(/^\./, '');
 }
 
-function readSecrets(value: unknown, folder: string, path: Path): { path: Path; reason: string }[] {
-  if (value instanceof Secret) {
+function readReferences(value: unknown, folder: string, path: Path): { path: Path; reason: string }[] {
+  if (value instanceof FileReference) {
     try {
       value.read(folder);
       return [];
@@ -111,7 +111,7 @@ function readSecrets(value: unknown, folder: string, path: Path): { path: Path; 
   }
   if (typeof value !== 'object' || value === null) return [];
   const entries = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
-  return entries.flatMap(([key, inner]) => readSecrets(inner, folder, [...path, key]));
+  return entries.flatMap(([key, inner]) => readReferences(inner, folder, [...path, key]));
 }
 
 function invalid(file: string, lines: LineCounter, faults: readonly Fault[]): TrimaranError {

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { FileReference } from './file-reference.ts';
 
 export type SecretSource = string | { readonly file: string };
 
@@ -13,12 +14,13 @@ export interface SecretForm {
   readonly rule: string;
 }
 
-export class Secret {
+export class Secret extends FileReference {
   #value: string | undefined;
   readonly #file: string | undefined;
   readonly #form: SecretForm | undefined;
 
   constructor(source: SecretSource, form?: SecretForm) {
+    super();
     if (typeof source === 'string') this.#value = source;
     else this.#file = source.file;
     this.#form = form;
@@ -28,7 +30,7 @@ export class Secret {
    * Reads the file that the secret refers to; a newline at its end does not count. Throws as `readFileSync` does, and when the secret
    * has not the form it must have.
    */
-  read(folder: string): void {
+  override read(folder: string): void {
     if (this.#file !== undefined)
       this.#value = readFileSync(resolve(folder, this.#file), 'utf8').replace(/\r?\n$/, '');
     if (this.#form !== undefined && !this.#form.pattern.test(this.reveal())) throw new Error(this.#form.rule);
@@ -39,7 +41,7 @@ export class Secret {
     return this.#value;
   }
 
-  toString(): string {
+  override toString(): string {
     return '(secret)';
   }
 

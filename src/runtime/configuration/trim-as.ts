@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
-import { duration, nameTable, transportAddress } from './configuration-values.ts';
+import { duration, nameTable, sessionInterval, transportAddress } from './configuration-values.ts';
 
 export interface TrimAsConfiguration {
   readonly sip: TransportAddress;
@@ -20,6 +20,7 @@ export interface TrimAsConfiguration {
   readonly watchdog: DurationMs;
   readonly reconnect: DurationMs;
   readonly 'request-timeout': DurationMs;
+  readonly 'session-interval'?: DurationMs | undefined;
   readonly control?: string | undefined;
 }
 
@@ -46,5 +47,6 @@ export const trimAsSchema: z.ZodType<TrimAsConfiguration> = z.strictObject({
   reconnect: duration.default(5000),
   // A caller waits while the next translator is tried.
   'request-timeout': duration.default(2000),
+  'session-interval': sessionInterval.optional(),
   control: z.string().optional(),
 });

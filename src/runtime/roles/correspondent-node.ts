@@ -1,5 +1,6 @@
 /** The role `correspondent-node` (TRIM fig. 1): an ordinary terminal over real sockets, which answers every call. */
 import { CorrespondentNode } from '../../correspondent-node/correspondent-node.ts';
+import { secondsOf } from '../configuration/configuration-values.ts';
 import {
   type CorrespondentNodeConfiguration,
   correspondentNodeSchema,
@@ -31,6 +32,7 @@ function startCorrespondentNode(configuration: CorrespondentNodeConfiguration, h
     media,
     withReservation: reservation,
     ringMs: ring,
+    sessionSeconds: secondsOf(configuration['session-interval']),
     random: host.random,
     ...(mediaAddress !== undefined && { mediaAddress }),
   });

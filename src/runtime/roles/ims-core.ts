@@ -110,7 +110,7 @@ class ImsCore {
       unregisteredInDialog: this.#configuration['unregistered-in-dialog'],
       random: this.#host.random,
     });
-    this.#host.run<never, never, never>({ name, machine, start: (now) => machine.start(now) });
+    this.#host.run({ name, machine, start: (now) => machine.start(now) });
   }
 
   #servingCscfName(): string {

@@ -1,5 +1,6 @@
 /** The role `trim-as` (TRIM fig. 2): the machine of home-network/trim-as over real sockets. It needs no rights. */
 import { TrimApplicationServer } from '../../home-network/trim-as/trim-application-server.ts';
+import { secondsOf } from '../configuration/configuration-values.ts';
 import { type TrimAsConfiguration, trimAsSchema } from '../configuration/trim-as.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
@@ -30,6 +31,7 @@ function startTrimAs(configuration: TrimAsConfiguration, host: RoleHost): Runnin
     translators: translators.map(({ identity: name, weight }) => ({ host: name, weight })),
     graceMs: configuration['grace-time'],
     maximumSessions: configuration['maximum-sessions'],
+    sessionSeconds: secondsOf(configuration['session-interval']),
     random: host.random,
   });
   host.run({

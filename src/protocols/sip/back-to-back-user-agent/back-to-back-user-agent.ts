@@ -2,7 +2,7 @@
  * The back-to-back user agent (RFC 3261 §6) of the TRIM application server (fig. 2) and of the mobile node's handover manager
  * (fig. 3(b)): own Call-ID, tags, CSeq, Contact and RSeq on each leg; what arrives on one leg is rebuilt on the other, session
  * descriptions as the owner wants them. A leg can be answered and asked by the owner alone, moved, and replaced (RFC 3891).
- * Leaves out the replacement of early dialogs, session timers of its own (RFC 4028 passes end to end) and proxy authentication.
+ * Each leg has a session timer of its own (RFC 4028). Leaves out the replacement of early dialogs and proxy authentication.
  */
 import type { Instant } from '../../../base/instant.ts';
 import type { Machine, Timeout } from '../../../base/machine.ts';

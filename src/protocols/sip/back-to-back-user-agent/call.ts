@@ -33,6 +33,7 @@ import type {
 } from './call-event.ts';
 import type { CallHost, Held } from './call-host.ts';
 import { CallLegs, type Replacement } from './call-legs.ts';
+import { HeldRequests } from './held-requests.ts';
 import { localHeaders, toAnswer } from './local-answer.ts';
 import { messageOf, type Origin, type Passage } from './passage.ts';
 import { otherOf, plainAnswer, Relay, type RelayOwner } from './relay.ts';
@@ -42,8 +43,7 @@ export class Call implements RelayOwner {
   readonly #host: CallHost;
   readonly #relay: Relay;
   readonly #legs = new CallLegs();
-  /** Tokens of requests that the owner holds or answers. */
-  readonly #held = new Map<IncomingRequest, Held>();
+  readonly #held: HeldRequests;
   readonly #localRequests = new Map<OutgoingRequest, LocalRequestHandle>();
   #invite: IncomingRequest | undefined;
   #statusCode: number | undefined;
@@ -55,6 +55,7 @@ export class Call implements RelayOwner {
     this.handle = handle;
     this.#host = host;
     this.#relay = new Relay(this, host.userAgent.random);
+    this.#held = new HeldRequests(this, host);
   }
 
   get allLegs(): CallLeg[] {
@@ -70,7 +71,13 @@ export class Call implements RelayOwner {
     this.#legs.present.caller = leg;
     this.#invite = incoming;
     this.#host.addLeg(leg, this);
-    const { token } = this.#hold({ leg, name: 'caller', incoming, canContinue: false, passage: undefined });
+    const { token } = this.#held.hold({
+      leg,
+      name: 'caller',
+      incoming,
+      canContinue: false,
+      passage: undefined,
+    });
     const { request, source, local } = incoming;
     this.#host.emit({ type: 'call-arrived', call: this.handle, token, request, source, local });
   }
@@ -80,7 +87,7 @@ export class Call implements RelayOwner {
     if (invite === undefined || invite.dialog !== undefined || held.leg !== this.#legs.present.caller)
       return false;
     if (this.#legs.present.callee !== undefined || invite.state !== 'open') return false;
-    this.#drop(held);
+    this.#held.drop(held);
     held.leg.path = incoming;
     this.#route = outgoing;
     this.#legs.present.callee = this.#host.userAgent.createLeg(outgoing);
@@ -105,7 +112,7 @@ export class Call implements RelayOwner {
   continueWith(held: Held, body: string, now: Instant): boolean {
     const { passage } = held;
     if (passage === undefined || !held.canContinue) return false;
-    this.#drop(held);
+    this.#held.drop(held);
     this.#relay.decide(passage, body, now);
     return true;
   }
@@ -126,7 +133,7 @@ export class Call implements RelayOwner {
     const { passage } = held;
     if (passage?.kind !== 'response')
       return this.answer(held, { statusCode, ...(reasonPhrase === undefined ? {} : { reasonPhrase }) }, now);
-    this.#drop(held);
+    this.#held.drop(held);
     this.#relay.refuse(passage, plainAnswer(statusCode, reasonPhrase), now);
     return true;
   }
@@ -168,6 +175,7 @@ export class Call implements RelayOwner {
     const content = contentOf(route.body, [...headers, ...(route.headers ?? [])], localHeaders);
     const from = withoutTag(route.from ?? dialog.localParty);
     const to = withoutTag(route.to ?? dialog.remoteParty);
+    leg.sessionTimer.adopt(old!.sessionTimer);
     const outgoing = leg.invite({ ...route, from, to }, content, now);
     this.#legs.replacement = { name, leg, outgoing };
     return this.#name(leg, outgoing);
@@ -180,7 +188,7 @@ export class Call implements RelayOwner {
     this.#legs.replacement = { name, leg };
     this.#host.addLeg(leg, this);
     leg.path = this.#legs.present[name]?.path ?? replaced.path;
-    const { token } = this.#hold({ leg, name, incoming, canContinue: false, passage: undefined });
+    const { token } = this.#held.hold({ leg, name, incoming, canContinue: false, passage: undefined });
     const { request, source } = incoming;
     this.#host.emit({ type: 'replacement-arrived', call: this.handle, leg: name, token, request, source });
     return true;
@@ -233,14 +241,14 @@ export class Call implements RelayOwner {
     const { leg, from: name, role } = passage;
     const incoming = passage.kind === 'request' ? passage.incoming : undefined;
     const dialog = passage.kind === 'response' ? passage.dialog : passage.incoming.dialog;
-    const held = this.#hold({ leg, name, incoming, canContinue: true, passage });
+    const held = this.#held.hold({ leg, name, incoming, canContinue: true, passage });
     passage.token = held.token;
     this.#emitBody(held, message, role, dialog?.branch ?? 0, undefined);
   }
 
   withdraw(passage: Passage): void {
-    if (passage.token !== undefined) this.#void(passage.token, passage.from);
-    if (passage.kind === 'request') this.#held.delete(passage.incoming);
+    if (passage.token !== undefined) this.#held.void(passage.token, passage.from);
+    if (passage.kind === 'request') this.#held.forget(passage.incoming);
   }
 
   inviteCallee(content: MessageContent, now: Instant): OutgoingRequest {
@@ -254,7 +262,9 @@ export class Call implements RelayOwner {
       from: withoutTag(from),
       to: withoutTag(to),
     };
-    return this.#legs.present.callee!.invite(addressing, changeHeaders(content, route.headers ?? []), now);
+    const callee = this.#legs.present.callee!;
+    if (request !== undefined) callee.sessionTimer.adoptWish(request);
+    return callee.invite(addressing, changeHeaders(content, route.headers ?? []), now);
   }
 
   confirmed(branch: number): void {
@@ -268,12 +278,12 @@ export class Call implements RelayOwner {
 
   #handleRequest(event: Extract<LegEvent, { kind: 'request' }>, name: LegName, now: Instant): void {
     const { leg, incoming, role } = event;
-    const answered = [...this.#held.values()].find((held) => isBeingAnswered(held, leg));
+    const answered = this.#held.beingAnsweredOn(leg);
     const isPartOfAnswered = answered !== undefined && /^(?:PRACK|UPDATE)$/.test(incoming.method);
     const isAlone =
       this.#legs.present[otherOf(name)] === undefined ||
       this.#legs.isReplacing(leg) ||
-      incoming.isMereTargetRefresh;
+      incoming.isMereRefresh;
     if (!isAlone && !isPartOfAnswered) {
       this.#relay.push({ kind: 'request', from: name, role, leg, incoming }, now);
       return;
@@ -295,7 +305,7 @@ export class Call implements RelayOwner {
     role: OfferRole,
     within: Token | undefined,
   ): void {
-    const held = this.#hold({ leg, name, incoming, canContinue: false, passage: undefined });
+    const held = this.#held.hold({ leg, name, incoming, canContinue: false, passage: undefined });
     this.#emitBody(held, incoming.request, role, incoming.dialog?.branch ?? 0, within);
   }
 
@@ -355,7 +365,7 @@ export class Call implements RelayOwner {
 
   #handleAcknowledged(event: Extract<LegEvent, { kind: 'acknowledged' }>, now: Instant): void {
     const { leg, incoming, ack } = event;
-    const held = this.#held.get(incoming);
+    const held = this.#held.of(incoming);
     if (held === undefined) {
       const role = ack !== undefined && isSessionDescription(ack) ? 'answer' : undefined;
       this.#relay.push(
@@ -364,7 +374,7 @@ export class Call implements RelayOwner {
       );
       return;
     }
-    this.#drop(held);
+    this.#held.drop(held);
     const { name, token } = held;
     this.#host.emit({ type: 'acknowledged', call: this.handle, leg: name, token, body: ack?.body ?? '' });
   }
@@ -382,11 +392,11 @@ export class Call implements RelayOwner {
 
   /** The request was answered without the owner. */
   #forgetIncoming(leg: CallLeg, incoming: IncomingRequest, statusCode: number, now: Instant): void {
-    const held = this.#held.get(incoming);
+    const held = this.#held.of(incoming);
     const waiting = this.#relay.waiting(incoming);
     if (held !== undefined) {
-      this.#drop(held);
-      this.#void(held.token, held.name);
+      this.#held.drop(held);
+      this.#held.void(held.token, held.name);
     }
     if (waiting !== undefined) this.#relay.remove(waiting, now);
     if (this.#legs.isReplacing(leg) && incoming.dialog === undefined) this.#dropReplacement();
@@ -402,7 +412,7 @@ export class Call implements RelayOwner {
     if (this.#legs.isReplacing(leg)) this.#dropReplacement();
     if (cause === 'ack-missing') this.#relay.acknowledgeForLost(leg, now);
     if (name === undefined) return;
-    if (cause === 'bye' && message !== undefined) this.#lastBye = endToEndContent(message);
+    if (message?.kind === 'request' && message.method === 'BYE') this.#lastBye = endToEndContent(message);
     if (
       cause === 'bye' &&
       this.#legs.replacement?.name === name &&
@@ -417,7 +427,7 @@ export class Call implements RelayOwner {
   #afterFinalAnswer(held: Held, statusCode: number, now: Instant): void {
     const { incoming, leg } = held;
     const isInviteSuccess = incoming?.method === 'INVITE' && statusCode < 300;
-    if (!isInviteSuccess) this.#drop(held);
+    if (!isInviteSuccess) this.#held.drop(held);
     if (this.#legs.isReplacing(leg) && incoming?.dialog === undefined) {
       if (isInviteSuccess) this.#completeReplacement(now);
       else this.#dropReplacement();
@@ -443,23 +453,6 @@ export class Call implements RelayOwner {
     this.#host.emit(message === undefined ? event : { ...event, message });
   }
 
-  #hold(held: Omit<Held, 'token' | 'call'>): Held {
-    const kept = this.#host.hold({ ...held, call: this });
-    if (held.incoming !== undefined) this.#held.set(held.incoming, kept);
-    return kept;
-  }
-
-  #drop(held: Held): void {
-    this.#host.release(held.token);
-    if (held.incoming !== undefined) this.#held.delete(held.incoming);
-    if (held.passage !== undefined) delete held.passage.token;
-  }
-
-  #void(token: Token, name: LegName): void {
-    this.#host.release(token);
-    this.#host.emit({ type: 'request-cancelled', call: this.handle, leg: name, token });
-  }
-
   #name(leg: CallLeg, outgoing: OutgoingRequest): LocalRequestHandle {
     const handle = this.#host.nameRequest(this, leg, outgoing);
     this.#localRequests.set(outgoing, handle);
@@ -477,7 +470,7 @@ export class Call implements RelayOwner {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#relay.clear();
-    for (const held of [...this.#held.values()]) this.#drop(held);
+    this.#held.clear();
     const statusCode = this.#statusCode;
     this.#host.emit({
       type: 'call-ended',
@@ -487,14 +480,4 @@ export class Call implements RelayOwner {
     for (const request of this.#localRequests.values()) this.#host.forgetRequest(request);
     this.#host.remove(this, now);
   }
-}
-
-/** An INVITE that the owner answers step by step. */
-function isBeingAnswered(held: Held, leg: CallLeg): boolean {
-  return (
-    held.leg === leg &&
-    held.passage === undefined &&
-    held.incoming?.method === 'INVITE' &&
-    held.incoming.state === 'open'
-  );
 }

@@ -6,7 +6,7 @@ import { wantsReliability } from './relay.ts';
 
 export const localHeaders: readonly HeaderField[] = [
   ['Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE'],
-  ['Supported', '100rel, replaces'],
+  ['Supported', '100rel, replaces, timer'],
 ];
 
 export function toAnswer(answer: LocalAnswer, incoming: IncomingRequest): Answer {

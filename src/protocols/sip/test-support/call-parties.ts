@@ -15,6 +15,7 @@ import type {
   Token,
 } from '../back-to-back-user-agent/call-event.ts';
 import { SipEndpoint } from '../endpoint.ts';
+import type { UserAgentOptions } from '../user-agent/user-agent.ts';
 import type { SipTestMachine, SipTestNetwork } from './sip-network.ts';
 
 type EventOf<Type extends CallEvent['type']> = Extract<CallEvent, { type: Type }>;
@@ -48,11 +49,20 @@ abstract class TestHost implements SipTestMachine {
   readonly network: SipTestNetwork;
   readonly #later: { at: Instant; act: () => void }[] = [];
 
-  constructor(network: SipTestNetwork, addresses: readonly string[], seed: number) {
+  constructor(
+    network: SipTestNetwork,
+    addresses: readonly string[],
+    seed: number,
+    options: Partial<UserAgentOptions> = {},
+  ) {
     this.network = network;
     const random = new SeededRandomSource(seed);
     const listen = addresses.map((address) => ({ transport: 'udp' as const, address, port: 5060 }));
-    this.agent = new BackToBackUserAgent({ endpoint: new SipEndpoint({ listen, random }), random });
+    this.agent = new BackToBackUserAgent({
+      endpoint: new SipEndpoint({ listen, random }),
+      random,
+      ...options,
+    });
     this.agent.start(network.now);
     network.add(this, () => {});
   }
@@ -115,8 +125,13 @@ export class Party extends TestHost {
   slow = false;
   #invite: Token | undefined;
 
-  constructor(network: SipTestNetwork, addresses: readonly string[], seed: number) {
-    super(network, addresses, seed);
+  constructor(
+    network: SipTestNetwork,
+    addresses: readonly string[],
+    seed: number,
+    options: Partial<UserAgentOptions> = {},
+  ) {
+    super(network, addresses, seed, options);
     this.address = addresses[0]!;
   }
 

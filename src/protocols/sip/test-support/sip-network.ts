@@ -98,6 +98,12 @@ export class SipTestNetwork {
     }
   }
 
+  /** A process dies: nobody listens any more where it did, and the other ends of its connections are told. */
+  abandon(machine: SipTestMachine): void {
+    for (const [key, listener] of this.#listeners) if (listener === machine) this.#listeners.delete(key);
+    for (const connection of [...this.#peers.get(machine)!.keys()]) this.#close(machine, connection);
+  }
+
   #next(): { at: Instant; happen: () => void } | undefined {
     const arrival = this.#arrivals.peek();
     let earliest = arrival && { at: arrival.at, happen: () => this.#arrive() };

@@ -9,15 +9,17 @@
  * A leg whose peer is silent (408), has forgotten it (481) or sends no ACK is reported lost but stays: its owner decides.
  */
 import type { Instant } from '../../../base/instant.ts';
-import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { listIncludes } from '../message/header-fields.ts';
+import type { SipMessage, SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { SipEvent } from '../transaction/sip-event.ts';
 import type { Answer, IncomingRequest } from './incoming-request.ts';
 import type { LegDialog } from './leg-dialog.ts';
-import type { LegEvent, LegHost } from './leg-host.ts';
-import { emptyContent, type MessageContent } from './message-content.ts';
+import type { LegEvent, LegHost, LegTimer } from './leg-host.ts';
+import { contentOf, emptyContent, isSessionDescription, type MessageContent } from './message-content.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { RequestReceiver } from './request-receiver.ts';
 import { type InviteAddressing, RequestSender } from './request-sender.ts';
+import { SessionTimer, type SessionTimerOwner } from './session-timer.ts';
 import type { SignallingPath } from './signalling-path.ts';
 
 /** How a leg is ended: status of a final response if the peer's INVITE is still unanswered, header fields of the BYE or response. */
@@ -26,7 +28,7 @@ export interface HangUp {
   readonly content: MessageContent;
 }
 
-export class CallLeg {
+export class CallLeg implements SessionTimerOwner {
   path: SignallingPath;
   /** All dialogs that the INVITE made, early, confirmed and dropped. */
   readonly allDialogs: LegDialog[] = [];
@@ -37,18 +39,22 @@ export class CallLeg {
   /** Lost by silence or 481, and nothing was heard of the peer since. */
   isSuspect = false;
   readonly sender: RequestSender;
+  readonly sessionTimer: SessionTimer;
   readonly #receiver: RequestReceiver;
   readonly #host: LegHost;
   #initialOutgoing: OutgoingRequest | undefined;
   #initialIncoming: IncomingRequest | undefined;
   #isSilent = false;
   #hangUpAfterAck: HangUp | undefined;
+  /** The session description that was sent last, which a mere refresh repeats. */
+  #lastDescription = '';
 
   constructor(path: SignallingPath, host: LegHost) {
     this.path = path;
     this.#host = host;
     this.sender = new RequestSender(this, host);
     this.#receiver = new RequestReceiver(this, host);
+    this.sessionTimer = new SessionTimer(this, host.sessionSeconds);
   }
 
   /** The path of the leg, or the one it is just moving to. */
@@ -163,6 +169,49 @@ export class CallLeg {
     else this.pump(now);
   }
 
+  /** What the leg adds to every request of its own but ACK (RFC 4028 §7.1). */
+  completeRequest(request: SipRequest): void {
+    this.noteDescription(request);
+    if (!listIncludes(request, 'Supported', 'timer')) request.headers.append('Supported', 'timer');
+    if (this.refreshesSession(request.method)) this.sessionTimer.writeRequest(request);
+  }
+
+  /** An UPDATE before the first 2xx has no session to refresh. */
+  refreshesSession(method: string): boolean {
+    return method === 'INVITE' || (method === 'UPDATE' && this.confirmed !== undefined);
+  }
+
+  noteDescription(message: SipMessage): void {
+    if (isSessionDescription(message)) this.#lastDescription = message.body;
+  }
+
+  /** RFC 4028 §7.4: an UPDATE without offer, or a re-INVITE that offers what is there already. */
+  refreshSession(method: 'UPDATE' | 'INVITE', now: Instant): void {
+    const dialog = this.confirmed;
+    if (dialog === undefined || this.isEnded) return;
+    const hasOffer = method === 'INVITE' && this.#lastDescription !== '';
+    const content = contentOf(hasOffer ? this.#lastDescription : undefined);
+    const refresh = new OutgoingRequest(hasOffer ? 'INVITE' : 'UPDATE', content, dialog, { hasOffer });
+    refresh.isRefresh = true;
+    this.sender.send(refresh, now);
+  }
+
+  sessionExpired(now: Instant): void {
+    if (this.isEnded || this.confirmed === undefined) return;
+    const content = contentOf(undefined, [['Reason', 'SIP;cause=408;text="session timer expired"']]);
+    const bye = this.sender.sendBye(this.confirmed, content, now);
+    this.emit({ kind: 'lost', leg: this, cause: 'session-expired', message: bye });
+    this.end(now);
+  }
+
+  setTimer(timer: LegTimer, at: Instant, reason: string): void {
+    this.#host.setTimer(timer, at, reason);
+  }
+
+  clearTimer(timer: LegTimer): void {
+    this.#host.clearTimer(timer);
+  }
+
   pump(now: Instant): void {
     if (!this.isEnded) this.sender.pump(now);
   }
@@ -170,13 +219,15 @@ export class CallLeg {
   end(now: Instant): void {
     if (this.isEnded) return;
     this.isEnded = true;
+    this.sessionTimer.stop();
     this.#receiver.finishAll(now);
     this.sender.finishAll(now);
     this.#isSilent = true;
   }
 
   emit(event: LegEvent): void {
-    if (event.kind === 'lost' && event.cause !== 'bye') this.isSuspect = true;
+    if (event.kind === 'lost' && event.cause !== 'bye' && event.cause !== 'session-expired')
+      this.isSuspect = true;
     if (!this.#isSilent) this.#host.emit(event);
   }
 

@@ -59,9 +59,9 @@ export class IncomingRequest {
     return isSessionDescription(this.request);
   }
 
-  /** UPDATE: where the peer is reached is a matter of one leg (RFC 3311 §5.1); a session timer (RFC 4028) is one of both. */
-  get isMereTargetRefresh(): boolean {
-    const { method, body, headers } = this.request;
-    return method === 'UPDATE' && body === '' && !headers.has('Session-Expires');
+  /** UPDATE: where the peer is reached (RFC 3311 §5.1) and that it lives (RFC 4028 §7.4) are matters of one leg. */
+  get isMereRefresh(): boolean {
+    const { method, body } = this.request;
+    return method === 'UPDATE' && body === '';
   }
 }

@@ -26,6 +26,8 @@ export interface ResponderOwner {
   readonly contact: string;
   /** The answer goes out for the first time. */
   answerLeaves(invite: IncomingRequest, dialog: LegDialog, answer: Answer): void;
+  /** Adds what is the leg's own business. */
+  completeResponse(invite: IncomingRequest, response: SipResponse, now: Instant): void;
   prackMissing(invite: IncomingRequest, now: Instant): void;
   ackMissing(invite: IncomingRequest, now: Instant): void;
 }
@@ -113,6 +115,7 @@ export class InviteResponder implements LegTimer {
     this.#owner.answerLeaves(this.#invite, this.dialog, answer);
     const rseq = answer.isReliable ? this.#nextRseq++ : 0;
     const response = this.#build(answer, rseq);
+    this.#owner.completeResponse(this.#invite, response, now);
     this.#host.respond(this.#transaction, response, now);
     if (!answer.isReliable && answer.statusCode < 200) return;
     const { t1Ms } = this.#host.timers;

@@ -14,8 +14,11 @@ import type { SignallingPath } from './signalling-path.ts';
 /** Whether a session description offers or answers (RFC 3264), by the message it came in. */
 export type OfferRole = 'offer' | 'answer';
 
-/** Why a leg is lost. `bye`: the peer sent BYE (already answered with 200). The others: no answer, or 481, to a request of ours; no ACK to our 2xx. */
-export type LegLossCause = 'bye' | 'timed-out' | 'does-not-exist' | 'ack-missing';
+/**
+ * Why a leg is lost. `bye`: the peer sent BYE (already answered with 200). `session-expired`: nobody refreshed the session (RFC 4028 §10),
+ * BYE was sent. The others: no answer, or 481, to a request of ours; no ACK to our 2xx.
+ */
+export type LegLossCause = 'bye' | 'session-expired' | 'timed-out' | 'does-not-exist' | 'ack-missing';
 
 export type LegEvent =
   /** To be answered with `respond`. Not BYE, CANCEL, ACK; not a PRACK or UPDATE that broke a rule. `role` when it holds a session description. */
@@ -61,6 +64,8 @@ export interface LegTimer {
 export interface LegHost {
   readonly random: RandomSource;
   readonly timers: SipTimers;
+  /** Interval of the session timer that this side asks for by itself (RFC 4028 §7.1). */
+  readonly sessionSeconds: number | undefined;
   /** Sends in a transaction of its own; `undefined` when the next hop has no known address. */
   send(
     leg: CallLeg,

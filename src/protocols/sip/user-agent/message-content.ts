@@ -31,11 +31,13 @@ const perLegFields: ReadonlySet<string> = new Set([
   ],
   // Reliability and replacement are matters of one leg (RFC 3262 §3, RFC 3891 §3); Path and Service-Route of one registration.
   ...['RSeq', 'RAck', 'Replaces', 'Path', 'Service-Route', 'Timestamp'],
+  // So is the session timer (session-timer.ts).
+  ...['Session-Expires', 'Min-SE'],
 ]);
 
 /** The option tags of Require that one leg settles by itself. */
-const perLegOptions: ReadonlySet<string> = new Set(['replaces']);
-const perLegResponseOptions: ReadonlySet<string> = new Set(['replaces', '100rel']);
+const perLegOptions: ReadonlySet<string> = new Set(['replaces', 'timer']);
+const perLegResponseOptions: ReadonlySet<string> = new Set(['replaces', 'timer', '100rel']);
 
 export function endToEndContent(message: SipMessage): MessageContent {
   const headers = message.headers.entries().filter(([name]) => isEndToEnd(name, message));

@@ -35,6 +35,10 @@ export class OutgoingRequest {
   /** Nobody waits for its end any more: a 2xx is acknowledged and, for an initial INVITE, ended by BYE. */
   isAbandoned = false;
   isCancelled = false;
+  /** Sent by the leg itself to keep the session alive (RFC 4028 §10). */
+  isRefresh = false;
+  /** URI of the next hop. */
+  nextHop = '';
   /** INVITE: its 2xx carried an offer, which the ACK answers. */
   owesAnswer = false;
   /** INVITE: the dialog whose 2xx came first, and the content of the ACK once it was sent. */

@@ -8,7 +8,7 @@ import { randomBelow, randomToken } from '../../../base/random-source.ts';
 import { Dialog } from '../dialog/dialog.ts';
 import { createResponse } from '../message/create-response.ts';
 import { cseqOf, rackOf } from '../message/header-fields.ts';
-import type { SipRequest } from '../message/sip-message.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { SipArrival, SipEvent } from '../transaction/sip-event.ts';
 import type { CallLeg } from './call-leg.ts';
 import { type Answer, IncomingRequest } from './incoming-request.ts';
@@ -16,6 +16,7 @@ import { InviteResponder, type ResponderOwner } from './invite-responder.ts';
 import { LegDialog } from './leg-dialog.ts';
 import type { LegHost, OfferRole } from './leg-host.ts';
 import { emptyContent, isSessionDescription, writeContent } from './message-content.ts';
+import { isSessionTooShort, sessionTooShort } from './session-timer.ts';
 
 type RequestEvent = Extract<SipEvent, { kind: 'request' }>;
 
@@ -112,6 +113,13 @@ export class RequestReceiver implements ResponderOwner {
     if (isSuccess) this.#leg.confirm(dialog);
   }
 
+  completeResponse(incoming: IncomingRequest, response: SipResponse, now: Instant): void {
+    this.#leg.noteDescription(response);
+    const isSuccess = response.statusCode >= 200 && response.statusCode < 300;
+    if (isSuccess && this.#leg.refreshesSession(incoming.method))
+      this.#leg.sessionTimer.writeSuccess(incoming.request, response, now);
+  }
+
   prackMissing(invite: IncomingRequest, now: Instant): void {
     this.#respondFinally(invite, plainAnswer(504), now);
     this.#leg.emit({ kind: 'given-up', leg: this.#leg, incoming: invite });
@@ -164,6 +172,10 @@ export class RequestReceiver implements ResponderOwner {
     const { request } = event;
     const isOffer =
       isSessionDescription(request) && (request.method === 'INVITE' || request.method === 'UPDATE');
+    if (isSessionTooShort(request)) {
+      this.#host.respond(event.transaction, sessionTooShort(request), now);
+      return;
+    }
     if (request.method === 'INVITE' && this.#refusesInvite(event, dialog, now)) return;
     if (request.method === 'UPDATE' && [...this.#open].some((other) => other.method === 'UPDATE'))
       this.#refuseBusy(event, now);
@@ -234,6 +246,7 @@ export class RequestReceiver implements ResponderOwner {
     const isUpdateSuccess = incoming.method === 'UPDATE' && statusCode < 300;
     if (isUpdateSuccess) response.headers.append('Contact', this.contact);
     writeContent(response, answer.content);
+    this.completeResponse(incoming, response, now);
     if (statusCode >= 200) {
       this.#forget(incoming);
       if (isUpdateSuccess) dialog?.dialog.refreshTarget(request);

@@ -14,9 +14,10 @@ import { cseqOf, listIncludes, rseqOf, toTagOf } from '../message/header-fields.
 import { SipRequest, type SipResponse } from '../message/sip-message.ts';
 import type { CallLeg } from './call-leg.ts';
 import { LegDialog } from './leg-dialog.ts';
-import type { LegHost, LegTimer, OfferRole } from './leg-host.ts';
+import type { LegHost, LegTimer } from './leg-host.ts';
 import { maxEarlyDialogs, maxQueuedRequests, maxRetries } from './limits.ts';
-import { emptyContent, isSessionDescription, type MessageContent, writeContent } from './message-content.ts';
+import { emptyContent, type MessageContent, writeContent } from './message-content.ts';
+import { isNextReliable, noteOffer, roleOf } from './offer-rules.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import type { SignallingPath } from './signalling-path.ts';
 
@@ -122,10 +123,13 @@ export class RequestSender implements LegTimer {
     this.#finish(invite, response, now);
   }
 
-  sendBye(dialog: LegDialog, content: MessageContent, now: Instant): void {
+  /** Returns what went out. */
+  sendBye(dialog: LegDialog, content: MessageContent, now: Instant): SipRequest {
     const bye = new OutgoingRequest('BYE', content, dialog);
     bye.isAbandoned = true;
-    this.#transmit(bye, dialog.dialog.buildRequest('BYE'), now);
+    const routed = dialog.dialog.buildRequest('BYE');
+    this.#transmit(bye, routed, now);
+    return routed.request;
   }
 
   handleResponse(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
@@ -199,11 +203,19 @@ export class RequestSender implements LegTimer {
       request.headers.append('Contact', path.contact);
     if (outgoing.rack !== undefined) request.headers.append('RAck', outgoing.rack);
     writeContent(request, outgoing.content);
-    outgoing.request = request;
+    outgoing.nextHop = routed.nextHop;
     outgoing.target = outgoing.dialog?.dialog.remoteTarget;
+    this.#resend(outgoing, request, now);
+  }
+
+  /** As it is but for what belongs to the moment: session timer, transaction. */
+  #resend(outgoing: OutgoingRequest, request: SipRequest, now: Instant): void {
+    this.#leg.completeRequest(request);
+    outgoing.request = request;
     outgoing.attempts += 1;
     outgoing.state = 'sent';
-    outgoing.transaction = this.#host.send(this.#leg, outgoing, routed, path, now);
+    const routed = { request, nextHop: outgoing.nextHop };
+    outgoing.transaction = this.#host.send(this.#leg, outgoing, routed, this.#pathOf(outgoing), now);
     if (outgoing.transaction === undefined) this.handleFailure(outgoing, 503, now);
   }
 
@@ -221,6 +233,7 @@ export class RequestSender implements LegTimer {
       dialog !== undefined && listIncludes(response, 'Require', '100rel') && rseqOf(response) !== undefined;
     if (isReliable && !isNextReliable(invite, dialog, rseqOf(response)!)) return;
     const role = roleOf(invite, response);
+    if (isReliable && invite.isRefresh) this.sendPrack(invite, response, dialog, emptyContent, now);
     if (isReliable) {
       invite.mayHaveMovedTarget = true;
       dialog.dialog.refreshTarget(response);
@@ -253,6 +266,8 @@ export class RequestSender implements LegTimer {
     const role = roleOf(invite, response);
     invite.owesAnswer = role === 'offer';
     noteOffer(dialog, role ?? 'answer');
+    this.#leg.sessionTimer.takeSuccess(invite.request!, response, now);
+    if (invite.isRefresh) this.sendAck(invite, emptyContent, now);
     if (invite.isAbandoned || wasFinished) {
       this.sendAck(invite, emptyContent, now);
       if (invite.dialog === undefined) this.sendBye(dialog, emptyContent, now);
@@ -294,16 +309,20 @@ export class RequestSender implements LegTimer {
     const { dialog } = outgoing;
     if (dialog !== undefined && dialog.inFlight === outgoing) dialog.inFlight = undefined;
     if (dialog !== undefined && outgoing.hasOffer) dialog.openOffer = undefined;
+    if (this.#asksForLonger(outgoing, response, now)) return;
     if (dialog !== undefined && this.#triesAgain(outgoing, response)) {
       this.#retry(outgoing, dialog, retryDelayMs(response, dialog.dialog.isCaller, this.#host), now);
       return;
     }
-    if (response.statusCode < 300) this.#succeed(outgoing, response);
+    if (response.statusCode < 300) this.#succeed(outgoing, response, now);
+    else if (outgoing.isRefresh) this.#leg.sessionTimer.takeFailure(now);
     this.#finish(outgoing, response, now);
   }
 
-  #succeed(outgoing: OutgoingRequest, response: SipResponse): void {
+  #succeed(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
     if (outgoing.method !== 'UPDATE') return;
+    if (this.#leg.confirmed !== undefined)
+      this.#leg.sessionTimer.takeSuccess(outgoing.request!, response, now);
     outgoing.dialog!.dialog.refreshTarget(response);
     if (this.movingTo !== undefined) this.#invite!.mayHaveMovedTarget = true;
     else if (outgoing.path !== undefined) this.#leg.path = outgoing.path;
@@ -386,6 +405,21 @@ export class RequestSender implements LegTimer {
     return isBusy && isWanted && outgoing.attempts <= maxRetries && outgoing.method !== 'BYE';
   }
 
+  /** RFC 4028 §7.3: the same request once more, with the interval that the peer or a proxy wants. */
+  #asksForLonger(outgoing: OutgoingRequest, response: SipResponse, now: Instant): boolean {
+    const { dialog } = outgoing;
+    const isWanted = !outgoing.isCancelled && !this.#leg.isEnded && outgoing.attempts <= maxRetries;
+    if (response.statusCode !== 422 || !isWanted || !this.#leg.sessionTimer.takeTooSmall(response))
+      return false;
+    if (dialog !== undefined) this.#retry(outgoing, dialog, 0, now);
+    else {
+      const request = outgoing.request!.clone();
+      request.headers.set('CSeq', `${cseqOf(request).number + 1} INVITE`);
+      this.#resend(outgoing, request, now);
+    }
+    return true;
+  }
+
   #retry(outgoing: OutgoingRequest, dialog: LegDialog, delayMs: number, now: Instant): void {
     outgoing.state = 'waiting';
     outgoing.retryAt = now + delayMs;
@@ -404,6 +438,7 @@ export class RequestSender implements LegTimer {
   #transmitAck(invite: OutgoingRequest, dialog: LegDialog, now: Instant): void {
     const routed = dialog.dialog.buildAck(cseqOf(invite.request!).number);
     writeContent(routed.request, invite.ack ?? emptyContent);
+    this.#leg.noteDescription(routed.request);
     this.#host.sendAck(routed, invite.path ?? this.#leg.path, now);
   }
 
@@ -421,28 +456,8 @@ export class RequestSender implements LegTimer {
   }
 }
 
-/** RFC 3262 §4: in order and once; anything else is dropped, the peer sends it again. */
-function isNextReliable(invite: OutgoingRequest, dialog: LegDialog, rseq: number): boolean {
-  const last = dialog.lastReliable;
-  if (last?.invite === invite && rseq !== last.rseq + 1) return false;
-  dialog.lastReliable = { invite, rseq };
-  return true;
-}
-
 function isPartOfInvite({ method }: OutgoingRequest): boolean {
   return method === 'PRACK' || method === 'UPDATE';
-}
-
-/** A response to INVITE with its session description, or a 2xx without. An offer in a later UPDATE or PRACK is another matter. */
-function noteOffer(dialog: LegDialog, role: OfferRole | undefined): void {
-  if (role === 'offer') dialog.openOffer = 'theirs';
-  else if (role === 'answer' && dialog.openOffer === 'ours' && dialog.inFlight?.hasOffer !== true)
-    dialog.openOffer = undefined;
-}
-
-function roleOf(outgoing: OutgoingRequest, response: SipResponse): OfferRole | undefined {
-  if (!isSessionDescription(response) || response.statusCode >= 300) return undefined;
-  return outgoing.method === 'INVITE' && !outgoing.hasOffer ? 'offer' : 'answer';
 }
 
 /** RFC 3261 §14.1 and RFC 3311 §5.3 for 491 (steps of 10 ms); the Retry-After itself for 500. */

@@ -27,6 +27,7 @@ import type { LegDialog } from './leg-dialog.ts';
 import type { LegEvent, LegHost, LegTimer } from './leg-host.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
 import { inspectRequest, type UserAgentCapabilities } from './request-inspection.ts';
+import { isSessionTooShort, sessionTooShort } from './session-timer.ts';
 import { type HostTable, resolveTarget, type SignallingPath } from './signalling-path.ts';
 
 export interface UserAgentOptions {
@@ -35,6 +36,8 @@ export interface UserAgentOptions {
   /** Addresses of hosts that appear in URIs by name; IP literals need no entry. */
   readonly hosts?: HostTable;
   readonly timers?: Partial<SipTimers>;
+  /** Interval of the session timer that every call of ours asks for (RFC 4028); absent: only when the peer does. At least 90. */
+  readonly sessionSeconds?: number | undefined;
   /** Requests beyond them are refused here (RFC 3261 §8.2). Absent: everything is handed up, as a B2BUA that passes it on wants it. */
   readonly capabilities?: UserAgentCapabilities;
 }
@@ -58,6 +61,7 @@ export type UserAgentEvent =
 export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost {
   readonly random: RandomSource;
   readonly timers: SipTimers;
+  readonly sessionSeconds: number | undefined;
   readonly #endpoint: SipEndpoint;
   readonly #hosts: HostTable;
   readonly #capabilities: UserAgentCapabilities | undefined;
@@ -78,6 +82,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     this.#endpoint = options.endpoint;
     this.random = options.random;
     this.#hosts = options.hosts ?? new Map();
+    this.sessionSeconds = options.sessionSeconds;
     this.#capabilities = options.capabilities;
     this.timers = { ...defaultSipTimers, ...options.timers };
   }
@@ -229,7 +234,9 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   #handleRequest(event: RequestEvent, now: Instant): void {
     const { request } = event;
     const toTag = toTagOf(request);
-    const refusal = this.#capabilities && inspectRequest(request, this.#capabilities);
+    const refusal =
+      (this.#capabilities && inspectRequest(request, this.#capabilities)) ??
+      (toTag === undefined && isSessionTooShort(request) ? sessionTooShort(request) : undefined);
     if (refusal !== undefined) {
       if (toTag === undefined)
         refusal.headers.set('To', `${refusal.headers.get('To')};tag=${randomToken(this.random, 12)}`);

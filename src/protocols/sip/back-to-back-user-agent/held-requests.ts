@@ -1,0 +1,60 @@
+/** What one call has laid before its owner and not got back: messages that wait for his decision, requests that he answers step by step. */
+import type { CallLeg } from '../user-agent/call-leg.ts';
+import type { IncomingRequest } from '../user-agent/incoming-request.ts';
+import type { Call } from './call.ts';
+import type { LegName, Token } from './call-event.ts';
+import type { CallHost, Held } from './call-host.ts';
+
+export class HeldRequests {
+  readonly #call: Call;
+  readonly #host: CallHost;
+  readonly #byRequest = new Map<IncomingRequest, Held>();
+
+  constructor(call: Call, host: CallHost) {
+    this.#call = call;
+    this.#host = host;
+  }
+
+  hold(held: Omit<Held, 'token' | 'call'>): Held {
+    const kept = this.#host.hold({ ...held, call: this.#call });
+    if (held.incoming !== undefined) this.#byRequest.set(held.incoming, kept);
+    return kept;
+  }
+
+  of(incoming: IncomingRequest): Held | undefined {
+    return this.#byRequest.get(incoming);
+  }
+
+  /** The INVITE of this leg that the owner answers step by step. */
+  beingAnsweredOn(leg: CallLeg): Held | undefined {
+    return [...this.#byRequest.values()].find(
+      (held) =>
+        held.leg === leg &&
+        held.passage === undefined &&
+        held.incoming?.method === 'INVITE' &&
+        held.incoming.state === 'open',
+    );
+  }
+
+  /** The owner has decided, or has nothing to decide any more. */
+  drop(held: Held): void {
+    this.#host.release(held.token);
+    if (held.incoming !== undefined) this.#byRequest.delete(held.incoming);
+    if (held.passage !== undefined) delete held.passage.token;
+  }
+
+  /** The request went another way; its token, if it has one, is void by itself. */
+  forget(incoming: IncomingRequest): void {
+    this.#byRequest.delete(incoming);
+  }
+
+  /** Tells the owner that there is nothing to decide any more. */
+  void(token: Token, leg: LegName): void {
+    this.#host.release(token);
+    this.#host.emit({ type: 'request-cancelled', call: this.#call.handle, leg, token });
+  }
+
+  clear(): void {
+    for (const held of [...this.#byRequest.values()]) this.drop(held);
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * A mobile node with several accesses, its home agent and a peer in virtual time (MIP–SIP fig. 3 without servers): the peer answers SIP
+ * calls directly and TCP through the home address. Accesses are told apart by their delay, which may change in place, and may lead nowhere.
+ */
+import { perfectLink } from '../../src/access-network/link-characteristics.ts';
+import type { DurationMs, Instant } from '../../src/base/instant.ts';
+import {
+  CorrespondentNode,
+  type CorrespondentNodeEvent,
+} from '../../src/correspondent-node/correspondent-node.ts';
+import { HomeAgent } from '../../src/home-network/home-agent/home-agent.ts';
+import type {
+  HomeAgentEffect,
+  HomeAgentOptions,
+} from '../../src/home-network/home-agent/home-agent-options.ts';
+import type { AccessInput } from '../../src/mobile-node/access-monitor/access-monitor.ts';
+import type { AccessSelector } from '../../src/mobile-node/access-selection/access-selector.ts';
+import { PreferenceOrder } from '../../src/mobile-node/access-selection/preference-order.ts';
+import { MobileNode } from '../../src/mobile-node/mobile-node.ts';
+import type { MobileNodeOptions } from '../../src/mobile-node/mobile-node-options.ts';
+import type {
+  MobileNodeEffect,
+  MobileNodeEvent,
+  MobileNodeInput,
+} from '../../src/mobile-node/mobile-node-output.ts';
+import type { SecurityAssociation } from '../../src/protocols/mobile-ip/authentication.ts';
+import type { VirtualHost } from '../../src/sim/virtual-host.ts';
+import type { VirtualLink } from '../../src/sim/virtual-link.ts';
+import { VirtualNetwork } from '../../src/sim/virtual-network.ts';
+import type { VirtualProcess } from '../../src/sim/virtual-process.ts';
+import { TcpParty } from '../figures/tcp-party.ts';
+
+export const homeAddress = '198.51.100.10';
+export const homeAgentAddress = '198.51.100.1';
+export const peerAddress = '203.0.113.2';
+const internalAddress = '10.64.0.1';
+const audio = { media: 'audio', transport: 'udp', port: 40_000, formats: ['8'] } as const;
+const association: SecurityAssociation = { spi: 256, algorithm: 'hmac-sha256', key: Buffer.alloc(32, 7) };
+const timeOfDayOffsetMs = 1_790_000_000_000;
+
+/** One way, between the mobile node and the core. */
+export type AccessDelays = Readonly<Record<string, DurationMs>>;
+
+export interface MobileNodeNetworkOptions {
+  readonly delays: AccessDelays;
+  readonly selector?: AccessSelector;
+  readonly registration?: MobileNodeOptions['registration'];
+  readonly mobileIp?: Partial<NonNullable<MobileNodeOptions['mobileIp']>>;
+  /** What the access's SIP requests go to: the peer itself unless told otherwise. */
+  readonly hasSip?: boolean;
+  readonly agent?: Partial<HomeAgentOptions>;
+}
+
+type MobileNodeProcess = VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>;
+type At<Event> = { readonly at: Instant; readonly event: Event };
+
+export class MobileNodeNetwork {
+  readonly network: VirtualNetwork = new VirtualNetwork(1);
+  readonly node: MobileNode;
+  readonly agent: HomeAgent;
+  readonly log: At<MobileNodeEvent>[] = [];
+  readonly #mobileHost: VirtualHost;
+  readonly #agentHost: VirtualHost;
+  readonly #peerHost: VirtualHost;
+  readonly #options: MobileNodeNetworkOptions;
+  readonly #links = new Map<string, VirtualLink>();
+  readonly #process: MobileNodeProcess;
+
+  constructor(options: MobileNodeNetworkOptions) {
+    this.#options = options;
+    this.#mobileHost = this.network.addHost('mn');
+    this.#agentHost = this.#addServer('ha', homeAgentAddress);
+    this.#peerHost = this.#addServer('cn', peerAddress);
+    for (const [name, delayMs] of Object.entries(options.delays))
+      this.#links.set(name, this.#mobileHost.attach(name, linkOf(delayMs)));
+    this.#mobileHost.addAddress(internalAddress);
+    this.#mobileHost.addAddress(homeAddress);
+    this.agent = this.#startAgent();
+    this.node = this.#newNode();
+    this.#process = this.#startNode();
+  }
+
+  get now(): Instant {
+    return this.network.simulation.now;
+  }
+
+  run(durationMs: DurationMs): void {
+    this.network.simulation.runFor(durationMs);
+  }
+
+  runUntil(holds: () => boolean, limitMs: DurationMs): boolean {
+    return this.network.simulation.runWhile(() => !holds(), limitMs);
+  }
+
+  attach(...names: readonly string[]): void {
+    for (const name of names) this.#setAccess(name, true);
+  }
+
+  detach(name: string): void {
+    this.#setAccess(name, false);
+  }
+
+  setDelay(name: string, delayMs: DurationMs): void {
+    const { uplink, downlink } = linkOf(delayMs);
+    this.#link(name).change(uplink, downlink);
+  }
+
+  /** Its link stays up, but nothing gets through. */
+  cutOff(name: string): void {
+    const nothing = { ...perfectLink, loss: { kind: 'independent', probability: 1 } } as const;
+    this.#link(name).change(nothing, nothing);
+  }
+
+  requestHandover(name: string): void {
+    this.#process.perform((now) => void this.node.requestHandover(name, now));
+  }
+
+  stop(): void {
+    this.#process.perform((now) => this.node.stop(now));
+  }
+
+  killAgent(): void {
+    this.#agentHost.kill();
+  }
+
+  events<Type extends MobileNodeEvent['type']>(type: Type): Extract<MobileNodeEvent, { type: Type }>[] {
+    return this.log.flatMap(({ event }) => (event.type === type ? [event as never] : []));
+  }
+
+  /** Where handovers went, with failed ones in brackets. */
+  get path(): string[] {
+    return this.log.flatMap(({ event }) =>
+      event.type === 'handover-completed'
+        ? [event.to]
+        : event.type === 'handover-failed'
+          ? [`(${event.to})`]
+          : [],
+    );
+  }
+
+  get current(): string | undefined {
+    return this.node.status().accesses.find(({ isCurrent }) => isCurrent)?.name;
+  }
+
+  /** The access over which the home agent sends to the home address, by its routes for a packet without class. */
+  get forwarding(): string | undefined {
+    const { bindings } = this.agent.record(homeAddress);
+    const careOfAddress = this.agent.record(homeAddress).flows.at(-1)?.bindingIds;
+    const first = careOfAddress?.find((id) => bindings.some(({ bindingId }) => bindingId === id));
+    return first === undefined ? undefined : this.#names[first - 1];
+  }
+
+  /** A TCP connection from the home address to the peer, with octets both ways until it is stopped. */
+  connect(port = 5201): { readonly mobile: TcpParty; readonly peer: TcpParty; readonly stop: () => void } {
+    const peer = new TcpParty({ address: peerAddress, port });
+    const mobile = new TcpParty({ address: homeAddress, port: 0 });
+    this.#peerHost.run<never, never, never>({ machine: peer }).perform(() => peer.listen());
+    this.#mobileHost
+      .run<never, never, never>({ machine: mobile })
+      .perform(() => mobile.connect({ address: peerAddress, port }));
+    const stop = (): void => {
+      mobile.stop();
+      peer.stop();
+    };
+    return { mobile, peer, stop };
+  }
+
+  /** A softphone on the mobile node calls the peer; the session is there when this returns. */
+  call(): { readonly phone: CorrespondentNodeEvent[]; readonly peer: CorrespondentNodeEvent[] } {
+    const peer = this.#addTerminal(this.#peerHost, peerAddress, 5060, 'cn');
+    const phone = this.#addTerminal(this.#mobileHost, internalAddress, 5062, 'phone');
+    phone.perform((terminal, now) => void terminal.placeCall(`sip:cn@${peerAddress}`, now));
+    const isUp = (events: readonly CorrespondentNodeEvent[]) =>
+      events.some(({ type }) => type === 'session-established');
+    if (!this.runUntil(() => isUp(phone.events) && isUp(peer.events), 10_000))
+      throw new Error('the call was not established');
+    return { phone: phone.events, peer: peer.events };
+  }
+
+  get #names(): string[] {
+    return Object.keys(this.#options.delays);
+  }
+
+  #link(name: string): VirtualLink {
+    const link = this.#links.get(name);
+    if (link === undefined) throw new Error(`no access ${name}`);
+    return link;
+  }
+
+  #setAccess(name: string, isUp: boolean): void {
+    const [link, address] = [this.#link(name), careOfAddressOf(this.#names.indexOf(name) + 1)];
+    link.setUp(isUp);
+    if (isUp) this.#mobileHost.addAddress(address, link);
+    else this.#mobileHost.removeAddress(address);
+    this.#process.handleInput({ kind: 'link-changed', interface: name, up: isUp });
+    this.#process.handleInput({ kind: 'address-changed', interface: name, address, present: isUp });
+  }
+
+  #addServer(name: string, address: string): VirtualHost {
+    const host = this.network.addHost(name);
+    host.addAddress(address, host.attach('eth0', linkOf(1)));
+    return host;
+  }
+
+  #addTerminal(host: VirtualHost, address: string, port: number, name: string) {
+    const events: CorrespondentNodeEvent[] = [];
+    const terminal = new CorrespondentNode({
+      sip: { address, port },
+      identity: {
+        publicIdentity: `sip:${name}@home.test`,
+        privateIdentity: name,
+        password: '',
+        homeDomain: 'home.test',
+      },
+      expiresSeconds: 600,
+      registers: false,
+      outboundProxy:
+        address === internalAddress ? { address, port: 5070 } : { address: peerAddress, port: 5060 },
+      media: [audio],
+      withReservation: false,
+      ringMs: 100,
+      random: this.network.newRandomSource(),
+    });
+    const process = host.run<never, CorrespondentNodeEvent, never>({
+      machine: terminal,
+      name,
+      onEvent: (event) => events.push(event),
+    });
+    process.perform((now) => terminal.start(now));
+    const perform = (request: (terminal: CorrespondentNode, now: Instant) => void): void =>
+      process.perform((now) => request(terminal, now));
+    return { events, perform };
+  }
+
+  #startAgent(): HomeAgent {
+    const host = this.#agentHost;
+    const tunnel = host.openTunnel('home-agent');
+    const agent = new HomeAgent({
+      address: homeAgentAddress,
+      mobileNodes: [{ homeAddress, securityAssociations: [association] }],
+      timeOfDayOffsetMs,
+      ...this.#options.agent,
+    });
+    const process = host.run({
+      machine: agent,
+      onEffect: (effect: HomeAgentEffect) => {
+        if (effect.type === 'tunnel') tunnel.apply(effect.change);
+        else if (effect.type === 'journal') process.handleInput({ kind: 'effect-completed', id: effect.id });
+      },
+    });
+    this.network.route(homeAddress, host.attach('home', linkOf(0)));
+    process.perform((now) => agent.start(now));
+    return agent;
+  }
+
+  #newNode(): MobileNode {
+    const { selector, registration = 'none', mobileIp, hasSip = true } = this.#options;
+    return new MobileNode({
+      identity: {
+        publicIdentity: 'sip:bob@home.test',
+        privateIdentity: 'bob@home.test',
+        password: 'secret',
+        homeDomain: 'home.test',
+        instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
+        expiresSeconds: 600,
+      },
+      internalAddress,
+      applicationPort: 5070,
+      signallingPort: 5060,
+      accesses: this.#names.map((name, index) => ({
+        name,
+        interface: name,
+        index: index + 1,
+        ...(hasSip && { proxyCscf: { address: peerAddress, port: 5060 } }),
+      })),
+      selector: selector ?? new PreferenceOrder(this.#names),
+      registration,
+      mobileIp: {
+        homeAddress,
+        homeAgent: { address: homeAgentAddress, port: 434 },
+        securityAssociation: association,
+        timeOfDayOffsetMs,
+        probeIntervalMs: 200,
+        ...mobileIp,
+      },
+      withReservation: false,
+      graceMs: 32_000,
+      releaseAfterMs: 10_000,
+      random: this.network.newRandomSource(),
+    });
+  }
+
+  #startNode(): MobileNodeProcess {
+    const host = this.#mobileHost;
+    const tunnel = host.openTunnel('mobile-node');
+    const process: MobileNodeProcess = host.run({
+      machine: this.node,
+      onEvent: (event: MobileNodeEvent, at: Instant) => this.log.push({ at, event }),
+      onEffect: (effect: MobileNodeEffect) => {
+        if (effect.type === 'tunnel') tunnel.apply(effect.change);
+        else if (effect.type === 'translate') host.translate(effect.operations);
+        else if (effect.type === 'attach-access')
+          process.handleInput({ kind: 'effect-completed', id: effect.id });
+        else if (effect.type === 'watch-flows')
+          host.watchFlows(effect.flows, () => process.handleInput({ kind: 'flows-used', id: effect.id }));
+      },
+    });
+    process.perform((now) => this.node.start(now));
+    return process;
+  }
+}
+
+export function careOfAddressOf(index: number): string {
+  return `10.${index}.0.2`;
+}
+
+function linkOf(delayMs: DurationMs) {
+  return { uplink: { ...perfectLink, delayMs }, downlink: { ...perfectLink, delayMs } };
+}
