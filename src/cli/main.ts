@@ -17,6 +17,7 @@ import { mobileNodeCommand } from './commands/mobile-node.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { runCommand } from './commands/run.ts';
 import { sessionCommand } from './commands/session.ts';
+import { sipServerCommand } from './commands/sip-server.ts';
 import { statusCommand } from './commands/status.ts';
 import { trimAsCommand } from './commands/trim-as.ts';
 import { type ExitCode, exitCode, exitCodeOf } from './exit-code.ts';
@@ -29,6 +30,7 @@ const commands: readonly Command[] = [
   trimAsCommand,
   addressTranslatorCommand,
   homeAgentCommand,
+  sipServerCommand,
   correspondentNodeCommand,
   statusCommand,
   handoverCommand,

@@ -9,6 +9,7 @@ import { correspondentNodeRole } from '../../src/runtime/roles/correspondent-nod
 import { homeAgentRole } from '../../src/runtime/roles/home-agent.ts';
 import { imsCoreRole } from '../../src/runtime/roles/ims-core.ts';
 import { mobileNodeRole } from '../../src/runtime/roles/mobile-node.ts';
+import { sipServerRole } from '../../src/runtime/roles/sip-server.ts';
 import { trimAsRole } from '../../src/runtime/roles/trim-as.ts';
 
 const roles = [
@@ -17,6 +18,7 @@ const roles = [
   homeAgentRole,
   imsCoreRole,
   mobileNodeRole,
+  sipServerRole,
   trimAsRole,
 ] as const;
 

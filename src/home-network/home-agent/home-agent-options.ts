@@ -2,7 +2,21 @@
 import type { DurationMs } from '../../base/instant.ts';
 import type { SecurityAssociation } from '../../protocols/mobile-ip/authentication.ts';
 import type { TunnelChange, TunnelEncapsulation } from '../../protocols/mobile-ip/tunnel-state.ts';
-import type { RefusalReason } from './refusal-log.ts';
+
+export type RefusalReason =
+  | 'malformed'
+  | 'not-authenticated'
+  | 'unknown-mobile-node'
+  | 'bad-authenticator'
+  /** Accepted before, or overtaken by a later one on the same path. */
+  | 'replayed'
+  /** The clocks differ by more than the tolerance, or the request was held back. */
+  | 'outside-tolerance'
+  /** Denied for what it asks; see its reply's code. */
+  | 'denied'
+  | 'too-many-requests'
+  /** A tunnelled packet that did not come from a registered endpoint. */
+  | 'spoofed-tunnel-packet';
 
 export interface ServedMobileNode {
   readonly homeAddress: string;

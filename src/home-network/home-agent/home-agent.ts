@@ -19,6 +19,7 @@ import {
   type TransportAddress,
 } from '../../base/network.ts';
 import type { EffectOutput, EventOutput, NetworkFunction } from '../../base/network-function.ts';
+import { RefusalLog } from '../../base/refusal-log.ts';
 import type { SecurityAssociation } from '../../protocols/mobile-ip/authentication.ts';
 import {
   decodeMessage,
@@ -36,6 +37,7 @@ import type {
   HomeAgentEvent,
   HomeAgentInput,
   HomeAgentOptions,
+  RefusalReason,
   RegistrationPolicy,
   RemovalReason,
 } from './home-agent-options.ts';
@@ -48,7 +50,6 @@ import {
   maximumWaitingRequests,
 } from './limits.ts';
 import type { MobilityRecord } from './mobility-record.ts';
-import { RefusalLog, type RefusalReason } from './refusal-log.ts';
 import { judgeRegistration, type RegistrationOutcome } from './registration.ts';
 import { createReply } from './registration-reply.ts';
 import { RevocationSender } from './revocation-sender.ts';
@@ -98,7 +99,7 @@ export class HomeAgent implements NetworkFunction<HomeAgentInput, HomeAgentEvent
   readonly #cache: BindingCache;
   readonly #homeLink: HomeLink;
   readonly #revocations: RevocationSender;
-  readonly #refusals = new RefusalLog();
+  readonly #refusals = new RefusalLog<RefusalReason>();
   /** By the effect that writes them. */
   readonly #pending = new Map<number, PendingChange>();
   /** What waits until the change before it is in the journal, per home address. */

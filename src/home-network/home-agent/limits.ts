@@ -26,6 +26,3 @@ export const gratuitousArpIntervalMs: DurationMs = 1000;
 /** RFC 3543 §3.3: not more than one per second; four of them reach back over 15 s. */
 export const revocationTimes = 4;
 export const revocationIntervalMs: DurationMs = 1000;
-
-/** The same refusal of the same mobile node is told once in this time, with how often it happened. */
-export const refusalReportIntervalMs: DurationMs = 60_000;

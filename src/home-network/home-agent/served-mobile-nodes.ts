@@ -9,8 +9,7 @@ import type {
   ReceivedMessage,
   RegistrationRequest,
 } from '../../protocols/mobile-ip/message.ts';
-import type { ServedMobileNode } from './home-agent-options.ts';
-import type { RefusalReason } from './refusal-log.ts';
+import type { RefusalReason, ServedMobileNode } from './home-agent-options.ts';
 
 export type ReceivedDatagram = Extract<NetworkInput, { kind: 'datagram-received' }>;
 

@@ -23,7 +23,7 @@ import { formatHostPort, formatUri, parseSipUri } from '../../protocols/sip/mess
 import { sipUrisEqual } from '../../protocols/sip/message/sip-uri-equality.ts';
 import type { ForwardTarget, ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
-import type { Binding } from '../../protocols/sip/registration/binding.ts';
+import { contactRanks } from '../../protocols/sip/registration/contact-ranks.ts';
 import type { ServerTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
 import { serverAssignmentAvps, serverAssignmentType, userProfileOf } from './cx-requests.ts';
 import { filteredRequest } from './filtered-request.ts';
@@ -279,7 +279,7 @@ export class SessionService {
     const { transaction, request, servedUser, sessionCase } = session;
     const bindings = this.#context.registrar.find(servedUser)?.bindings ?? [];
     const recordRoute = this.#recordRoute(sessionCase);
-    const [first, ...remaining] = ranksOf(bindings).map((rank) =>
+    const [first, ...remaining] = contactRanks(bindings).map((rank) =>
       rank.map(({ contact, path }) => ({
         requestUri: formatUri(contact.uri),
         routes: [path.join(', ')].filter(Boolean),
@@ -305,23 +305,6 @@ export class SessionService {
     const direction = sessionCase.startsWith('originating') ? 'mo' : 'mt';
     return `<sip:${direction}@${formatHostPort(address, port)};lr>`;
   }
-}
-
-/**
- * Whom to try, one rank after the other: the newest flow of every instance at the same time, then the second newest of each. So a mobile
- * node with two registrations rings once, and a second device of the user rings with it (RFC 5626 §7).
- */
-function ranksOf(bindings: readonly Binding[]): Binding[][] {
-  const instances = new Map<string, Binding[]>();
-  for (const binding of bindings.toSorted((a, b) => b.since - a.since)) {
-    const key = binding.instance ?? formatUri(binding.contact.uri);
-    instances.set(key, [...(instances.get(key) ?? []), binding]);
-  }
-  const ranks: Binding[][] = [];
-  for (const flows of instances.values()) {
-    for (const [rank, binding] of flows.entries()) ranks[rank] = [...(ranks[rank] ?? []), binding];
-  }
-  return ranks;
 }
 
 /** RFC 5502 §6. */
