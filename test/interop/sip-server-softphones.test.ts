@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline';
 import { after } from 'node:test';
 import { ControlClient } from '../../src/runtime/control-client.ts';
 import { KernelTopology } from '../../src/testbed/kernel-topology.ts';
-import { passwordOf } from '../../src/testbed/role-configurations.ts';
+import { passwordOf } from '../../src/testbed/lab-users.ts';
 import { kernelTest } from '../linux/own-namespace.ts';
 import { irregularCounts, readCounts } from './counting-audio.ts';
 import { pause } from './interop-lab.ts';
