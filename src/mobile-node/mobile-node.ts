@@ -240,11 +240,11 @@ export class MobileNode
     if (event.type === 'round-trip-measured') {
       const { access, sentAt, rttMs } = event;
       this.#selection.selector.measured?.({ kind: 'answered', access, sentAt, rttMs }, now);
-      if (this.#probes.answered(access)) this.#answering(access);
+      this.#probes.answered(access, sentAt);
     } else if (event.type === 'round-trip-lost') {
       const { access, sentAt, timeoutMs: waitedMs } = event;
       this.#selection.selector.measured?.({ kind: 'unanswered', access, sentAt, waitedMs }, now);
-      if (this.#probes.unanswered(access)) this.#silent(access, now);
+      this.#probes.unanswered(access, sentAt);
     } else {
       this.#tell(event);
       if (event.type === 'binding-refused')
@@ -253,6 +253,7 @@ export class MobileNode
         this.#procedure.bindingFailed(event.access, 'the home agent does not answer', now);
       else if (event.type === 'care-of-address-changed') this.#followCareOfAddress(now);
     }
+    this.#tellSilence(now);
     this.#procedure.checkBinding(now);
     this.#decide(now);
   }
@@ -266,18 +267,17 @@ export class MobileNode
     if (index !== undefined && index !== current) this.#procedure.start(index, now);
   }
 
-  #silent(access: string, now: Instant): void {
-    this.#tell({ type: 'access-silent', access });
-    const index = this.#accesses.optionsOf(access)?.index;
-    if (index !== undefined) this.#procedure.accessSilent(index, now);
-    this.#decide(now);
-    this.#procedure.gatherSessions(now);
-  }
-
-  #answering(access: string): void {
-    this.#tell({ type: 'access-answering', access });
-    const index = this.#accesses.optionsOf(access)?.index;
-    if (index !== undefined) this.#procedure.accessAnswering(index);
+  #tellSilence(now: Instant): void {
+    for (let event = this.#probes.pollEvent(); event !== undefined; event = this.#probes.pollEvent()) {
+      const { access, isAnswering } = event;
+      this.#tell({ type: isAnswering ? 'access-answering' : 'access-silent', access });
+      const index = this.#accesses.optionsOf(access)?.index;
+      if (index === undefined) continue;
+      if (isAnswering) this.#procedure.accessAnswering(index);
+      else this.#procedure.accessSilent(index, now);
+      this.#decide(now);
+      this.#procedure.gatherSessions(now);
+    }
   }
 
   #attach(index: number, address: string, attachMs: DurationMs, now: Instant): void {
@@ -345,8 +345,8 @@ export class MobileNode
     this.#reviewAt = decision.reviewAt;
     this.#steerClasses(decision.classes ?? [], now);
     const target = decision.chosen === undefined ? undefined : this.#accesses.optionsOf(decision.chosen);
-    if (target === undefined || target.index === this.#procedure.current) return;
-    this.#procedure.start(target.index, now);
+    const isThere = target !== undefined && this.#accesses.isReady(target.index);
+    if (isThere && target.index !== this.#procedure.current) this.#procedure.start(target.index, now);
   }
 
   get #situation(): AccessSituation {

@@ -4,6 +4,9 @@
  */
 import { perfectLink } from '../../src/access-network/link-characteristics.ts';
 import type { DurationMs, Instant } from '../../src/base/instant.ts';
+import { isMalformed } from '../../src/base/malformed.ts';
+import type { NetworkOutput } from '../../src/base/network.ts';
+import type { NetworkFunction } from '../../src/base/network-function.ts';
 import {
   CorrespondentNode,
   type CorrespondentNodeEvent,
@@ -11,10 +14,12 @@ import {
 import { HomeAgent } from '../../src/home-network/home-agent/home-agent.ts';
 import type {
   HomeAgentEffect,
+  HomeAgentEvent,
+  HomeAgentInput,
   HomeAgentOptions,
 } from '../../src/home-network/home-agent/home-agent-options.ts';
 import type { AccessInput } from '../../src/mobile-node/access-monitor/access-monitor.ts';
-import type { AccessSelector } from '../../src/mobile-node/access-selection/access-selector.ts';
+import type { AccessSelector, RoundTrip } from '../../src/mobile-node/access-selection/access-selector.ts';
 import { PreferenceOrder } from '../../src/mobile-node/access-selection/preference-order.ts';
 import { MobileNode } from '../../src/mobile-node/mobile-node.ts';
 import type { MobileNodeOptions } from '../../src/mobile-node/mobile-node-options.ts';
@@ -24,6 +29,11 @@ import type {
   MobileNodeInput,
 } from '../../src/mobile-node/mobile-node-output.ts';
 import type { SecurityAssociation } from '../../src/protocols/mobile-ip/authentication.ts';
+import {
+  decodeMessage,
+  encodeMessage,
+  type RegistrationRequest,
+} from '../../src/protocols/mobile-ip/message.ts';
 import type { VirtualHost } from '../../src/sim/virtual-host.ts';
 import type { VirtualLink } from '../../src/sim/virtual-link.ts';
 import { VirtualNetwork } from '../../src/sim/virtual-network.ts';
@@ -52,6 +62,11 @@ export interface MobileNodeNetworkOptions {
 }
 
 type MobileNodeProcess = VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>;
+interface Terminal {
+  readonly events: CorrespondentNodeEvent[];
+  readonly perform: (request: (terminal: CorrespondentNode, now: Instant) => void) => void;
+}
+
 type At<Event> = { readonly at: Instant; readonly event: Event };
 
 export class MobileNodeNetwork {
@@ -65,6 +80,11 @@ export class MobileNodeNetwork {
   readonly #options: MobileNodeNetworkOptions;
   readonly #links = new Map<string, VirtualLink>();
   readonly #process: MobileNodeProcess;
+  #agentProcess!: VirtualProcess<HomeAgentInput, HomeAgentEvent, HomeAgentEffect>;
+  #agentLink: VirtualLink | undefined;
+  readonly #lost: Extract<RoundTrip, { kind: 'unanswered' }>[] = [];
+  /** How many registrations are still to be refused, by care-of address. */
+  readonly #refusals = new Map<string, number>();
 
   constructor(options: MobileNodeNetworkOptions) {
     this.#options = options;
@@ -109,6 +129,26 @@ export class MobileNodeNetwork {
   cutOff(name: string): void {
     const nothing = { ...perfectLink, loss: { kind: 'independent', probability: 1 } } as const;
     this.#link(name).change(nothing, nothing);
+  }
+
+  restore(name: string): void {
+    this.setDelay(name, this.#options.delays[name] ?? 0);
+  }
+
+  /** The home agent answers so many requests over this access by a refusal. */
+  refuseRegistrations(name: string, count: number = Number.POSITIVE_INFINITY): void {
+    this.#refusals.set(careOfAddressOf(this.#names.indexOf(name) + 1), count);
+  }
+
+  /** What goes to the home agent gets lost. */
+  dropTowardsAgent(isDropping: boolean): void {
+    this.network.route(homeAgentAddress, isDropping ? undefined : this.#agentLink);
+  }
+
+  /** The home agent takes the binding over this access back. */
+  revoke(name: string): void {
+    const careOfAddress = careOfAddressOf(this.#names.indexOf(name) + 1);
+    this.#agentProcess.handleInput({ kind: 'revoke', homeAddress, careOfAddress });
   }
 
   requestHandover(name: string): void {
@@ -165,9 +205,38 @@ export class MobileNodeNetwork {
     return { mobile, peer, stop };
   }
 
+  /** What carries the SIP sessions of the node. */
+  get sessions(): string[] {
+    return this.node.status().sessions.map(({ access }) => access);
+  }
+
+  /** Probes that went without answer since `from`. */
+  probesLost(name: string, from: Instant): number {
+    return this.#lost.filter(({ access, sentAt }) => access === name && sentAt >= from).length;
+  }
+
+  /** Over which care-of addresses the packets of a connection come and go. */
+  carriersOf(connect: () => { readonly stop: () => void }): string[] {
+    const seen = new Set<string>();
+    this.network.onPacket = ({ content, source, destination }) => {
+      if (content.protocol !== 'udp' || content.tunnelled?.content.protocol !== 'tcp') return;
+      seen.add(source === homeAgentAddress ? destination : source);
+    };
+    const { stop } = connect();
+    this.run(1000);
+    stop();
+    this.run(2000);
+    this.network.onPacket = undefined;
+    return [...seen];
+  }
+
+  startPeer(): Terminal {
+    return this.#addTerminal(this.#peerHost, peerAddress, 5060, 'cn');
+  }
+
   /** A softphone on the mobile node calls the peer; the session is there when this returns. */
   call(): { readonly phone: CorrespondentNodeEvent[]; readonly peer: CorrespondentNodeEvent[] } {
-    const peer = this.#addTerminal(this.#peerHost, peerAddress, 5060, 'cn');
+    const peer = this.startPeer();
     const phone = this.#addTerminal(this.#mobileHost, internalAddress, 5062, 'phone');
     phone.perform((terminal, now) => void terminal.placeCall(`sip:cn@${peerAddress}`, now));
     const isUp = (events: readonly CorrespondentNodeEvent[]) =>
@@ -198,11 +267,13 @@ export class MobileNodeNetwork {
 
   #addServer(name: string, address: string): VirtualHost {
     const host = this.network.addHost(name);
-    host.addAddress(address, host.attach('eth0', linkOf(1)));
+    const link = host.attach('eth0', linkOf(1));
+    host.addAddress(address, link);
+    if (address === homeAgentAddress) this.#agentLink = link;
     return host;
   }
 
-  #addTerminal(host: VirtualHost, address: string, port: number, name: string) {
+  #addTerminal(host: VirtualHost, address: string, port: number, name: string): Terminal {
     const events: CorrespondentNodeEvent[] = [];
     const terminal = new CorrespondentNode({
       sip: { address, port },
@@ -241,16 +312,47 @@ export class MobileNodeNetwork {
       timeOfDayOffsetMs,
       ...this.#options.agent,
     });
-    const process = host.run({
-      machine: agent,
-      onEffect: (effect: HomeAgentEffect) => {
+    this.#agentProcess = host.run<HomeAgentInput, HomeAgentEvent, HomeAgentEffect>({
+      machine: this.#refusing(agent),
+      onEffect: (effect) => {
         if (effect.type === 'tunnel') tunnel.apply(effect.change);
-        else if (effect.type === 'journal') process.handleInput({ kind: 'effect-completed', id: effect.id });
+        else if (effect.type === 'journal')
+          this.#agentProcess.handleInput({ kind: 'effect-completed', id: effect.id });
       },
     });
     this.network.route(homeAddress, host.attach('home', linkOf(0)));
-    process.perform((now) => agent.start(now));
+    this.#agentProcess.perform((now) => agent.start(now));
     return agent;
+  }
+
+  /** The agent, but with an administrator's prohibition in front (code 129). */
+  #refusing(agent: HomeAgent): NetworkFunction<HomeAgentInput, HomeAgentEvent, HomeAgentEffect> {
+    const replies: NetworkOutput[] = [];
+    return {
+      handleInput: (input, now) => {
+        const request = input.kind === 'datagram-received' ? registrationRequestOf(input.payload) : undefined;
+        const left = this.#refusals.get(request?.careOfAddress ?? '') ?? 0;
+        if (input.kind !== 'datagram-received' || request === undefined || left === 0)
+          return agent.handleInput(input, now);
+        this.#refusals.set(request.careOfAddress, left - 1);
+        const { identification } = request;
+        const reply = { kind: 'registration-reply', code: 129, lifetimeSeconds: 0, identification } as const;
+        const payload = encodeMessage(
+          { ...reply, homeAddress, homeAgent: homeAgentAddress, extensions: [] },
+          association,
+        );
+        replies.push({
+          kind: 'transmit',
+          transport: 'udp',
+          local: input.local,
+          remote: input.remote,
+          payload,
+        });
+      },
+      handleTimeout: (now) => agent.handleTimeout(now),
+      pollOutput: () => replies.shift() ?? agent.pollOutput(),
+      pollTimeout: () => agent.pollTimeout(),
+    };
   }
 
   #newNode(): MobileNode {
@@ -273,7 +375,7 @@ export class MobileNodeNetwork {
         index: index + 1,
         ...(hasSip && { proxyCscf: { address: peerAddress, port: 5060 } }),
       })),
-      selector: selector ?? new PreferenceOrder(this.#names),
+      selector: this.#noting(selector ?? new PreferenceOrder(this.#names)),
       registration,
       mobileIp: {
         homeAddress,
@@ -288,6 +390,18 @@ export class MobileNodeNetwork {
       releaseAfterMs: 10_000,
       random: this.network.newRandomSource(),
     });
+  }
+
+  #noting(selector: AccessSelector): AccessSelector {
+    return {
+      decide: (situation, now) => selector.decide(situation, now),
+      measured: (roundTrip, now) => {
+        if (roundTrip.kind === 'unanswered') this.#lost.push(roundTrip);
+        selector.measured?.(roundTrip, now);
+      },
+      accessLost: (access) => selector.accessLost?.(access),
+      handoverEnded: (outcome, now) => selector.handoverEnded?.(outcome, now),
+    };
   }
 
   #startNode(): MobileNodeProcess {
@@ -316,4 +430,10 @@ export function careOfAddressOf(index: number): string {
 
 function linkOf(delayMs: DurationMs) {
   return { uplink: { ...perfectLink, delayMs }, downlink: { ...perfectLink, delayMs } };
+}
+
+export function registrationRequestOf(payload: Uint8Array): RegistrationRequest | undefined {
+  const received = decodeMessage(payload);
+  if (isMalformed(received) || received.message.kind !== 'registration-request') return undefined;
+  return received.message;
 }
