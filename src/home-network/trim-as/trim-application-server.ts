@@ -74,7 +74,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     this.#options = options;
     const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip }));
     this.#agent = new BackToBackUserAgent({
-      endpoint: new SipEndpoint({ listen, random }),
+      endpoint: new SipEndpoint({ listen, random, hasOverloadControl: true }),
       random,
       sessionSeconds,
       ...(hosts && { hosts }),

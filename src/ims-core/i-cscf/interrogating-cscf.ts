@@ -58,7 +58,7 @@ export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
     this.#options = options;
     const { listen, random, address, domains, hosts } = options;
     const timers = options.timers === undefined ? {} : { timers: options.timers };
-    const endpoint = new SipEndpoint({ listen, random, ...timers });
+    const endpoint = new SipEndpoint({ listen, random, hasOverloadControl: true, ...timers });
     const ownNames = [formatHostPort(address.address, address.port), ...domains];
     this.#proxy = new SipProxy({ endpoint, ownNames, hosts, ...timers });
     this.#cx = new CxClient(options.diameter, random);

@@ -79,7 +79,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     this.#authority = formatHostPort(options.address.address, options.address.port);
     const { listen, random } = options;
     const timers = options.timers === undefined ? {} : { timers: options.timers };
-    const endpoint = new SipEndpoint({ listen, random, ...timers });
+    const endpoint = new SipEndpoint({ listen, random, hasOverloadControl: true, ...timers });
     this.#proxy = new SipProxy({
       endpoint,
       ownNames: [this.#authority],

@@ -19,6 +19,7 @@ import type {
   SipTarget,
 } from './transaction/sip-event.ts';
 import { defaultSipTimers, type SipTimers } from './transaction/timers.ts';
+import { UpstreamOverload } from './transaction/upstream-overload.ts';
 import {
   type SipListener,
   SipTransport,
@@ -36,6 +37,8 @@ export interface SipEndpointOptions {
   readonly timers?: Partial<SipTimers>;
   /** Answer 482 to a request that came here by another way already (RFC 3261 §8.2.2.2): right for a UA, wrong for a proxy. */
   readonly refuseMergedRequests?: boolean;
+  /** Overload control with neighbours that know it (RFC 7339): for servers, which have many clients. */
+  readonly hasOverloadControl?: boolean;
   /** Beyond it new requests get a 503 without state. */
   readonly maximumServerTransactions?: number;
 }
@@ -61,11 +64,18 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     const { listen, random, userAgent } = options;
     this.#userAgent = userAgent;
     this.#transport = new SipTransport(listen, random);
-    this.#clients = new ClientTransactions(this.#transport, this.#events, random, timers);
+    const hasOverloadControl = options.hasOverloadControl ?? false;
+    const maximum = options.maximumServerTransactions ?? maximumServerTransactions;
+    this.#clients = new ClientTransactions(this.#transport, this.#events, {
+      random,
+      timers,
+      hasOverloadControl,
+    });
     this.#servers = new ServerTransactions(this.#transport, this.#events, {
       timers,
       refusesMerged: options.refuseMergedRequests ?? false,
-      maximum: options.maximumServerTransactions ?? maximumServerTransactions,
+      maximum,
+      overload: hasOverloadControl ? new UpstreamOverload(random, maximum) : undefined,
     });
   }
 

@@ -234,7 +234,9 @@ export class Relay {
   #answerOf(passage: ResponsePassage, isReliable: boolean): Answer {
     const { response, outgoing, dialog } = passage;
     const { statusCode, reasonPhrase } = response;
-    const content = passedContent(passage);
+    // Whom a 503 with Retry-After comes from wants no requests for a while (RFC 3261 §21.5.4); that is not this host.
+    const carried = passedContent(passage);
+    const content = statusCode === 503 ? changeHeaders(carried, [['Retry-After', undefined]]) : carried;
     const hasSessionDescription = isSessionDescription(response);
     const answer = { statusCode, reasonPhrase, content, isReliable, hasSessionDescription };
     return dialog === undefined ? answer : { ...answer, origin: { request: outgoing, response, dialog } };

@@ -273,6 +273,19 @@ test('SipProxy: a branch that rings longer than timer C is cancelled', () => {
   assert.deepEqual(alice.summary, ['response 180', 'response 183', 'response 487', 'terminated']);
 });
 
+test('SipProxy: a branch that rang and then vanished is answered with 408, 64·T1 after timer C', () => {
+  const { network, alice, bob, owner } = setUp();
+  owner.decide = () => [toBob];
+  bob.answerWith(180);
+  alice.endpoint.sendRequest(testRequest('INVITE'), proxyTarget, 0);
+  network.run(1_000);
+  network.fate = (line) => (line.startsWith('CANCEL') ? [] : [5]);
+  network.run(190_000 + 31_900);
+  assert.deepEqual(alice.summary, ['response 180']);
+  network.run(190_000 + 32_200);
+  assert.deepEqual(alice.summary, ['response 180', 'response 408']);
+});
+
 test('SipProxy: a callee that never answers gives 408 to an INVITE and silence to any other request', () => {
   const { network, alice, owner } = setUp();
   owner.decide = () => [{ nextHop: { address: '10.0.0.77', port: 5060 } }];

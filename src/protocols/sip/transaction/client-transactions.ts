@@ -15,6 +15,7 @@ import type { SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
 import type { ClientTransaction, ClientTransactionInput } from './client-transaction.ts';
 import { createCancel } from './created-requests.ts';
+import { DownstreamOverload } from './downstream-overload.ts';
 import { FlowIndex } from './flow-index.ts';
 import { InviteClientTransaction } from './invite-client-transaction.ts';
 import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
@@ -47,17 +48,30 @@ export class ClientTransactions {
   readonly #events: Fifo<SipEvent>;
   readonly #random: RandomSource;
   readonly #timers: SipTimers;
+  readonly #overload: DownstreamOverload;
+  /** Whether servers are told that they may ask for less (RFC 7339 §4.1). */
+  readonly #offersOverloadControl: boolean;
   readonly #entries = new Map<ClientTransactionId, Entry>();
   readonly #byKey = new Map<string, Entry>();
   readonly #flows = new FlowIndex<Entry>();
   readonly #deadlines = new DeadlineQueue<ClientTransactionId>();
   #count = 0;
 
-  constructor(transport: SipTransport, events: Fifo<SipEvent>, random: RandomSource, timers: SipTimers) {
+  constructor(
+    transport: SipTransport,
+    events: Fifo<SipEvent>,
+    options: {
+      readonly random: RandomSource;
+      readonly timers: SipTimers;
+      readonly hasOverloadControl: boolean;
+    },
+  ) {
     this.#transport = transport;
     this.#events = events;
-    this.#random = random;
-    this.#timers = timers;
+    this.#random = options.random;
+    this.#timers = options.timers;
+    this.#overload = new DownstreamOverload(options.random);
+    this.#offersOverloadControl = options.hasOverloadControl;
   }
 
   get size(): number {
@@ -75,7 +89,8 @@ export class ClientTransactions {
   start(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
     const id: ClientTransactionId = `client-${this.#count++}`;
     const prepared = this.#prepare(request, target, now);
-    if (prepared !== undefined) this.#begin(id, prepared, false, now);
+    if (prepared !== undefined && this.#overload.admits(request, target, now))
+      this.#begin(id, prepared, false, now);
     else {
       this.#events.push({ kind: 'transport-failed', transaction: id });
       this.#events.push({ kind: 'terminated', transaction: id });
@@ -92,6 +107,7 @@ export class ClientTransactions {
   handleResponse(response: SipResponse, now: Instant): boolean {
     const entry = this.#byKey.get(clientKeyOf(response));
     if (entry === undefined) return false;
+    this.#overload.noteResponse(response, entry.route.remote, now);
     this.#drive(entry, { kind: 'response', response }, now);
     this.#sendCancelIfDue(entry, now);
     return true;
@@ -224,6 +240,7 @@ export class ClientTransactions {
     // rport asks for the answer at the port that the request comes from (RFC 3581 §3).
     const parameters = new Map([['branch', branch]]);
     if (transport === 'udp') parameters.set('rport', '');
+    if (this.#offersOverloadControl) parameters.set('oc', '').set('oc-algo', '"loss"');
     const via = { transport: transport.toUpperCase(), host: local.address, port: local.port, parameters };
     request.headers.prepend('Via', formatVia(via));
     const remote = { address: target.address, port: target.port };

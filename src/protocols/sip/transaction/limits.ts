@@ -6,3 +6,9 @@
  * requests a second.
  */
 export const maximumServerTransactions = 200_000;
+
+/** Servers whose wishes for less are remembered: more next hops than a proxy of one operator has. */
+export const maximumRestrainedServers = 10_000;
+
+/** No server keeps its clients away for longer at one word; it can say it again. */
+export const maximumRetryAfterMs = 300_000;

@@ -21,6 +21,7 @@ import type { ServerTransaction, ServerTransactionInput } from './server-transac
 import type { ServerTransactionId, SipArrival, SipEvent } from './sip-event.ts';
 import type { SipTimers } from './timers.ts';
 import { hasMagicCookie, mergeKeyOf, serverKeyOf } from './transaction-key.ts';
+import type { UpstreamOverload } from './upstream-overload.ts';
 
 interface Entry {
   readonly id: ServerTransactionId;
@@ -41,6 +42,8 @@ export interface ServerTransactionsOptions {
   readonly timers: SipTimers;
   readonly refusesMerged: boolean;
   readonly maximum: number;
+  /** Absent: nobody is told of overload; what is too much gets 503. */
+  readonly overload: UpstreamOverload | undefined;
 }
 
 export class ServerTransactions {
@@ -113,7 +116,9 @@ export class ServerTransactions {
     now: Instant,
   ): void {
     const route = responseRoute(request, arrival, connection);
-    if (this.#entries.size >= this.#options.maximum) {
+    const { overload, maximum } = this.#options;
+    const isAdmitted = overload?.admits(request, this.#entries.size, now) ?? true;
+    if (!isAdmitted || this.#entries.size >= maximum) {
       this.#transport.send(serializeSipMessage(statelessResponse(request, 503)), route, now);
       return;
     }

@@ -99,6 +99,72 @@ test('CallLeg tries a re-INVITE again after 491, between 0 and 2 s because the p
   );
 });
 
+test('CallLeg tries UPDATE and re-INVITE again after 491 between 2.1 and 4 s, in steps of 10 ms, when it owns the Call-ID', () => {
+  for (const method of ['INVITE', 'UPDATE'] as const) {
+    const network = new SipTestNetwork();
+    const peer = new RawPeer(network, correspondent);
+    const party = new Party(network, [self], 5);
+    const route = {
+      ...party.path,
+      requestUri: `sip:raw@${correspondent}:5060`,
+      routes: [],
+      from: '<sip:a@test>',
+    };
+    const { call } = party.agent.placeCall({ ...route, body: sdp(self) }, network.now);
+    network.run(50);
+    peer.respond(peer.requests('INVITE')[0]!, 200, { body: sdp(correspondent) });
+    network.run(100);
+    party.agent.sendLocally(call, 'callee', { method, body: sdp(self, undefined, 'sendonly') }, network.now);
+    network.run(150);
+    const refused = peer.requests(method).at(-1)!;
+    peer.respond(refused, 491);
+    const refusedAt = network.now;
+    network.run(refusedAt + 4_500);
+    const [, again] = network.ladder
+      .filter((line) => line.includes(` ${method} `) && line.includes(`${self}:5060 →`))
+      .slice(method === 'INVITE' ? 1 : 0)
+      .map((line) => Math.round(Number(line.split(' ')[0]) * 1000));
+    const waitedMs = again! - refusedAt - network.delayMs;
+    assert.ok(waitedMs >= 2_100 && waitedMs <= 4_000 && waitedMs % 10 === 0, `${method}: ${waitedMs}`);
+    assert.notEqual(peer.requests(method).at(-1)!.headers.get('CSeq'), refused.headers.get('CSeq'));
+  }
+});
+
+test('CallLeg takes an ACK only for the INVITE whose number it repeats, however late it comes', () => {
+  const { network, peer, inDialog, acknowledge } = called();
+  network.run(200);
+  acknowledge();
+  inDialog('INVITE', 2, [], sdp(correspondent, undefined, 'sendonly'));
+  network.run(300);
+  const repeated = () => network.ladder.filter((line) => line.endsWith('200 OK')).length;
+  const before = repeated();
+  // The ACK of the first INVITE once more: that of the second is still owed.
+  acknowledge();
+  network.run(3_000);
+  const afterWrong = repeated();
+  assert.ok(afterWrong > before);
+  inDialog('ACK', 2);
+  network.run(3_010);
+  const afterRight = repeated();
+  network.run(40_000);
+  assert.equal(repeated(), afterRight);
+  assert.equal(peer.requests('BYE').length, 0);
+});
+
+test('CallLeg answers a late PRACK for an INVITE that is over with 481, and one of a re-INVITE with its own number with 200', () => {
+  const { network, peer, party, provisional, inDialog, acknowledge } = called({ qos: true });
+  network.run(50);
+  const rseq = Number(provisional().headers.get('RSeq'));
+  inDialog('PRACK', 2, [['RAck', `${rseq} 1 INVITE`]]);
+  network.run(60);
+  party.accept();
+  network.run(100);
+  acknowledge();
+  inDialog('PRACK', 3, [['RAck', `${rseq} 1 INVITE`]]);
+  network.run(150);
+  assert.deepEqual(peer.statuses('PRACK'), [200, 481]);
+});
+
 test('CallLeg sends one request at a time, a re-INVITE after the one before is acknowledged', () => {
   const { network, peer, party, acknowledge } = called();
   network.run(200);
