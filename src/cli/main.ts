@@ -8,14 +8,19 @@ import { nearestName } from '../runtime/configuration/nearest-name.ts';
 import { type Command, parseCommandLine } from './command.ts';
 import { addressTranslatorCommand } from './commands/address-translator.ts';
 import { correspondentNodeCommand } from './commands/correspondent-node.ts';
+import { deregisterCommand } from './commands/deregister.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { handoverCommand } from './commands/handover.ts';
 import { homeAgentCommand } from './commands/home-agent.ts';
+import { homeSubscriberServerCommand } from './commands/hss.ts';
+import { interrogatingCscfCommand } from './commands/i-cscf.ts';
 import { imsCoreCommand } from './commands/ims-core.ts';
 import { labCommand } from './commands/lab.ts';
 import { mobileNodeCommand } from './commands/mobile-node.ts';
+import { proxyCscfCommand } from './commands/p-cscf.ts';
 import { revokeCommand } from './commands/revoke.ts';
 import { runCommand } from './commands/run.ts';
+import { servingCscfCommand } from './commands/s-cscf.ts';
 import { sessionCommand } from './commands/session.ts';
 import { sipServerCommand } from './commands/sip-server.ts';
 import { statusCommand } from './commands/status.ts';
@@ -27,6 +32,10 @@ const commands: readonly Command[] = [
   labCommand,
   mobileNodeCommand,
   imsCoreCommand,
+  proxyCscfCommand,
+  interrogatingCscfCommand,
+  servingCscfCommand,
+  homeSubscriberServerCommand,
   trimAsCommand,
   addressTranslatorCommand,
   homeAgentCommand,
@@ -35,6 +44,7 @@ const commands: readonly Command[] = [
   statusCommand,
   handoverCommand,
   revokeCommand,
+  deregisterCommand,
   sessionCommand,
   runCommand,
   doctorCommand,

@@ -1,6 +1,7 @@
 /**
  * The life of a role's process: configuration, start, work until somebody ends it (SIGINT, SIGTERM, or the parent that started it
- * with a channel is gone), goodbye, everything taken away again.
+ * with a channel is gone), goodbye, everything taken away again. SIGHUP makes a role that can do so read its configuration again; a
+ * file with mistakes changes nothing.
  */
 import { TrimaranError } from '../base/trimaran-error.ts';
 import { loadConfiguration } from './configuration/load-configuration.ts';
@@ -17,15 +18,26 @@ export async function runRole<Configuration>(
   const configuration = loadConfiguration(configurationFile, role.schema);
   const end = watchForEnd();
   const host = new RoleHost(sink);
-  let running: RunningRole | undefined;
+  let running: RunningRole<Configuration> | undefined;
+  const reload = (): void => {
+    try {
+      running?.reload?.(loadConfiguration(configurationFile, role.schema));
+      host.report(role.name, { kind: 'configuration-reloaded' });
+    } catch (error) {
+      if (!(error instanceof TrimaranError)) throw error;
+      host.report(role.name, { kind: 'configuration-refused', reason: error.message });
+    }
+  };
   let control: ControlServer | undefined;
   try {
     running = role.start(configuration, host);
+    if (running.reload !== undefined) process.on('SIGHUP', reload);
     if (running.control !== undefined)
       control = await ControlServer.listen(running.control.path, running.control.commands);
     host.report(role.name, { kind: 'started' });
     host.report(role.name, { kind: 'ending', reason: await end.reason });
   } finally {
+    process.off('SIGHUP', reload);
     control?.close();
     await host.close();
     await running?.close?.();

@@ -7,8 +7,12 @@ import { loadConfiguration } from '../../src/runtime/configuration/load-configur
 import { addressTranslatorRole } from '../../src/runtime/roles/address-translator.ts';
 import { correspondentNodeRole } from '../../src/runtime/roles/correspondent-node.ts';
 import { homeAgentRole } from '../../src/runtime/roles/home-agent.ts';
+import { homeSubscriberServerRole } from '../../src/runtime/roles/hss.ts';
+import { interrogatingCscfRole } from '../../src/runtime/roles/i-cscf.ts';
 import { imsCoreRole } from '../../src/runtime/roles/ims-core.ts';
 import { mobileNodeRole } from '../../src/runtime/roles/mobile-node.ts';
+import { proxyCscfRole } from '../../src/runtime/roles/p-cscf.ts';
+import { servingCscfRole } from '../../src/runtime/roles/s-cscf.ts';
 import { sipServerRole } from '../../src/runtime/roles/sip-server.ts';
 import { trimAsRole } from '../../src/runtime/roles/trim-as.ts';
 
@@ -16,9 +20,13 @@ const roles = [
   addressTranslatorRole,
   correspondentNodeRole,
   homeAgentRole,
+  homeSubscriberServerRole,
   imsCoreRole,
+  interrogatingCscfRole,
   mobileNodeRole,
   sipServerRole,
+  proxyCscfRole,
+  servingCscfRole,
   trimAsRole,
 ] as const;
 

@@ -64,6 +64,11 @@ export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
     this.#cx = new CxClient(options.diameter, random);
   }
 
+  /** Whether an HSS can be asked. */
+  get isConnected(): boolean {
+    return this.#cx.isConnected;
+  }
+
   start(now: Instant): void {
     this.#cx.start(now);
     this.#proxy.start(now);

@@ -60,6 +60,11 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
     this.#replay(options.journal);
   }
 
+  /** Whether an HSS can be asked. */
+  get isConnected(): boolean {
+    return this.#context.cx.isConnected;
+  }
+
   /** How many users are registered here, and how many of their dialogs go on. */
   get counters(): { readonly users: number; readonly dialogs: number } {
     const { registrar, dialogs } = this.#context;

@@ -38,6 +38,11 @@ export class CxClient<Subject> implements Machine<NetworkInput, NetworkOutput> {
     this.#servers = options.peers.map(({ host }) => host);
   }
 
+  /** Whether one of the servers can be asked. */
+  get isConnected(): boolean {
+    return this.#servers.some((server) => this.#endpoint.isAvailable(server));
+  }
+
   start(now: Instant): void {
     this.#endpoint.start(now);
   }

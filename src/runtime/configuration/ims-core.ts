@@ -1,7 +1,15 @@
 /** The configuration file of `trimaran ims-core`: one small core, all of its functions in one process, or some of them beside somebody else's. */
 import { z } from 'zod';
+import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
-import { nameTable, transportAddress } from './configuration-values.ts';
+import { duration, nameTable, transportAddress } from './configuration-values.ts';
+import { journalDirectory } from './core-values.ts';
+import {
+  digestAlgorithms,
+  type RegistrationConfiguration,
+  registrationSchema,
+  type ServingCscfConfiguration,
+} from './s-cscf.ts';
 import { type SubscriberConfiguration, subscribersSchema } from './subscribers.ts';
 
 const coreFunctions = ['p-cscf', 'i-cscf', 's-cscf', 'hss'] as const;
@@ -23,6 +31,14 @@ export interface ImsCoreConfiguration {
   /** Other domains with their I-CSCF, and application servers that are addressed by name. */
   readonly hosts: ReadonlyMap<string, TransportAddress>;
   readonly subscribers: readonly SubscriberConfiguration[];
+  /** What users with a password are offered, the best first. */
+  readonly 'digest-algorithms': ServingCscfConfiguration['digest-algorithms'];
+  readonly registration: RegistrationConfiguration;
+  readonly 'application-server-timeout': DurationMs;
+  /** A directory; absent: what is registered dies with the process. */
+  readonly journal?: string | undefined;
+  /** Of the HSS. */
+  readonly control?: string | undefined;
 }
 
 export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z.strictObject({
@@ -38,4 +54,9 @@ export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z.strictObject({
   'unregistered-in-dialog': z.enum(['forward', 'refuse']).default('refuse'),
   hosts: nameTable.default(new Map()),
   subscribers: subscribersSchema,
+  'digest-algorithms': digestAlgorithms.default(['MD5']),
+  registration: registrationSchema.prefault({} as RegistrationConfiguration),
+  'application-server-timeout': duration.default(5000),
+  journal: journalDirectory,
+  control: z.string().optional(),
 });
