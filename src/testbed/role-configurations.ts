@@ -40,7 +40,14 @@ const { proxyCscf, secondProxyCscf } = labAddresses;
 /** How the home network is used in a run. */
 export type ImsSettings = Pick<
   Scenario,
-  'architecture' | 'accesses' | 'proxyCscfs' | 'core' | 'withReservation' | 'policy' | 'mobileIp'
+  | 'architecture'
+  | 'accesses'
+  | 'proxyCscfs'
+  | 'core'
+  | 'authentication'
+  | 'withReservation'
+  | 'policy'
+  | 'mobileIp'
 >;
 
 export type RoleSettings = ImsSettings & { readonly correspondentMedia: readonly TerminalMedium[] };
@@ -91,7 +98,7 @@ function configurationOf(role: LabRole, settings: RoleSettings, { folder, contro
     case 'correspondent-node':
       return {
         sip: sip(labAddresses.correspondentNode),
-        identity: identityOf(correspondentIdentity),
+        identity: identityOf(correspondentIdentity, settings),
         'outbound-proxy': sip(isTrim ? proxyCscf : labAddresses.sipServer),
         media: settings.correspondentMedia,
         reservation: settings.withReservation,
@@ -104,7 +111,8 @@ function configurationOf(role: LabRole, settings: RoleSettings, { folder, contro
   }
 }
 
-function imsCore({ proxyCscfs, core }: ImsSettings): unknown {
+function imsCore(settings: ImsSettings): unknown {
+  const { proxyCscfs, core } = settings;
   return {
     functions: [...cscfs.filter((name) => core[name] === 'trimaran'), 'hss'],
     domain: labDomain,
@@ -115,7 +123,7 @@ function imsCore({ proxyCscfs, core }: ImsSettings): unknown {
     subscribers: [mobileIdentity, correspondentIdentity].map((identity) => ({
       'private-identity': privateIdentityOf(identity),
       'public-identities': [identity],
-      password: passwordOf(identity),
+      ...credentialsOf(identity, settings),
       ...(identity === mobileIdentity && { 'trim-as': `sip:${sip(labAddresses.trimApplicationServer)}` }),
     })),
   };
@@ -144,7 +152,7 @@ function mobileNode(settings: ImsSettings, control: string): object {
   };
   return {
     identity: {
-      ...identityOf(mobileIdentity),
+      ...identityOf(mobileIdentity, settings),
       instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
     },
     'internal-address': internalAddress,
@@ -163,13 +171,21 @@ function diameter(address: string): string {
   return `${address}:3868`;
 }
 
-function identityOf(identity: string): object {
+/** What a terminal registers as, in the form of its configuration file. */
+export function identityOf(identity: string, settings: Pick<ImsSettings, 'authentication'>): object {
   return {
     public: identity,
     private: privateIdentityOf(identity),
-    password: passwordOf(identity),
+    ...credentialsOf(identity, settings),
     'home-domain': labDomain,
   };
+}
+
+/** Of the USIMs: TS 35.208 §4.3, test set 1. */
+const usimKey = { k: '465b5ce8b199b49faa5f0a2ee238a6bc', opc: 'cd63cb71954a9f4e48a5994e37a02baf' };
+
+function credentialsOf(identity: string, { authentication }: Pick<ImsSettings, 'authentication'>): object {
+  return authentication === 'aka' ? { aka: usimKey } : { password: passwordOf(identity) };
 }
 
 function sip(address: string): string {

@@ -5,6 +5,7 @@ import type { DurationMs } from '../base/instant.ts';
 import { duration } from '../runtime/configuration/configuration-values.ts';
 import { linkOverride, overridden, ramp, rate } from './link-load.ts';
 import {
+  authentications,
   coreMakers,
   type FlowCarrier,
   flowKinds,
@@ -131,6 +132,7 @@ const scenarioSource = z.strictObject({
     .strictObject({
       'proxy-cscfs': z.enum(['shared', 'per-access']).default('shared'),
       core: coreSource,
+      authentication: z.enum(authentications).default('sip-digest'),
       reservation: z.boolean().default(false),
     })
     .prefault({}),
@@ -180,6 +182,7 @@ export const scenarioSchema: z.ZodType<Scenario> = scenarioSource
       })),
       proxyCscfs: ims['proxy-cscfs'],
       core: ims.core,
+      authentication: ims.authentication,
       withReservation: ims.reservation,
       mobileIp: {
         encapsulation: mobileIp.encapsulation,

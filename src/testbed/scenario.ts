@@ -19,6 +19,8 @@ export const flowKinds = [
 ] as const;
 export const cscfs = ['p-cscf', 'i-cscf', 's-cscf'] as const;
 export const coreMakers = ['trimaran', 'kamailio'] as const;
+/** `md5`: the HSS hands out passwords, as Kamailio's "Digest-MD5" wants them; `sip-digest`: HA1 (TS 29.228 §6.3); `aka`: vectors for USIMs. */
+export const authentications = ['sip-digest', 'md5', 'aka'] as const;
 
 export type FlowKind = (typeof flowKinds)[number];
 
@@ -98,6 +100,7 @@ export interface Scenario {
   readonly accesses: readonly ScenarioAccess[];
   readonly proxyCscfs: 'shared' | 'per-access';
   readonly core: ImsCoreMakers;
+  readonly authentication: (typeof authentications)[number];
   readonly withReservation: boolean;
   readonly mobileIp: MobileIpSettings;
   readonly policy: ScenarioPolicy;

@@ -24,6 +24,7 @@ interface KamailioOptions {
   /** Of its folder and in messages: several P-CSCFs may run. */
   readonly name: string;
   readonly address: string;
+  readonly authentication: ImsSettings['authentication'];
   readonly spawn: Spawn;
   /** Where it runs. */
   readonly namespace: NetworkNamespace;
@@ -63,7 +64,8 @@ export function isKamailioInstalled(): boolean {
 export function kamailioCscfs({
   core,
   proxyCscfs,
-}: ImsSettings): Pick<KamailioOptions, 'kind' | 'name' | 'address'>[] {
+  authentication,
+}: ImsSettings): Pick<KamailioOptions, 'kind' | 'name' | 'address' | 'authentication'>[] {
   return cscfs
     .filter((kind) => core[kind] === 'kamailio')
     .flatMap((kind) =>
@@ -71,6 +73,7 @@ export function kamailioCscfs({
         kind,
         name: index === 0 ? kind : `${kind}-${index + 1}`,
         address,
+        authentication,
       })),
     );
 }
@@ -138,8 +141,21 @@ export class KamailioCscf {
   }
 }
 
+/** Its names for the schemes of Cx: Digest-MD5, SIP Digest, Digest-AKAv1-MD5. */
+const algorithms: Readonly<Record<ImsSettings['authentication'], string>> = {
+  md5: 'MD5',
+  'sip-digest': '3GPP-Digest',
+  aka: 'AKAv1-MD5',
+};
+
 /** The templates filled in; the tables of the I-CSCF are for its database driver for text files, where a colon is escaped. */
-function writeConfiguration({ kind, name, address, folder: parent }: KamailioOptions): string {
+function writeConfiguration({
+  kind,
+  name,
+  address,
+  authentication,
+  folder: parent,
+}: KamailioOptions): string {
   const folder = join(parent, name);
   mkdirSync(join(folder, 'tables'), { recursive: true });
   const values: Readonly<Record<string, string>> = {
@@ -147,7 +163,7 @@ function writeConfiguration({ kind, name, address, folder: parent }: KamailioOpt
     domain,
     folder,
     'i-cscf': labAddresses.interrogatingCscf,
-    algorithm: 'MD5',
+    algorithm: algorithms[authentication],
     'diameter-host': kind === 'p-cscf' ? '' : `${diameterHosts[kind]}.${domain}`,
   };
   const fill = (template: string): string =>
