@@ -19,6 +19,7 @@ export class InteropLab {
   readonly mobileEvents: OutputLine[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), 'trimaran-interop-'));
   readonly #waiting = new Set<() => void>();
+  readonly #removeFolder = (): void => rmSync(this.#folder, { recursive: true, force: true });
 
   /** The mobile node is registered when it resolves, over the WLAN. */
   static async start(
@@ -32,7 +33,7 @@ export class InteropLab {
 
   private constructor({ correspondentMedia, ...ims }: Parameters<typeof InteropLab.start>[0] & object) {
     // A test that fails does not close its lab.
-    process.on('exit', () => rmSync(this.#folder, { recursive: true, force: true }));
+    process.on('exit', this.#removeFolder);
     this.network = new KernelNetwork({
       topology: this.topology,
       ims: { ...loadScenario('trim'), ...ims },
@@ -105,7 +106,8 @@ export class InteropLab {
   async close(): Promise<void> {
     await this.network.stop();
     await this.topology.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    process.off('exit', this.#removeFolder);
+    this.#removeFolder();
   }
 
   #elsewhere(): string {

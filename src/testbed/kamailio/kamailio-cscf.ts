@@ -111,8 +111,9 @@ export class KamailioCscf {
       'sh',
       hosts,
       program,
-      // One process group in the foreground; the memory manager that costs a ninth of the default one's time.
-      ...['-DD', '-X', 'tlsf', '-x', 'tlsf', '-m', '64', '-M', '8'],
+      // In the foreground. Memory managers: the default one takes nine times the time of these. Private memory must not be tlsf, which writes
+      // into what is freed: lookup() of ims_registrar_scscf 5.6.3 reads a name after freeing it and unlocks another slot than it locked.
+      ...['-DD', '-X', 'fm', '-x', 'tlsf', '-m', '64', '-M', '8'],
       ...['-f', join(folder, 'kamailio.cfg'), '-Y', folder, '-w', folder],
     ];
     this.#child = options.spawn('unshare', ['--mount', 'sh', '-c', ...command], {
