@@ -8,15 +8,10 @@ import { stringify } from 'yaml';
 import type { TraceEntry } from '../../src/base/trace.ts';
 import type { RemoteMedium } from '../../src/correspondent-node/terminal-description.ts';
 import { ControlClient } from '../../src/runtime/control-client.ts';
-import { applicationPort, internalAddress } from '../../src/testbed/assess-run.ts';
-import { labAddresses } from '../../src/testbed/lab-addresses.ts';
+import { applicationPort, internalAddress, labAddresses } from '../../src/testbed/lab-addresses.ts';
 import { LabProgram } from '../../src/testbed/lab-program.ts';
-import {
-  correspondentIdentity,
-  type ImsSettings,
-  identityOf,
-  mobileIdentity,
-} from '../../src/testbed/role-configurations.ts';
+import { correspondentIdentity, mobileIdentity } from '../../src/testbed/lab-users.ts';
+import { type ImsSettings, identityOf } from '../../src/testbed/role-configurations.ts';
 import type { InteropLab } from './interop-lab.ts';
 
 export type Side = 'mobile' | 'correspondent';
