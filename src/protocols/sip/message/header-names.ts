@@ -96,6 +96,11 @@ const knownNames: readonly HeaderName[] = canonicalNames.map((name, at) => ({
   index: at + 1,
 }));
 
+/** The known field of that number. */
+export function knownHeaderName(index: number): HeaderName {
+  return knownNames[index - 1]!;
+}
+
 /** By canonical spelling, by lower-case name and by compact form in both cases. */
 const spellings: ReadonlyMap<string, HeaderName> = new Map(
   knownNames.flatMap((known) => {
@@ -106,7 +111,8 @@ const spellings: ReadonlyMap<string, HeaderName> = new Map(
 );
 
 /** The field of that name, in whatever spelling. */
-export function headerNameOf(name: string): HeaderName {
+export function headerNameOf(name: string | HeaderName): HeaderName {
+  if (typeof name !== 'string') return name;
   return spellings.get(name) ?? headerNameInOddSpelling(name);
 }
 
@@ -116,66 +122,58 @@ function headerNameInOddSpelling(name: string): HeaderName {
 }
 
 /**
- * Hash table of the usual spellings, so that the parser finds the field of a line without cutting the name out of the message first:
- * that would cost more than all the rest of reading the line. Octets are read four at a time: a message of 25 lines is parsed in
- * 2330 ns so, in 2630 one by one (measured with Node 20). The hash takes in the first four and the last four.
+ * Hash table of the usual spellings, each with its colon, so that the parser finds the field of a line without looking for the colon
+ * or cutting the name out of the message. Octets are compared four at a time. The table is one array of numbers and an entry one cache
+ * line: entries that are objects made a message of 25 lines wait 500 ns for memory (measured with Node 20).
+ *
+ *     number of octets | index of the field | first four octets | last four | those between, in fours
  */
-interface Spelling {
-  readonly header: HeaderName;
-  readonly length: number;
-  readonly first: number;
-  readonly last: number;
-  readonly octets: DataView;
-}
-const tableBits = 11;
-const table: (Spelling | undefined)[] = [];
-while (table.length < 1 << tableBits) table.push(undefined);
-for (const [spelling, header] of spellings) {
-  const octets = new DataView(Uint8Array.from(Buffer.from(spelling.padEnd(4), 'latin1')).buffer);
-  const { length } = spelling;
-  const first = firstWord(octets, 0, length);
-  const last = lastWord(octets, 0, length);
-  let slot = slotOf(first, last, length);
-  while (table[slot] !== undefined) slot = (slot + 1) % table.length;
-  table[slot] = { header, length, first, last, octets };
+const entryWords = 16;
+const tableWords = 1024 * entryWords;
+const table = new Int32Array(tableWords);
+for (const [spelling, { index }] of spellings) {
+  const octets = new DataView(Uint8Array.from(Buffer.from(`${spelling}:  `, 'latin1')).buffer);
+  const length = spelling.length + 1;
+  const first = firstFour(octets, 0);
+  let entry = entryOf(first);
+  while (table[entry] !== 0) entry = nextEntry(entry);
+  table.set([length, index, first, octets.getInt32(Math.max(length - 4, 0))], entry);
+  for (let at = 4; at < length - 4; at += 4) table[entry + 3 + at / 4] = octets.getInt32(at);
 }
 
 /**
- * The field whose usual spelling has that length and stands at `start`; `undefined` when it is spelled in another way or not a known
- * one. At least four octets must follow `start`.
+ * The index of the field whose usual spelling stands at `start`, a colon right behind it; 0 when there is none. Reads at most 32 octets
+ * from there.
  */
-export function usualHeaderNameAt(octets: DataView, start: number, length: number): HeaderName | undefined {
-  const first = firstWord(octets, start, length);
-  const last = lastWord(octets, start, length);
-  for (let slot = slotOf(first, last, length); ; slot = (slot + 1) & (table.length - 1)) {
-    const entry = table[slot];
-    if (entry === undefined) return undefined;
-    if (
-      entry.first === first &&
-      entry.last === last &&
-      entry.length === length &&
-      sameMiddle(octets, start, entry)
-    )
-      return entry.header;
-  }
+export function usualHeaderIndexAt(octets: DataView, start: number): number {
+  const first = firstFour(octets, start);
+  let entry = entryOf(first);
+  while (table[entry] !== 0 && !standsAt(octets, start, first, entry)) entry = nextEntry(entry);
+  return table[entry + 1]!;
 }
 
-function slotOf(first: number, last: number, length: number): number {
-  return Math.imul(first ^ Math.imul(last, 31) ^ length, 0x9e3779b1) >>> (32 - tableBits);
-}
-
-function firstWord(octets: DataView, start: number, length: number): number {
-  const word = octets.getInt32(start);
-  return length < 4 ? word >> (8 * (4 - length)) : word;
-}
-
-function lastWord(octets: DataView, start: number, length: number): number {
-  return length < 4 ? 0 : octets.getInt32(start + length - 4);
-}
-
-function sameMiddle(octets: DataView, start: number, { octets: wanted, length }: Spelling): boolean {
-  for (let index = 4; index < length - 4; index += 4) {
-    if (octets.getInt32(start + index) !== wanted.getInt32(index)) return false;
+function standsAt(octets: DataView, start: number, first: number, entry: number): boolean {
+  if (table[entry + 2] !== first) return false;
+  const last = start + table[entry]! - 4;
+  if (last <= start) return true;
+  if (octets.getInt32(last) !== table[entry + 3]) return false;
+  for (let at = start + 4, word = entry + 4; at < last; at += 4, word++) {
+    if (octets.getInt32(at) !== table[word]) return false;
   }
   return true;
+}
+
+/** Of a name of one or two letters only what belongs to it, the colon included. */
+function firstFour(octets: DataView, start: number): number {
+  const four = octets.getInt32(start);
+  if ((four & 0x00ff0000) === 0x003a0000) return four & 0xffff0000;
+  return (four & 0x0000ff00) === 0x00003a00 ? four & 0xffffff00 : four;
+}
+
+function entryOf(first: number): number {
+  return (Math.imul(first, 0x9e3779b1) >>> 22) * entryWords;
+}
+
+function nextEntry(entry: number): number {
+  return (entry + entryWords) & (tableWords - 1);
 }

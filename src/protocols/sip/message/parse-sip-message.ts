@@ -5,7 +5,9 @@
  */
 import { isMalformed, Malformed } from '../../../base/malformed.ts';
 import { commonRequestUri, matchesAt } from './common-shapes.ts';
-import { type HeaderName, headerNameOf, usualHeaderNameAt } from './header-names.ts';
+import { HeaderLines } from './header-lines.ts';
+import { headerNameOf, knownHeaderName, usualHeaderIndexAt } from './header-names.ts';
+import { lineEntry, ReceivedLines } from './received-lines.ts';
 import { checkOf, faultOfLine } from './routing-fields.ts';
 import { SipHeaders } from './sip-headers.ts';
 import { type SipMessage, SipRequest, SipResponse } from './sip-message.ts';
@@ -17,19 +19,29 @@ export const maximumMessageOctets = 65_535;
 const statusLine = /^SIP\/2\.0 ([1-6]\d\d) ([^\r\n]*)$/i;
 const sipVersion = /^SIP\/\d+\.\d+$/i;
 
-export function parseSipMessage(octets: Uint8Array): SipMessage | Malformed {
-  const buffer =
-    octets instanceof Buffer ? octets : Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
-  if (buffer.length > maximumMessageOctets)
+/**
+ * Where messages are read: a copy of the octets, at least one zero behind. A view of each message would take as long to make, and into
+ * accesses to a place that never moves the compiler writes the address.
+ */
+const octets = new Uint8Array(maximumMessageOctets + 64);
+const view = new DataView(octets.buffer);
+
+export function parseSipMessage(received: Uint8Array): SipMessage | Malformed {
+  if (received.length > maximumMessageOctets)
     return new Malformed('message', maximumMessageOctets, 'RFC 3261 §18.1.1: at most 65535 octets');
+  octets.set(received);
+  octets[received.length] = 0;
+  const buffer =
+    received instanceof Buffer
+      ? received
+      : Buffer.from(received.buffer, received.byteOffset, received.length);
   const text = buffer.toString('latin1');
   const start = startOfMessage(text);
   const startLineEnd = text.indexOf('\r\n', start);
   if (startLineEnd < 0) return new Malformed('start-line', start, 'RFC 3261 §7: a start line ends in CRLF');
-  const headers = new SipHeaders();
-  const framing = readHeaderLines(buffer, text, startLineEnd + 2, headers);
-  if (isMalformed(framing)) return framing;
-  const { bodyStart, contentLength = text.length - bodyStart } = framing;
+  const header = readHeader(text, startLineEnd + 2);
+  if (isMalformed(header)) return header;
+  const { lines, bodyStart, contentLength = text.length - bodyStart } = header;
   // RFC 3261 §18.3: octets beyond Content-Length are dropped, missing ones are an error; without it the datagram ends the body.
   const bodyEnd = bodyStart + contentLength;
   if (bodyEnd > text.length)
@@ -38,7 +50,7 @@ export function parseSipMessage(octets: Uint8Array): SipMessage | Malformed {
       bodyStart,
       'RFC 3261 §18.3: no more than the octets that are there',
     );
-  return createMessage(buffer, text, start, startLineEnd, headers, text.slice(bodyStart, bodyEnd));
+  return createMessage(text, start, startLineEnd, lines, text.slice(bodyStart, bodyEnd));
 }
 
 /** RFC 3261 §7.5: empty lines before the start line are to be ignored. */
@@ -48,64 +60,56 @@ function startOfMessage(text: string): number {
   return start;
 }
 
-interface Framing {
+interface Header {
+  readonly lines: ReceivedLines;
   readonly bodyStart: number;
   readonly contentLength: number | undefined;
 }
 
-/**
- * `octets` and `text` are the same message: names are read from the octets, which can be looked at four at a time, line ends and
- * values from the text, which is quicker to search.
- */
-function readHeaderLines(
-  octets: Uint8Array,
-  text: string,
-  start: number,
-  headers: SipHeaders,
-): Framing | Malformed {
+/** The entries of the message that is being read, cut to size at its end: so their array does not grow anew with each message. */
+const entries: number[] = [];
+
+function readHeader(text: string, start: number): Header | Malformed {
   let contentLength: number | undefined;
   let seenBits = 0;
-  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  let count = 0;
   let at = start;
   while (octets[at] !== 0x0d || octets[at + 1] !== 0x0a) {
-    const end = endOfLine(octets, text, at);
+    const end = endOfLine(text, at);
     if (end < 0) return new Malformed('message-header', at, 'RFC 3261 §7: an empty line ends the headers');
-    const colon = text.indexOf(':', at);
-    const header = headerNameAt(view, octets, text, at, colon);
-    if (header === undefined) return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
-    const check = checkOf(header);
+    const index = usualHeaderIndexAt(view, at) || oddHeaderIndexAt(text, at);
+    if (index < 0) return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
+    const check = checkOf(index);
     if (check !== undefined) {
+      const header = knownHeaderName(index);
       if ((seenBits & check.singleBit) !== 0)
         return new Malformed(header.name, at, 'RFC 3261 §7.3.1: this field may be present only once');
       seenBits |= check.singleBit;
-      const fault = faultOfLine(check, header, text, colon + 1, end);
+      const valueStart = text.indexOf(':', at) + 1;
+      const fault = faultOfLine(check, header, text, valueStart, end);
       if (fault !== undefined) return fault;
-      if (header === contentLengthName) contentLength = decimalAt(octets, colon + 1);
+      if (header === contentLengthName) contentLength = decimalAt(valueStart);
     }
-    headers.appendLine(header, text, at, colon + 1, end);
+    entries[count++] = lineEntry(index, at);
     at = end;
   }
-  return { bodyStart: at + 2, contentLength };
+  entries[count++] = at;
+  return {
+    lines: new ReceivedLines(text, entries.slice(0, count)),
+    bodyStart: at + 2,
+    contentLength,
+  };
 }
 
-/** The name before a colon; `undefined` when there is no token. */
-function headerNameAt(
-  view: DataView,
-  octets: Uint8Array,
-  text: string,
-  start: number,
-  colon: number,
-): HeaderName | undefined {
-  if (colon <= start) return undefined;
-  const usual = usualHeaderNameAt(view, start, colon - start);
-  if (usual !== undefined) return usual;
+/** The index of the name before a colon when it is spelled or spaced unusually; 0 for an unknown one, −1 when there is no token. */
+function oddHeaderIndexAt(text: string, start: number): number {
   let end = start;
   while (isToken[octets[end]!] === 1) end++;
-  return end > start && skipSpaces(octets, end) === colon ? headerNameOf(text.slice(start, end)) : undefined;
+  return end > start && octets[skipSpaces(end)] === 0x3a ? headerNameOf(text.slice(start, end)).index : -1;
 }
 
 /** Behind the CRLF that ends the line; a CRLF before white space continues it (RFC 3261 §7.3.1). −1 when there is none. */
-function endOfLine(octets: Uint8Array, text: string, start: number): number {
+function endOfLine(text: string, start: number): number {
   for (let end = text.indexOf('\r', start); end >= 0; end = text.indexOf('\r', end + 1)) {
     const next = octets[end + 2];
     if (octets[end + 1] === 0x0a && next !== 0x20 && next !== 0x09) return end + 2;
@@ -116,7 +120,7 @@ function endOfLine(octets: Uint8Array, text: string, start: number): number {
 const contentLengthName = headerNameOf('Content-Length');
 
 /** The value of a line of which is known that it holds digits, perhaps folded. */
-function decimalAt(octets: Uint8Array, start: number): number {
+function decimalAt(start: number): number {
   let at = start;
   while (octets[at]! <= 0x20) at++;
   let value = 0;
@@ -129,20 +133,20 @@ const isToken: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) =>
   /[A-Za-z0-9\-.!%*_+`'~]/.test(String.fromCharCode(code)) ? 1 : 0,
 );
 
-function skipSpaces(octets: Uint8Array, start: number): number {
+function skipSpaces(start: number): number {
   let at = start;
   while (octets[at] === 0x20 || octets[at] === 0x09) at++;
   return at;
 }
 
 function createMessage(
-  octets: Uint8Array,
   text: string,
   start: number,
   end: number,
-  headers: SipHeaders,
+  lines: ReceivedLines,
   body: string,
 ): SipMessage | Malformed {
+  const headers = new SipHeaders(HeaderLines.ofReceived(lines));
   if (octets[start + 3] === 0x2f) {
     const status = statusLine.exec(text.slice(start, end));
     return status === null

@@ -36,9 +36,9 @@ for (const [name, singleBit, commonShape, parse] of [
   checks[index] = { singleBit, commonShape, parse };
 }
 
-/** The check of a routing field; `undefined` for all other fields. */
-export function checkOf(header: HeaderName): FieldCheck | undefined {
-  return checks[header.index];
+/** The check of the routing field of that index; `undefined` for all other fields. */
+export function checkOf(index: number): FieldCheck | undefined {
+  return checks[index];
 }
 
 /** `undefined` when the line is well-formed; its value is text[valueStart, end), CRLF included. */

@@ -2,7 +2,10 @@
  * SIP message → octets (RFC 3261 §7). Content-Length always states the length of the body (RFC 3261 §20.14: needed on streams,
  * harmless on datagrams); the line keeps its place and its octets when it is already right.
  */
+import { headerNameOf } from './header-names.ts';
 import type { SipMessage } from './sip-message.ts';
+
+const contentLengthName = headerNameOf('Content-Length');
 
 /**
  * Messages are written one behind the other into slabs, as node's Buffer does with small ones, only that the slabs are larger: with
@@ -27,11 +30,11 @@ export function serializeSipMessage(message: SipMessage): Uint8Array {
 /** The message as the latin1 text that goes on the wire; for traces and for measuring its length. */
 export function formatSipMessage(message: SipMessage): string {
   const { headers, body } = message;
-  const length = headers.get('Content-Length');
+  const length = headers.get(contentLengthName);
   const wanted = String(body.length);
   // "007" is right too; the octets of a line that is right stay as they are.
   if (length === undefined || (length !== wanted && Number(length) !== body.length))
-    headers.set('Content-Length', wanted);
+    headers.set(contentLengthName, wanted);
   return `${startLineOf(message)}\r\n${headers.toString()}\r\n${body}`;
 }
 

@@ -1,0 +1,207 @@
+/**
+ * The lines of a header as a piece table, the structure of text editors: runs of received lines that nobody touched, and between them
+ * lines written here. A change costs what it changes, and a run is written out with one copy however long it is.
+ */
+import type { HeaderName } from './header-names.ts';
+import type { ReceivedLines } from './received-lines.ts';
+import { unfoldedValue } from './unfolded-value.ts';
+
+/** The received lines [from, to); never empty. */
+interface Run {
+  readonly kind: 'run';
+  readonly received: ReceivedLines;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A line written here, CRLF included. */
+interface OwnLine {
+  readonly kind: 'own';
+  readonly header: HeaderName;
+  readonly text: string;
+}
+
+type Piece = Run | OwnLine;
+
+/** Where a line stands: in which piece, and which received line it is when that is a run. Good until the next change. */
+export interface Place {
+  readonly piece: number;
+  readonly line: number;
+}
+
+export class HeaderLines {
+  #pieces: Piece[] = [];
+
+  static ofReceived(received: ReceivedLines): HeaderLines {
+    const lines = new HeaderLines();
+    if (received.count > 0) lines.#pieces.push(createRun(received, 0, received.count));
+    return lines;
+  }
+
+  clone(): HeaderLines {
+    const copy = new HeaderLines();
+    copy.#pieces = this.#pieces.slice();
+    return copy;
+  }
+
+  /** The first line of that name. */
+  find(header: HeaderName): Place | undefined {
+    return this.#findFrom(0, 0, header);
+  }
+
+  /** The next line of the same name. */
+  findBehind({ piece, line }: Place, header: HeaderName): Place | undefined {
+    return this.#pieces[piece]!.kind === 'own'
+      ? this.#findFrom(piece + 1, 0, header)
+      : this.#findFrom(piece, line + 1, header);
+  }
+
+  /** The last line of that name. */
+  findLast(header: HeaderName): Place | undefined {
+    for (let at = this.#pieces.length - 1; at >= 0; at--) {
+      const piece = this.#pieces[at]!;
+      if (piece.kind === 'own') {
+        if (isSameName(piece.header, header)) return { piece: at, line: 0 };
+      } else {
+        const line = piece.received.findLast(header, piece.from, piece.to);
+        if (line >= 0) return { piece: at, line };
+      }
+    }
+    return undefined;
+  }
+
+  /** The whole value, unfolded and trimmed. */
+  valueAt({ piece: at, line }: Place): string {
+    const piece = this.#pieces[at]!;
+    return piece.kind === 'own' ? ownValueOf(piece) : piece.received.valueOf(line);
+  }
+
+  append(header: HeaderName, value: string): void {
+    this.#pieces.push(createLine(header, value));
+  }
+
+  insertBefore(place: Place | undefined, header: HeaderName, value: string): void {
+    this.#insert(place === undefined ? 0 : this.#cutBefore(place), createLine(header, value));
+  }
+
+  insertBehind({ piece, line }: Place, header: HeaderName, value: string): void {
+    const at = this.#pieces[piece]!.kind === 'own' ? piece + 1 : this.#cutBefore({ piece, line: line + 1 });
+    this.#insert(at, createLine(header, value));
+  }
+
+  /** Returns where the new line stands. */
+  replace(place: Place, header: HeaderName, value: string): Place {
+    const at = this.#cutBefore(place);
+    const line = createLine(header, value);
+    const rest = withoutFirst(this.#pieces[at]!);
+    this.#pieces[at] = line;
+    if (rest !== undefined) this.#insert(at + 1, rest);
+    return { piece: at, line: 0 };
+  }
+
+  remove(place: Place): void {
+    const at = this.#cutBefore(place);
+    const rest = withoutFirst(this.#pieces[at]!);
+    if (rest === undefined) this.#pieces.splice(at, 1);
+    else this.#pieces[at] = rest;
+  }
+
+  removeAll(header: HeaderName): void {
+    this.#removeAllFrom(0, header);
+  }
+
+  removeAllBehind({ piece }: Place, header: HeaderName): void {
+    this.#removeAllFrom(piece + 1, header);
+  }
+
+  /** Name (canonical) and whole value of each line, in order. */
+  entries(): [name: string, value: string][] {
+    return this.#pieces.flatMap((piece) =>
+      piece.kind === 'own'
+        ? [[piece.header.name, ownValueOf(piece)]]
+        : piece.received.entries(piece.from, piece.to),
+    );
+  }
+
+  /** All lines as they go on the wire. */
+  toString(): string {
+    let text = '';
+    for (const piece of this.#pieces)
+      text += piece.kind === 'own' ? piece.text : piece.received.textOf(piece.from, piece.to);
+    return text;
+  }
+
+  #findFrom(firstPiece: number, firstLine: number, header: HeaderName): Place | undefined {
+    let line = firstLine;
+    for (let at = firstPiece; at < this.#pieces.length; at++) {
+      const piece = this.#pieces[at]!;
+      if (piece.kind === 'own') {
+        if (isSameName(piece.header, header)) return { piece: at, line: 0 };
+      } else {
+        const found = piece.received.find(header, Math.max(line, piece.from), piece.to);
+        if (found >= 0) return { piece: at, line: found };
+        line = 0;
+      }
+    }
+    return undefined;
+  }
+
+  /** In one pass: a hostile message has thousands of lines. */
+  #removeAllFrom(firstPiece: number, header: HeaderName): void {
+    const kept = this.#pieces.slice(0, firstPiece);
+    for (const piece of this.#pieces.slice(firstPiece)) {
+      if (piece.kind === 'own') {
+        if (!isSameName(piece.header, header)) kept.push(piece);
+        continue;
+      }
+      for (let from = piece.from; from < piece.to; ) {
+        const found = piece.received.find(header, from, piece.to);
+        const to = found < 0 ? piece.to : found;
+        if (from < to) kept.push(createRun(piece.received, from, to));
+        from = to + 1;
+      }
+    }
+    this.#pieces = kept;
+  }
+
+  /** Makes a piece begin at the place, and returns its number; one behind the last piece for the end of it. */
+  #cutBefore({ piece: at, line }: Place): number {
+    const piece = this.#pieces[at]!;
+    if (piece.kind === 'own' || line === piece.from) return at;
+    if (line < piece.to) {
+      this.#pieces[at] = createRun(piece.received, piece.from, line);
+      this.#insert(at + 1, createRun(piece.received, line, piece.to));
+    }
+    return at + 1;
+  }
+
+  /** What splice does, three times as fast: it builds no array of removed elements. */
+  #insert(at: number, piece: Piece): void {
+    const pieces = this.#pieces;
+    pieces.push(piece);
+    for (let index = pieces.length - 1; index > at; index--) pieces[index] = pieces[index - 1]!;
+    pieces[at] = piece;
+  }
+}
+
+function withoutFirst(piece: Piece): Run | undefined {
+  return piece.kind === 'run' && piece.from + 1 < piece.to
+    ? createRun(piece.received, piece.from + 1, piece.to)
+    : undefined;
+}
+
+function createRun(received: ReceivedLines, from: number, to: number): Run {
+  return { kind: 'run', received, from, to };
+}
+
+function createLine(header: HeaderName, value: string): OwnLine {
+  return { kind: 'own', header, text: `${header.name}: ${value}\r\n` };
+}
+
+function ownValueOf({ header, text }: OwnLine): string {
+  return unfoldedValue(text, header.name.length + 2, text.length);
+}
+
+function isSameName(header: HeaderName, wanted: HeaderName): boolean {
+  return header === wanted || (wanted.index === 0 && header.key === wanted.key);
+}
