@@ -133,6 +133,26 @@ export function log(group: number): Expression {
   ]);
 }
 
+/**
+ * Hands the packet itself to the netlink queue of that number; where nobody listens, it goes on. Kernels without nft_queue have the same
+ * as an extension of iptables (xt_NFQUEUE).
+ */
+export function queueIn(queue: number, by: 'nftables' | 'iptables'): Expression {
+  if (by === 'nftables')
+    return expression('queue', [
+      [NFTA_QUEUE_NUM, Uint8Array.of(queue >> 8, queue & 255)],
+      [NFTA_QUEUE_TOTAL, Uint8Array.of(0, 1)],
+      [NFTA_QUEUE_FLAGS, Uint8Array.of(0, NFT_QUEUE_FLAG_BYPASS)],
+    ]);
+  // struct xt_NFQ_info_v3, in the host's (little-endian) order: number, how many queues, flags.
+  const information = Uint8Array.of(queue & 255, queue >> 8, 1, 0, NFT_QUEUE_FLAG_BYPASS, 0, 0, 0);
+  return expression('target', [
+    [NFTA_TARGET_NAME, 'NFQUEUE'],
+    [NFTA_TARGET_REV, 3],
+    [NFTA_TARGET_INFO, information],
+  ]);
+}
+
 /** 0 … 65,535 in turn, in the host's order. */
 export function loadCounter16(register: number): Expression {
   return expression('numgen', [
@@ -266,3 +286,10 @@ const NFTA_CT_KEY = 2;
 const NFT_CT_STATE = 0;
 const NFTA_TPROXY_FAMILY = 1;
 const NFTA_TPROXY_REG_PORT = 3;
+const NFTA_QUEUE_NUM = 1;
+const NFTA_QUEUE_TOTAL = 2;
+const NFTA_QUEUE_FLAGS = 3;
+const NFT_QUEUE_FLAG_BYPASS = 1;
+const NFTA_TARGET_NAME = 1;
+const NFTA_TARGET_REV = 2;
+const NFTA_TARGET_INFO = 3;

@@ -29,6 +29,7 @@ import {
   lookUp,
   maskWith,
   metaKey,
+  queueIn,
   setMeta,
   transparentProxy,
   verdict,
@@ -90,7 +91,12 @@ export const defragmentChain = 'defragment';
 export interface Chain {
   readonly name: string;
   /** Absent: a chain that no packet enters, kept for what its rules turn on. */
-  readonly hook?: { readonly type: 'filter' | 'route'; readonly point: 'prerouting' | 'output' };
+  readonly hook?: {
+    readonly type: 'filter' | 'route';
+    readonly point: 'prerouting' | 'output';
+    /** Ahead of the translating chains. */
+    readonly isAhead?: boolean;
+  };
   readonly rules: readonly (readonly Expression[])[];
 }
 
@@ -125,6 +131,23 @@ export function chainsOf(family: IpFamily, options: RuleSetOptions): Chain[] {
     // Its mere presence makes the kernel put fragments together before prerouting: only the first one has ports.
     { name: defragmentChain, rules: [defragmenters[options.defragmentBy](layout)] },
   ];
+}
+
+/** Only transports that draw conclusions from the order of their packets wait for it. */
+export const heldForms: readonly MapForm[] = forms['mobile-node'].filter(
+  ({ protocol }) => protocol === 'tcp',
+);
+
+/** Packets of held flows wait in a netlink queue. */
+export function holdChain(family: IpFamily, queue: number, by: 'nftables' | 'iptables'): Chain {
+  const layout = layouts[family];
+  const rules = heldForms.map((form) => [
+    ...isProtocol(form.protocol),
+    ...loadKey(layout, form.portOf),
+    lookUp(mapName(form), 0),
+    queueIn(queue, by),
+  ]);
+  return { name: 'hold', hook: { type: 'filter', point: 'prerouting', isAhead: true }, rules };
 }
 
 const defragmenters: Record<RuleSetOptions['defragmentBy'], (layout: Layout) => Expression[]> = {
@@ -252,8 +275,7 @@ function translationRules(layout: Layout, form: MapForm, marks: boolean): Expres
   const portRegister = 1 + 2 * layout.addressWords;
   const [offset, length] = ports === 'both' ? [0, 4] : [portOf === 'source' ? 0 : 2, 2];
   const translate = (checksumUpdate: { offset?: number }): Expression[] => [
-    loadHeader('network', layout.source, 2 * layout.addressLength, 0),
-    loadHeader('transport', portOf === 'source' ? 0 : 2, 2, 2 * layout.addressWords),
+    ...loadKey(layout, portOf),
     lookUp(mapName(form), 0, 0),
     ...(marks ? [setMeta(metaKey.mark, 0)] : []),
     writeHeader('network', layout.source, 2 * layout.addressLength, 1, {
@@ -273,6 +295,13 @@ function translationRules(layout: Layout, form: MapForm, marks: boolean): Expres
   return [
     [...checksumIs('not-equal'), ...translate(checksum)],
     [...checksumIs('equal'), ...translate({})],
+  ];
+}
+
+function loadKey(layout: Layout, portOf: MapForm['portOf']): Expression[] {
+  return [
+    loadHeader('network', layout.source, 2 * layout.addressLength, 0),
+    loadHeader('transport', portOf === 'source' ? 0 : 2, 2, 2 * layout.addressWords),
   ];
 }
 

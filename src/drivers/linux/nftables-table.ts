@@ -12,6 +12,8 @@ import {
   droppedCounter,
   errorSet,
   formsOf,
+  heldForms,
+  holdChain,
   icmpErrorTypes,
   mapName,
   ownedSet,
@@ -94,6 +96,34 @@ export function addTable(batch: NftablesBatch, family: IpFamily, table: string, 
   for (const chain of chainsOf(family, options)) addChain(batch, family, table, chain);
 }
 
+/** Sets of the flows whose packets are to wait, and the chain that holds them, ahead of translation. */
+export function addHold(
+  batch: NftablesBatch,
+  family: IpFamily,
+  table: string,
+  queue: number,
+  by: 'nftables' | 'iptables',
+): void {
+  const addressType = family === 4 ? TYPE_IPADDR : TYPE_IP6ADDR;
+  batch.add(nftablesMessage.newTable, netlinkFlag.create, family, [[NFTA_TABLE_NAME, table]], 'table');
+  for (const [index, form] of heldForms.entries())
+    batch.add(
+      nftablesMessage.newSet,
+      netlinkFlag.create,
+      family,
+      [
+        [NFTA_SET_TABLE, table],
+        [NFTA_SET_NAME, mapName(form)],
+        [NFTA_SET_FLAGS, 0],
+        [NFTA_SET_KEY_TYPE, (addressType << 12) | (addressType << 6) | TYPE_INET_SERVICE],
+        [NFTA_SET_KEY_LEN, (family === 4 ? 8 : 32) + 4],
+        [NFTA_SET_ID, index + 1],
+      ],
+      `set ${mapName(form)}`,
+    );
+  addChain(batch, family, table, holdChain(family, queue, by));
+}
+
 /** Notes are rules without effect in a chain that nothing enters. */
 export function addNotes(
   batch: NftablesBatch,
@@ -123,14 +153,19 @@ export function deleteTable(batch: NftablesBatch, family: IpFamily, table: strin
   batch.add(nftablesMessage.deleteTable, 0, family, attributes, `delete table ${table}`);
 }
 
-function addChain(batch: NftablesBatch, family: IpFamily, table: string, { name, hook, rules }: Chain): void {
+export function addChain(
+  batch: NftablesBatch,
+  family: IpFamily,
+  table: string,
+  { name, hook, rules }: Chain,
+): void {
   const hooked: Attribute[] = hook
     ? [
         [
           NFTA_CHAIN_HOOK,
           [
             [NFTA_HOOK_HOOKNUM, hook.point === 'prerouting' ? NF_INET_PRE_ROUTING : NF_INET_LOCAL_OUT],
-            [NFTA_HOOK_PRIORITY, PRIORITY >>> 0],
+            [NFTA_HOOK_PRIORITY, (PRIORITY - (hook.isAhead ? 1 : 0)) >>> 0],
           ],
         ],
         [NFTA_CHAIN_TYPE, hook.type],

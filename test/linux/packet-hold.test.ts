@@ -1,0 +1,137 @@
+/** TCP segments that wait where they come in, on the real kernel: nothing is lost, nothing overtakes, and nothing is left behind. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { NetworkNamespace } from '../../src/drivers/linux/network-namespace.ts';
+import { PacketHold } from '../../src/drivers/linux/packet-hold.ts';
+import { Rtnetlink } from '../../src/drivers/linux/rtnetlink.ts';
+import { socketAddress } from '../../src/drivers/linux/socket-address.ts';
+import { AF_INET, bindSocket, openSocket, SOCK_STREAM } from '../../src/drivers/linux/system-calls.ts';
+import { readKernelState } from '../../src/testbed/kernel-state.ts';
+import type { FlowKey } from '../../src/translation/translation-operation.ts';
+import { kernelTest } from './own-namespace.ts';
+
+const [far, near] = ['10.9.0.1', '10.9.0.2'];
+
+kernelTest(
+  'PacketHold: segments of a held flow wait and then come in their order, those of others pass',
+  async () => {
+    const { network, hold } = open();
+    const [held, free] = [await network.connection(), await network.connection()];
+    hold.hold([flowOf(held.sender)]);
+    const lines = Array.from({ length: 200 }, (_, number) => `${number}\n`);
+    for (const line of lines) held.sender.write(line);
+    free.sender.write('through\n');
+    await free.until('through\n');
+    await sleep(50);
+    assert.equal(held.received(), '');
+    hold.pass();
+    await held.until(lines.join(''));
+    held.sender.write('after\n');
+    await held.until(`${lines.join('')}after\n`);
+    close({ network, hold });
+  },
+);
+
+kernelTest(
+  'PacketHold: who closes it while packets wait loses none and leaves the kernel as it was',
+  async () => {
+    const network = openNetwork();
+    const before = network.near.run(readKernelState);
+    const hold = network.near.run(() => new PacketHold({ instance: 'test', family: 4 }));
+    assert.ok(hold.isAvailable);
+    const { sender, until } = await network.connection();
+    hold.hold([flowOf(sender)]);
+    sender.write('last\n');
+    await sleep(20);
+    network.near.run(() => hold.close());
+    await until('last\n');
+    assert.deepEqual(network.near.run(readKernelState), before);
+    network.close();
+  },
+);
+
+/** The sender chose its port; the receiver listens. */
+function flowOf({ localPort }: Socket): FlowKey {
+  return {
+    family: 4,
+    protocol: 'tcp',
+    source: far,
+    destination: near,
+    port: localPort ?? 0,
+    portOf: 'source',
+  };
+}
+
+function open() {
+  const network = openNetwork();
+  const hold = network.near.run(() => new PacketHold({ instance: 'test', family: 4 }));
+  assert.ok(hold.isAvailable);
+  return { network, hold };
+}
+
+function close({ network, hold }: ReturnType<typeof open>): void {
+  network.near.run(() => hold.close());
+  network.close();
+}
+
+function openNetwork() {
+  // This process is the far end: Node connects from where it is.
+  const nearEnd = NetworkNamespace.create();
+  const links = new Rtnetlink();
+  links.createVethPair({ name: 'eth0', index: 2 }, { name: 'eth0', index: 3, namespaceFd: nearEnd.fd });
+  const nearLinks = nearEnd.run(() => new Rtnetlink());
+  for (const [side, address] of [
+    [links, far],
+    [nearLinks, near],
+  ] as const) {
+    side.changeLink('lo', { up: true });
+    side.changeLink('eth0', { up: true });
+    side.addAddress('eth0', `${address}/24`);
+    side.close();
+  }
+  const sockets: Socket[] = [];
+  let port = 5000;
+  return {
+    near: nearEnd,
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      const ownLinks = new Rtnetlink();
+      ownLinks.deleteLink('eth0');
+      ownLinks.close();
+      nearEnd.close();
+    },
+    /** From the far end to the near one. */
+    async connection() {
+      const server = createServer({ noDelay: true });
+      server.listen({ fd: nearEnd.run(() => boundSocket(++port)) });
+      await once(server, 'listening');
+      const sender = connect({ host: near, port, noDelay: true });
+      const [[receiver]] = (await Promise.all([once(server, 'connection'), once(sender, 'connect')])) as [
+        [Socket],
+        [],
+      ];
+      server.close();
+      sockets.push(sender, receiver);
+      let text = '';
+      receiver.setEncoding('latin1').on('data', (piece: string) => {
+        text += piece;
+      });
+      return {
+        sender,
+        received: () => text,
+        until: async (wanted: string) => {
+          while (text.length < wanted.length) await once(receiver, 'data');
+          assert.equal(text, wanted);
+        },
+      };
+    },
+  };
+}
+
+function boundSocket(port: number): number {
+  const fd = openSocket(AF_INET, SOCK_STREAM, 0);
+  bindSocket(fd, socketAddress({ address: near, port }));
+  return fd;
+}
