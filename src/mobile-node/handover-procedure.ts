@@ -16,6 +16,7 @@ import type { AccessSelection } from './access-selection/access-selection.ts';
 import type { HandoverOutcome } from './access-selection/access-selector.ts';
 import type { AttachedAccesses } from './attached-accesses.ts';
 import { AccessReleases } from './handover-manager/access-releases.ts';
+import { DownlinkHold } from './handover-manager/downlink-hold.ts';
 import { Handover, type HandoverKind } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
 import type { HandoverManager } from './handover-manager/handover-manager.ts';
@@ -49,6 +50,7 @@ const bindingTimeoutMs: DurationMs = 8000;
 export class HandoverProcedure {
   readonly #parts: HandoverParts;
   readonly #releases = new AccessReleases();
+  readonly #hold: DownlinkHold;
   /** Contacts that go once nothing that left from them waits for an answer: the P-CSCF refuses what comes from no contact. */
   readonly #leaving = new Set<number>();
   #current: number | undefined;
@@ -59,6 +61,7 @@ export class HandoverProcedure {
 
   constructor(parts: HandoverParts) {
     this.#parts = parts;
+    this.#hold = new DownlinkHold(parts.effect);
   }
 
   /** The access that carries the node's traffic. */
@@ -98,6 +101,7 @@ export class HandoverProcedure {
 
   accessLost(index: number, now: Instant): void {
     this.#releases.cancel(index);
+    this.#hold.drained(index);
     this.#leave(index, 'the access was lost', now);
   }
 
@@ -126,8 +130,10 @@ export class HandoverProcedure {
   userAgentSaid(event: RegistrationEvent, now: Instant): void {
     const { accesses, tell } = this.#parts;
     const access = accesses.nameOf(event.access);
-    if (event.type === 'deregistered') tell({ type: 'deregistered', access });
-    else if (event.type === 'registration-failed') {
+    if (event.type === 'deregistered') {
+      tell({ type: 'deregistered', access });
+      this.#hold.drained(event.access);
+    } else if (event.type === 'registration-failed') {
       tell({ type: 'registration-failed', access, statusCode: event.statusCode });
       this.#registrationFailed(event.access, event.statusCode, now);
     } else this.#registered(event, now);
@@ -175,6 +181,7 @@ export class HandoverProcedure {
   }
 
   handleTimeout(now: Instant): void {
+    this.#hold.handleTimeout(now);
     const handover = this.#handover;
     if (handover?.deadline !== undefined && handover.deadline <= now) this.#tryAgain(handover, now);
     if (handover?.binding === 'pending' && handover.startedAt + bindingTimeoutMs <= now)
@@ -191,7 +198,7 @@ export class HandoverProcedure {
     ];
     return deadlines
       .map((at) => (at === undefined ? undefined : { at, reason: 'handover' }))
-      .reduce(earlierTimeout, this.#releases.pollTimeout());
+      .reduce(earlierTimeout, earlierTimeout(this.#releases.pollTimeout(), this.#hold.pollTimeout()));
   }
 
   /** Takes contacts back that nothing needs any more. True when there were any. */
@@ -308,8 +315,17 @@ export class HandoverProcedure {
     this.#current = handover.to;
     this.#sipAccess = handover.to;
     this.#parts.manager.useForNewSessions(handover.to);
+    this.#keepOrder(handover, now);
     this.#parts.manager.moveSessions(handover.to, now);
     this.#checkTransfer(handover, now);
+  }
+
+  /** Only where the removal of the old contact will say that nothing is under way over the old access any more. */
+  #keepOrder({ from, to, kind }: Handover, now: Instant): void {
+    const { accesses, manager, userAgent } = this.#parts;
+    const access = accesses.forSip(to);
+    if (kind !== 'soft' || from === undefined || access === undefined) return;
+    if (userAgent?.isRegistered(from)) this.#hold.begin(from, manager.flowsToCome(access), now);
   }
 
   #checkTransfer(handover: Handover, now: Instant): void {
@@ -373,6 +389,7 @@ export class HandoverProcedure {
     const { manager, selection } = this.#parts;
     this.#handover = undefined;
     manager.setMoving(false);
+    if (result !== 'completed') this.#hold.end();
     if (result !== 'completed') selection.pin(undefined);
     // The policy knows of a binding that failed since it did; the handover ends without it where there is no way back.
     if (handover.binding !== 'failed') this.#tellSelector(handover, result, now);

@@ -1,6 +1,7 @@
 /** What the mobile node asks of its host beyond the network (effects), and what it tells (events). */
 import type { DurationMs } from '../base/instant.ts';
 import type { FlowKey, TranslationOperation } from '../translation/translation-operation.ts';
+import type { DownlinkHoldEffect } from './handover-manager/downlink-hold.ts';
 import type { HandoverKind, SessionTransfer } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
 import type { SessionSummary } from './handover-manager/mobile-session.ts';
@@ -26,6 +27,7 @@ export type MobileNodeEffect =
   | { readonly type: 'translate'; readonly operations: readonly TranslationOperation[] }
   /** Tell by 'flows-used' when the first packet of one of these flows has been translated. Replaces an earlier watch. */
   | { readonly type: 'watch-flows'; readonly id: number; readonly flows: readonly FlowKey[] }
+  | DownlinkHoldEffect
   /** With Mobile IP. The tunnel's data path owns the UDP sockets on the Mobile IP port (protocols/mobile-ip/tunnel-state.ts). */
   | MobileIpClientEffect;
 

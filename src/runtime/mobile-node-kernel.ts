@@ -7,6 +7,7 @@ import { AccessRouting, type SessionPeer } from '../drivers/linux/access-routing
 import { HomeAddressRouting } from '../drivers/linux/home-address-routing.ts';
 import { type NetworkEvent, NetworkMonitor } from '../drivers/linux/network-monitor.ts';
 import { NftablesTranslator } from '../drivers/linux/nftables-translator.ts';
+import { PacketHold } from '../drivers/linux/packet-hold.ts';
 import type { AccessInput } from '../mobile-node/access-monitor/access-monitor.ts';
 import type { MobileNodeEffect, MobileNodeInput } from '../mobile-node/mobile-node-output.ts';
 import {
@@ -38,6 +39,7 @@ export class MobileNodeKernel {
   /** With Mobile IP. */
   readonly ports: TunnelPorts | undefined;
   readonly #translator: NftablesTranslator;
+  readonly #packetHold: PacketHold;
   readonly #routing: AccessRouting;
   readonly #internalAddress: string;
   /** What is to be taken back, the last first. */
@@ -60,6 +62,7 @@ export class MobileNodeKernel {
           (ports) => ports.tunnel.close(),
         );
       this.#translator = this.#hold(openTranslator(options), (translator) => translator.close());
+      this.#packetHold = this.#hold(openPacketHold(options), (hold) => hold.close());
       this.#routing = this.#hold(new AccessRouting(options.internalAddress), (routing) => routing.close());
       if (tunnel !== undefined)
         this.#hold(new HomeAddressRouting(tunnel.homeAddress, tunnel.device), (routing) => routing.close());
@@ -78,6 +81,8 @@ export class MobileNodeKernel {
     if (effect.type === 'translate') this.#translate(effect.operations);
     else if (effect.type === 'attach-access') this.#attach(effect);
     else if (effect.type === 'detach-access') this.#routing.detach(effect.index);
+    else if (effect.type === 'hold-flows') this.#packetHold.hold(effect.flows);
+    else if (effect.type === 'pass-flows') this.#packetHold.pass();
     else if (effect.type === 'watch-flows') this.#watchFlows(effect.id, effect.flows);
     else if (effect.type === 'tunnel') this.ports?.tunnel.apply(effect.change);
   }
@@ -161,4 +166,8 @@ function openTranslator({ internalAddress, instance }: MobileNodeKernelOptions):
     families: [ipFamilyOf(internalAddress) ?? 4],
     counters: true,
   });
+}
+
+function openPacketHold({ internalAddress, instance }: MobileNodeKernelOptions): PacketHold {
+  return new PacketHold({ instance, family: ipFamilyOf(internalAddress) ?? 4 });
 }

@@ -96,6 +96,15 @@ export class VirtualHost {
     this.#translator.watch(flows, onUsed);
   }
 
+  /** Packets of these flows that come in from now on wait until `passFlows`. */
+  holdFlows(flows: readonly FlowKey[]): void {
+    this.#translator.hold(flows);
+  }
+
+  passFlows(): void {
+    for (const packet of this.#translator.pass()) this.#receive(packet);
+  }
+
   /** Retransmissions and timeouts of all TCP connections of this host so far. */
   get tcpStatistics(): Readonly<TcpStatistics> {
     return this.#tcp.statistics;
@@ -183,6 +192,7 @@ export class VirtualHost {
   }
 
   #receive(original: VirtualPacket): void {
+    if (this.#translator.isHeld(original)) return;
     if (original.content.protocol === 'udp' && original.content.tunnelled !== undefined)
       this.#receiveFromTunnel(original);
     else if (this.#addresses.has(original.destination) || !this.#sendThroughTunnel(original))

@@ -116,6 +116,8 @@ export class VirtualMobileNode {
           else if (effect.type === 'attach-access')
             process.handleInput({ kind: 'effect-completed', id: effect.id });
           else if (effect.type === 'tunnel') this.#tunnel.apply(effect.change);
+          else if (effect.type === 'hold-flows') this.host.holdFlows(effect.flows);
+          else if (effect.type === 'pass-flows') this.host.passFlows();
           else if (effect.type === 'watch-flows')
             this.host.watchFlows(effect.flows, () =>
               process.handleInput({ kind: 'flows-used', id: effect.id }),

@@ -40,6 +40,17 @@ test('runInVirtualTime: over fifty handovers no gap is longer than spacing, diff
   }
 });
 
+test('runInVirtualTime: an unlimited transfer stalls no longer by handovers than when its link itself changes, and sends nothing twice', () => {
+  for (const seed of [1, 2, 3]) {
+    const transferOf = (name: string) => run({ ...loadScenario(name), seed }).flows[0] ?? assert.fail();
+    const [moved, control] = [transferOf('trim-unlimited'), transferOf('trim-control')];
+    assert.deepEqual([moved.bytesIntact, control.bytesIntact], [true, true]);
+    assert.deepEqual([moved.retransmissions, moved.timeouts], [0, 0]);
+    const stalls = [moved.stallMs ?? Number.NaN, control.stallMs ?? Number.NaN] as const;
+    assert.ok(stalls[0] <= stalls[1], `seed ${seed}: ${stalls[0]} ms, the control run ${stalls[1]} ms`);
+  }
+});
+
 test('runInVirtualTime: a P-CSCF per access makes the handover an INVITE with Replaces', () => {
   const methods = run(loadScenario('trim-replaces')).handovers.flatMap((handover) => handover.methods);
   assert.deepEqual([...new Set(methods)], ['INVITE with Replaces']);

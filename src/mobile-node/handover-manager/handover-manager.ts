@@ -136,6 +136,13 @@ export class HandoverManager {
       .flatMap((session) => this.#translator.downlinkFlows(session.id, access));
   }
 
+  /** What comes in over the access once the sessions that others carry have moved there. */
+  flowsToCome(access: NetworkAccess): FlowKey[] {
+    return this.sessions
+      .filter((session) => session.access.index !== access.index)
+      .flatMap((session) => this.#translator.downlinkFlows(session.id, access));
+  }
+
   /** Starts to move every session that is not carried by the access; each ends in `session-moved` or `session-move-failed`. */
   moveSessions(index: number, now: Instant): void {
     const access = this.#accesses.get(index);
