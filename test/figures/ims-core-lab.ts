@@ -43,11 +43,13 @@ export const names: ReadonlyMap<string, string> = new Map([
   ['10.0.1.4', 'AS'],
   ['10.0.1.5', 'HSS'],
   ['10.0.1.6', "P'"],
+  ['10.0.1.7', "S'"],
 ]);
 
 const hosts = new Map([
   ['home1.net', { address: '10.0.1.2' }],
   ['scscf.home1.net', { address: '10.0.1.3' }],
+  ['scscf2.home1.net', { address: '10.0.1.7' }],
   ['as.home1.net', { address: '10.0.1.4' }],
 ]);
 
@@ -455,6 +457,8 @@ export interface LabOptions {
   readonly applicationServer?: Started;
   readonly proxy?: Partial<ProxyCscfOptions>;
   readonly serving?: Partial<ServingCscfOptions>;
+  /** A second S-CSCF, which the I-CSCF may choose. */
+  readonly hasSecondServer?: boolean;
   /** Runs P- and S-CSCF so that they may be killed; `create` is called for each life with its number and the journal of those before. */
   readonly runMortal?: (
     address: string,
@@ -472,6 +476,10 @@ export class ImsCoreLab {
 
   constructor(options: LabOptions) {
     const { subscribers, homeSubscriberServer, applicationServer, proxy, serving } = options;
+    const servers = [
+      { name: 'scscf', address: '10.0.1.3' },
+      ...(options.hasSecondServer === true ? [{ name: 'scscf2', address: '10.0.1.7' }] : []),
+    ];
     this.hss = new TestHomeSubscriberServer(subscribers);
     this.#add(homeSubscriberServer ?? this.hss);
     const run: NonNullable<LabOptions['runMortal']> =
@@ -495,25 +503,27 @@ export class ImsCoreLab {
         listen: udpAndTcp('10.0.1.2'),
         address: { address: '10.0.1.2', port: 5060 },
         domains: ['home1.net'],
-        servers: [{ name: 'sip:scscf.home1.net', capabilities: [] }],
+        servers: servers.map(({ name }) => ({ name: `sip:${name}.home1.net`, capabilities: [] })),
         hosts,
         diameter: diameterOf('icscf.home1.net'),
         random: new SeededRandomSource(2),
       }),
     );
-    const create = (life: number, journal?: TimedJournal): ServingCscf =>
-      new ServingCscf({
-        listen: udpAndTcp('10.0.1.3'),
-        address: { address: '10.0.1.3', port: 5060 },
-        name: 'sip:scscf.home1.net',
-        realm: 'home1.net',
-        hosts,
-        diameter: { ...diameterOf('scscf.home1.net'), originStateId: 1 + life },
-        random: new SeededRandomSource(3 + 100 * life),
-        ...(journal && { journal }),
-        ...serving,
-      });
-    this.#add(run('10.0.1.3', create));
+    for (const { name, address } of servers) {
+      const create = (life: number, journal?: TimedJournal): ServingCscf =>
+        new ServingCscf({
+          listen: udpAndTcp(address),
+          address: { address, port: 5060 },
+          name: `sip:${name}.home1.net`,
+          realm: 'home1.net',
+          hosts,
+          diameter: { ...diameterOf(`${name}.home1.net`), originStateId: 1 + life },
+          random: new SeededRandomSource(Number(address.slice(-1)) + 100 * life),
+          ...(journal && { journal }),
+          ...serving,
+        });
+      this.#add(run(address, create));
+    }
     this.#add(applicationServer ?? this.applicationServer);
     this.run(1_000);
     this.network.ladder.length = 0;

@@ -157,7 +157,7 @@ test('IMS core: a wrong password gets 403 and no registration', () => {
   thief.register(core.now);
   core.run(2_000);
   assert.deepEqual(statusCodes(thief), [401, 403]);
-  assert.deepEqual(core.hss.log, ['UAR', 'MAR', 'UAR']);
+  assert.deepEqual(core.hss.log, ['UAR', 'MAR', 'UAR', 'SAR 9']);
   assert.deepEqual(core.events, [{ kind: 'authentication-failed', identity: 'sip:mn@home1.net' }]);
 });
 

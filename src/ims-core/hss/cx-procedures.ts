@@ -6,8 +6,9 @@
 import type { RandomSource } from '../../base/random-source.ts';
 import { nextSequenceNumber, sequenceNumberOfAuts } from '../../protocols/aka/authentication-vector.ts';
 import { type Avp, avp, avpValue, avpValues, optionalAvp } from '../../protocols/diameter/avp.ts';
+import { experimentalResult } from '../../protocols/diameter/cx-result.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
-import { cxAvps, vendor3gpp } from '../../protocols/diameter/dictionary/cx.ts';
+import { cxAvps } from '../../protocols/diameter/dictionary/cx.ts';
 import { cxResultCode, resultCode } from '../../protocols/diameter/result-code.ts';
 import { authenticationItems } from './authentication-item.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -195,11 +196,4 @@ function capabilitiesOf({
     ...optionalCapabilities.map((capability) => avp(cxAvps.optionalCapability, capability)),
   ];
   return capabilities.length === 0 ? [] : [avp(cxAvps.serverCapabilities, capabilities)];
-}
-
-function experimentalResult(code: number): Avp {
-  return avp(baseAvps.experimentalResult, [
-    avp(baseAvps.vendorId, vendor3gpp),
-    avp(baseAvps.experimentalResultCode, code),
-  ]);
 }

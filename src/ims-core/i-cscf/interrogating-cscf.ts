@@ -4,12 +4,12 @@
  * Follows TS 24.229 §5.3, TS 29.228 §6.1.1 (UAR) and §6.1.4 (LIR), RFC 3261 §16. No Record-Route: requests within a dialog pass it by.
  * It remembers nothing between requests. Left out: topology hiding, public service identities, the subscription locator (Dx).
  */
-import type { Instant } from '../../base/instant.ts';
+import type { DurationMs, Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput, TransportAddress } from '../../base/network.ts';
 import { type RandomSource, randomToken } from '../../base/random-source.ts';
-import { type Avp, avp, optionalAvp } from '../../protocols/diameter/avp.ts';
+import { type Avp, avp, avpValue, optionalAvp } from '../../protocols/diameter/avp.ts';
 import { type CxAnswer, CxClient, type CxClientOptions } from '../../protocols/diameter/cx-client.ts';
 import type { CxResult } from '../../protocols/diameter/cx-result.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
@@ -17,10 +17,22 @@ import { cxAvps, cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
 import { cxResultCode } from '../../protocols/diameter/result-code.ts';
 import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
-import { contactsOf, expiresOf, toOf } from '../../protocols/sip/message/header-fields.ts';
+import {
+  addressesOf,
+  contactsOf,
+  expiresOf,
+  fromOf,
+  toOf,
+} from '../../protocols/sip/message/header-fields.ts';
 import { withParameter } from '../../protocols/sip/message/parameters.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
-import { formatHostPort, formatUri, parseSipUri, parseUri } from '../../protocols/sip/message/sip-uri.ts';
+import {
+  formatHostPort,
+  formatUri,
+  parseSipUri,
+  parseUri,
+  type Uri,
+} from '../../protocols/sip/message/sip-uri.ts';
 import type { ForwardTarget, ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
 import { type HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
@@ -38,6 +50,8 @@ export interface InterrogatingCscfOptions {
   /** The hosts that stand in the names of the S-CSCFs. */
   readonly hosts: ReadonlyMap<string, HostAddress>;
   readonly diameter: CxClientOptions;
+  /** How long an S-CSCF may stay without any response; default 12 s: it may have to wait for the HSS itself, and the terminal waits for 32 s. */
+  readonly serverTimeoutMs?: DurationMs;
   readonly random: RandomSource;
   readonly timers?: Partial<SipTimers>;
 }
@@ -45,14 +59,24 @@ export interface InterrogatingCscfOptions {
 interface Enquiry {
   readonly transaction: ServerTransactionId;
   readonly request: SipRequest;
+  /** On behalf of whom an application server sends it: its own Route said `orig` (TS 24.229 §5.7.3). */
+  readonly isOriginating: boolean;
+  /** S-CSCFs that have failed already. */
+  readonly tried: readonly string[];
+}
+
+/** A request at one S-CSCF, and those that can be tried next. */
+interface Attempt extends Enquiry {
+  readonly others: readonly string[];
+  /** Whether the HSS has been asked what an S-CSCF must be able to do, in place of which one it is. */
+  readonly hasCapabilities: boolean;
 }
 
 export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
   readonly #options: InterrogatingCscfOptions;
   readonly #proxy: SipProxy;
   readonly #cx: CxClient<Enquiry>;
-  /** S-CSCFs still to try if the one before does not answer. */
-  readonly #candidates = new Map<ServerTransactionId, readonly string[]>();
+  readonly #attempts = new Map<ServerTransactionId, Attempt>();
 
   constructor(options: InterrogatingCscfOptions) {
     this.#options = options;
@@ -109,55 +133,78 @@ export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
   }
 
   #handleSipEvent(event: ProxyEvent, now: Instant): void {
-    if (event.kind === 'request') this.#enquire(event, now);
-    else if (event.kind === 'ack') this.#proxy.forwardAck(event.request, {}, now);
+    if (event.kind === 'request') {
+      const { transaction, request, ownRoute } = event;
+      const isOriginating = ownRoute?.parameters.has('orig') === true;
+      this.#enquire({ transaction, request, isOriginating, tried: [] }, now);
+    } else if (event.kind === 'ack') this.#proxy.forwardAck(event.request, {}, now);
     else if (event.kind === 'response-chosen') this.#handleResponse(event, now);
-    else if (event.kind === 'terminated') this.#candidates.delete(event.transaction as ServerTransactionId);
+    else if (event.kind === 'terminated') this.#attempts.delete(event.transaction as ServerTransactionId);
   }
 
-  #enquire({ transaction, request }: Enquiry, now: Instant): void {
-    const isRegister = request.method === 'REGISTER';
-    const uri = isRegister ? toOf(request).uri : parseUri(request.requestUri);
-    if (isMalformed(uri)) {
-      this.#refuse({ transaction, request }, 400, now);
+  /** UAR or LIR. */
+  #enquire(enquiry: Enquiry, now: Instant): void {
+    const { request, isOriginating, tried } = enquiry;
+    if (request.method === 'REGISTER') {
+      const type = tried.length > 0 ? withCapabilities : isRemoval(request) ? deregistration : undefined;
+      this.#cx.ask(cxCommands.userAuthorization, authorizationAvps(request, type), enquiry, now);
       return;
     }
-    const identity = avp(cxAvps.publicIdentity, addressOfRecord(uri));
-    const avps = isRegister ? authorizationAvps(request, identity) : [identity];
-    const command = isRegister ? cxCommands.userAuthorization : cxCommands.locationInfo;
-    this.#cx.ask(command, avps, { transaction, request }, now);
+    const uri = isOriginating ? servedUriOf(request) : parseUri(request.requestUri);
+    if (isMalformed(uri)) {
+      this.#refuse(enquiry, 400, now);
+      return;
+    }
+    const avps = [
+      avp(cxAvps.publicIdentity, addressOfRecord(uri)),
+      ...optionalAvp(cxAvps.originatingRequest, isOriginating ? originating : undefined),
+    ];
+    this.#cx.ask(cxCommands.locationInfo, avps, enquiry, now);
   }
 
   #handleAnswer({ subject, result, avps }: CxAnswer<Enquiry>, now: Instant): void {
-    if (result?.isSuccess === true)
-      this.#tryServers(subject, selectServers(avps, this.#options.servers), now);
-    else this.#refuse(subject, refusalOf(subject.request, result), now);
-  }
-
-  #tryServers(enquiry: Enquiry, servers: readonly string[], now: Instant): void {
-    const [server, ...others] = servers;
-    const uri = server === undefined ? undefined : parseSipUri(server);
-    if (server === undefined || uri === undefined || isMalformed(uri)) {
-      // TS 24.229 §5.3.1.3: no S-CSCF with the capabilities that the HSS asks for.
-      this.#refuse(enquiry, 600, now);
+    if (result?.isSuccess !== true) {
+      this.#refuse(subject, refusalOf(subject.request, result), now);
       return;
     }
-    const route = formatUri({ ...uri, parameters: withParameter(uri.parameters, 'lr', '') });
-    const target: ForwardTarget =
-      enquiry.request.method === 'REGISTER' ? { requestUri: server } : { routes: [`<${route}>`] };
-    this.#candidates.set(enquiry.transaction, others);
-    this.#proxy.forward(enquiry.transaction, [target], now);
+    const { tried } = subject;
+    const others = selectServers(avps, this.#options.servers).filter((name) => !tried.includes(name));
+    const hasCapabilities = avpValue(avps, cxAvps.serverName) === undefined;
+    this.#tryServers({ ...subject, others, hasCapabilities }, now);
   }
 
+  #tryServers(attempt: Attempt, now: Instant): void {
+    const [server, ...others] = attempt.others;
+    const uri = server === undefined ? undefined : parseSipUri(server);
+    if (server === undefined || uri === undefined || isMalformed(uri)) {
+      // TS 24.229 §5.3.1.3: no S-CSCF with the capabilities that the HSS asks for; 504 when those that have them are silent.
+      this.#refuse(attempt, attempt.tried.length > 0 ? 504 : 600, now);
+      return;
+    }
+    const loose = withParameter(uri.parameters, 'lr', '');
+    const parameters = attempt.isOriginating ? withParameter(loose, 'orig', '') : loose;
+    const target: ForwardTarget = {
+      firstResponseMs: this.#options.serverTimeoutMs ?? 12_000,
+      ...(attempt.request.method === 'REGISTER'
+        ? { requestUri: server }
+        : { routes: [`<${formatUri({ ...uri, parameters })}>`] }),
+    };
+    this.#attempts.set(attempt.transaction, { ...attempt, others, tried: [...attempt.tried, server] });
+    this.#proxy.forward(attempt.transaction, [target], now);
+  }
+
+  /** TS 24.229 §5.3.1.3, TS 23.380 §4.2: an S-CSCF that does not answer, or is overloaded, gives way to the next. */
   #handleResponse(
-    { transaction, request, response }: Enquiry & { readonly response: SipResponse },
+    { transaction, response }: { readonly transaction: ServerTransactionId; readonly response: SipResponse },
     now: Instant,
   ): void {
-    const others = this.#candidates.get(transaction) ?? [];
-    // TS 24.229 §5.3.1.3: an S-CSCF that does not answer, or is overloaded, gives way to the next.
-    if (others.length > 0 && [408, 503, 504].includes(response.statusCode)) {
-      this.#tryServers({ transaction, request }, others, now);
-    } else this.#proxy.respond(transaction, response, now);
+    const attempt = this.#attempts.get(transaction);
+    const hasFailed = [408, 503, 504].includes(response.statusCode);
+    if (attempt === undefined || !hasFailed) this.#proxy.respond(transaction, response, now);
+    else if (attempt.others.length > 0) this.#tryServers(attempt, now);
+    // The HSS named that one: what must another be able to do?
+    else if (attempt.request.method === 'REGISTER' && !attempt.hasCapabilities) this.#enquire(attempt, now);
+    else this.#proxy.respond(transaction, response, now);
   }
 
   #refuse({ transaction, request }: Enquiry, statusCode: number, now: Instant): void {
@@ -166,25 +213,41 @@ export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
   }
 }
 
+/** User-Authorization-Type (TS 29.229 §6.3.24) and Originating-Request (§6.3.34). */
+const deregistration = 1;
+const withCapabilities = 2;
+const originating = 0;
+
 /** TS 29.228 §6.1.1.1. */
-function authorizationAvps(request: SipRequest, identity: Avp): readonly Avp[] {
+function authorizationAvps(request: SipRequest, type: number | undefined): readonly Avp[] {
   const visited =
     request.headers.get('P-Visited-Network-ID') ?? `"${request.requestUri.replace(/^sips?:/i, '')}"`;
-  const isRemoval =
-    request.headers.get('Contact') === '*' ||
-    (contactsOf(request).length > 0 &&
-      contactsOf(request).every(
-        ({ parameters }) => Number(parameters.get('expires') ?? expiresOf(request) ?? Number.NaN) === 0,
-      ));
   return [
     avp(baseAvps.userName, privateIdentityOf(request)),
-    identity,
+    avp(cxAvps.publicIdentity, addressOfRecord(toOf(request).uri)),
     avp(
       cxAvps.visitedNetworkIdentifier,
       Uint8Array.from(visited, (character) => character.charCodeAt(0)),
     ),
-    ...optionalAvp(cxAvps.userAuthorizationType, isRemoval ? 1 : undefined),
+    ...optionalAvp(cxAvps.userAuthorizationType, type),
   ];
+}
+
+/** Whether nothing but contacts to be taken back is in it. */
+function isRemoval(request: SipRequest): boolean {
+  const contacts = contactsOf(request);
+  const secondsOf = ({ parameters }: (typeof contacts)[number]): number =>
+    Number(parameters.get('expires') ?? expiresOf(request) ?? Number.NaN);
+  return (
+    request.headers.get('Contact') === '*' ||
+    (contacts.length > 0 && contacts.every((contact) => secondsOf(contact) === 0))
+  );
+}
+
+function servedUriOf(request: SipRequest): Uri {
+  const [served] = addressesOf(request, 'P-Served-User');
+  const [asserted] = addressesOf(request, 'P-Asserted-Identity');
+  return (served ?? asserted ?? fromOf(request)).uri;
 }
 
 /** TS 29.229. A server that is silent or unable to comply is not the user's fault. */

@@ -21,6 +21,7 @@ export const serverAssignmentType = {
   timeoutDeregistration: 4,
   userDeregistration: 5,
   administrativeDeregistration: 8,
+  authenticationFailure: 9,
 } as const;
 
 /** Whom a request is about, and which S-CSCF sends it. */

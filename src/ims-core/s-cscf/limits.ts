@@ -28,3 +28,6 @@ export const nonceLifetimeMs = 3_600_000;
 export const maximumDialogs = 100_000;
 /** How far CSeq goes on above the last known number after a restart: more requests than a dialog sends between two changes of address. */
 export const sequenceLeap = 65_536;
+
+/** How long the profile of an unregistered user is kept after his last request: longer than an application server lets a call ring. */
+export const unregisteredUserMs = 600_000;

@@ -5,7 +5,7 @@
  *             └─ good credentials ── SAR/SAA (profile) ── bindings ── 200, REGISTER to the application servers
  *
  * Follows RFC 3261 §10.3, RFC 3327, RFC 3608, RFC 5626 §6, TS 24.229 §5.4.1, TS 29.228 §6.1 and §6.3. Every path ends in an answer: the
- * HSS that stays silent makes a 504. Left out: the reg event package (RFC 3680), gruu, AUTHENTICATION_FAILURE to the HSS.
+ * HSS that stays silent makes a 504. Left out: the reg event package (RFC 3680), gruu.
  */
 import type { Instant } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
@@ -115,6 +115,10 @@ export class RegistrationService {
 
   /** RFC 3261 §10.3: bindings end by themselves when nobody refreshes them. */
   expire(now: Instant): void {
+    for (const { privateIdentity, serviceProfiles } of this.#context.unregistered.takeExpired(now)) {
+      const publicIdentity = serviceProfiles[0]?.publicIdentities[0]?.identity ?? '';
+      this.#tellHss({ privateIdentity, publicIdentity }, serverAssignmentType.timeoutDeregistration, now);
+    }
     for (const { before, after } of this.#context.registrar.expire(now)) {
       if (after.bindings.length > 0) continue;
       this.#write(after, now);
@@ -131,32 +135,51 @@ export class RegistrationService {
     this.#sayFarewell(user, serverAssignmentType.administrativeDeregistration, cause, now);
   }
 
+  /** The HSS has another one. */
+  replaceProfile(user: ServedUser, profile: UserProfile, now: Instant): void {
+    const changed = { ...user, profile };
+    this.#context.registrar.store(changed);
+    this.#write(changed, now);
+  }
+
   #sayFarewell(
     user: ServedUser,
     type: number,
     cause: 'expiry' | 'home-subscriber-server' | 'application-server',
     now: Instant,
   ): void {
-    const { cx, events, options } = this.#context;
+    const { events } = this.#context;
     const identity = associatedIdentities(user.profile)[0] ?? user.privateIdentity;
     events.push({ kind: 'user-deregistered', identity, cause });
     if (cause !== 'home-subscriber-server') {
       const { privateIdentity } = user;
-      const avps = serverAssignmentAvps(
-        { privateIdentity, publicIdentity: identity, serverName: options.name },
-        type,
-        true,
-      );
-      cx.ask(cxCommands.serverAssignment, avps, { kind: 'farewell' }, now);
+      this.#tellHss({ privateIdentity, publicIdentity: identity }, type, now);
     }
     this.thirdParties.announce({ user, registrationType: 'de-registration', publicIdentity: identity }, now);
+  }
+
+  /** SAR that nobody waits for. */
+  #tellHss(
+    identity: Pick<Registration, 'privateIdentity' | 'publicIdentity'>,
+    type: number,
+    now: Instant,
+  ): void {
+    const { cx, options } = this.#context;
+    const { privateIdentity, publicIdentity } = identity;
+    const names = { privateIdentity, publicIdentity, serverName: options.name };
+    const avps = serverAssignmentAvps(names, type, true);
+    cx.ask(cxCommands.serverAssignment, avps, { kind: 'farewell' }, now);
   }
 
   #authenticate(registration: Registration, now: Instant): void {
     const judgement = this.#authenticator.judge(registration.request, registration, now);
     if (judgement.kind === 'accepted') this.#assign(registration, now);
     else if (judgement.kind === 'refused') {
-      this.#context.events.push({ kind: 'authentication-failed', identity: registration.publicIdentity });
+      const { publicIdentity: identity } = registration;
+      this.#context.events.push({ kind: 'authentication-failed', identity });
+      // The user is not this S-CSCF's any more: the next attempt may go to another (TS 29.228 §6.1.2.1).
+      if (this.#context.registrar.find(identity) === undefined)
+        this.#tellHss(registration, serverAssignmentType.authenticationFailure, now);
       this.#refuse(registration, 403, now);
     } else this.#askForSecret(registration, judgement, now);
   }
@@ -259,9 +282,7 @@ export class RegistrationService {
     });
     if (before === undefined) {
       // The HSS must not believe that the user is registered here.
-      const type = serverAssignmentType.administrativeDeregistration;
-      const farewell = serverAssignmentAvps(this.#cxIdentity(subject), type, true);
-      this.#context.cx.ask(cxCommands.serverAssignment, farewell, { kind: 'farewell' }, now);
+      this.#tellHss(subject, serverAssignmentType.administrativeDeregistration, now);
     }
     this.#refuse(subject, 500, now);
   }
@@ -292,6 +313,7 @@ export class RegistrationService {
     const user =
       before === undefined ? { privateIdentity, profile, bindings } : { ...before, profile, bindings };
     registrar.store(user);
+    this.#context.unregistered.forget(privateIdentity);
     this.#write(user, now, (error, later) => {
       if (error === undefined) {
         const response = this.#success(registration, user, usesOutbound, later);

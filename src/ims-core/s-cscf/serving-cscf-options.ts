@@ -15,6 +15,7 @@ import type { RegistrationSubject } from './registration-service.ts';
 import type { ServedDialogs } from './served-dialogs.ts';
 import type { ServingCscfEvent } from './serving-cscf-event.ts';
 import type { SessionSubject } from './session-service.ts';
+import type { UnregisteredUsers } from './unregistered-users.ts';
 
 export interface ServingCscfOptions {
   readonly listen: readonly SipListener[];
@@ -49,6 +50,7 @@ export interface ServingCscfContext {
   readonly proxy: SipProxy;
   readonly cx: CxClient<RegistrationSubject | SessionSubject>;
   readonly registrar: Registrar;
+  readonly unregistered: UnregisteredUsers;
   readonly dialogs: ServedDialogs;
   readonly journal: JournalWriter;
   readonly events: ServingCscfEvent[];

@@ -14,16 +14,18 @@ import { earlierTimeout, type Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { EffectOutput, EventOutput, NetworkFunction } from '../../base/network-function.ts';
-import { avpValue, avpValues } from '../../protocols/diameter/avp.ts';
+import { avp, avpValue, avpValues } from '../../protocols/diameter/avp.ts';
 import { type CxAnswer, CxClient } from '../../protocols/diameter/cx-client.ts';
+import { experimentalResult } from '../../protocols/diameter/cx-result.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { cxAvps, cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
-import { resultCode } from '../../protocols/diameter/result-code.ts';
+import { cxResultCode, resultCode } from '../../protocols/diameter/result-code.ts';
 import { SipEndpoint } from '../../protocols/sip/endpoint.ts';
 import { formatHostPort, parseSipUri } from '../../protocols/sip/message/sip-uri.ts';
 import type { ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
 import { SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
 import type { ClientTransactionId, ServerTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
+import { userProfileOf } from './cx-requests.ts';
 import { canonicalIdentity, Registrar } from './registrar.ts';
 import { RegistrationService, type RegistrationSubject } from './registration-service.ts';
 import { ServedDialogs } from './served-dialogs.ts';
@@ -31,6 +33,7 @@ import type { ServingCscfEvent } from './serving-cscf-event.ts';
 import type { ServingCscfContext, ServingCscfOptions } from './serving-cscf-options.ts';
 import { formatUserLine, parseServingLine } from './serving-journal.ts';
 import { SessionService, type SessionSubject } from './session-service.ts';
+import { UnregisteredUsers } from './unregistered-users.ts';
 
 export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCscfEvent, JournalEffect> {
   readonly #context: ServingCscfContext;
@@ -52,6 +55,7 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
       journal,
       cx: new CxClient<RegistrationSubject | SessionSubject>(diameter, random),
       registrar: new Registrar(),
+      unregistered: new UnregisteredUsers(),
       dialogs: new ServedDialogs(proxy, hosts, journal),
       events: [],
     };
@@ -106,8 +110,10 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
   }
 
   pollTimeout(): Timeout | undefined {
-    const { cx, proxy, registrar } = this.#context;
-    return earlierTimeout(earlierTimeout(proxy.pollTimeout(), cx.pollTimeout()), registrar.pollTimeout());
+    const { cx, proxy, registrar, unregistered } = this.#context;
+    return [cx, registrar, unregistered]
+      .map((part) => part.pollTimeout())
+      .reduce(earlierTimeout, proxy.pollTimeout());
   }
 
   pollOutput(): NetworkOutput | EventOutput<ServingCscfEvent> | EffectOutput<JournalEffect> | undefined {
@@ -188,25 +194,50 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
     else this.#registrations.handleAnswer({ subject, ...rest }, now);
   }
 
-  /** RTR (TS 29.228 §6.1.3) ends registrations. PPR is refused until profiles can change while a user is registered. */
-  #handleCxRequest(
-    request: NonNullable<ReturnType<ServingCscfContext['cx']['pollRequest']>>,
-    now: Instant,
-  ): void {
-    const { cx, registrar } = this.#context;
-    if (request.command.code !== cxCommands.registrationTermination.code) {
-      cx.answer(request, resultCode.unableToComply);
-      return;
-    }
+  #handleCxRequest(request: CxRequest, now: Instant): void {
+    const { command } = request;
+    if (command === cxCommands.registrationTermination) this.#terminate(request, now);
+    else if (command === cxCommands.pushProfile) this.#updateProfile(request, now);
+    else this.#context.cx.answer(request, avp(baseAvps.resultCode, resultCode.unableToComply));
+  }
+
+  /** RTR (TS 29.228 §6.1.3) ends registrations. */
+  #terminate(request: CxRequest, now: Instant): void {
+    const { cx, registrar, unregistered, journal } = this.#context;
     const identities = avpValues(request.avps, cxAvps.publicIdentity);
+    const privateIdentity = avpValue(request.avps, baseAvps.userName) ?? '';
     // Without any, all that the private identity has registered (TS 29.228 §6.1.3.1).
     const users =
       identities.length > 0
         ? identities.map((identity) => registrar.find(canonicalIdentity(identity)))
-        : [registrar.findPrivate(avpValue(request.avps, baseAvps.userName) ?? '')];
+        : [registrar.findPrivate(privateIdentity)];
     const known = [...new Set(users)].filter((user) => user !== undefined);
     for (const user of known) this.#registrations.deregister(user, 'home-subscriber-server', now);
+    unregistered.forget(privateIdentity);
     // Not before the journal has it: a restarted S-CSCF must not serve the user again.
-    this.#context.journal.flushed(now, () => cx.answer(request, resultCode.success));
+    journal.flushed(now, () => cx.answer(request, avp(baseAvps.resultCode, resultCode.success)));
+  }
+
+  /** PPR (TS 29.228 §6.2.1): the filter criteria of a user have changed. One that breaks the schema changes nothing. */
+  #updateProfile(request: CxRequest, now: Instant): void {
+    const { cx, registrar, unregistered, events } = this.#context;
+    const privateIdentity = avpValue(request.avps, baseAvps.userName) ?? '';
+    const profile = userProfileOf(request.avps);
+    const user = registrar.findPrivate(privateIdentity);
+    if (user === undefined && !unregistered.has(privateIdentity)) {
+      cx.answer(request, experimentalResult(cxResultCode.userUnknown));
+    } else if (isMalformed(profile)) {
+      const reason = profile.toString();
+      events.push({ kind: 'user-profile-refused', identity: privateIdentity, reason });
+      cx.answer(request, experimentalResult(cxResultCode.notSupportedUserData));
+    } else {
+      if (profile !== undefined && user !== undefined) this.#registrations.replaceProfile(user, profile, now);
+      else if (profile !== undefined) unregistered.store(profile, now);
+      this.#context.journal.flushed(now, () =>
+        cx.answer(request, avp(baseAvps.resultCode, resultCode.success)),
+      );
+    }
   }
 }
+
+type CxRequest = NonNullable<ReturnType<ServingCscfContext['cx']['pollRequest']>>;

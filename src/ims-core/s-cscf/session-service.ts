@@ -7,7 +7,7 @@
  *
  * Follows TS 24.229 §5.4.3, RFC 3261 §16, RFC 5502 (P-Served-User), RFC 7315 §4.2 (P-Called-Party-ID), RFC 5626 §7 (newest flow of an
  * instance first; other instances in parallel). Only initial requests are looked at, the rest follows its Route.
- * Left out: the reg event package (RFC 3680; 489 says so), telephone numbers (ENUM), privacy service, charging, filter chains of unregistered users beyond their first server.
+ * Left out: the reg event package (RFC 3680; 489 says so), telephone numbers (ENUM), privacy service, charging.
  */
 import type { Instant } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
@@ -53,6 +53,7 @@ interface Session {
 
 export interface SessionSubject {
   readonly kind: 'unregistered-user';
+  readonly sessionCase: 'terminating-unregistered' | 'originating-unregistered';
   readonly transaction: ServerTransactionId;
   readonly request: SipRequest;
   readonly servedUser: string;
@@ -95,6 +96,7 @@ export class SessionService {
     const mark = ownRoute === undefined ? undefined : parseOriginalDialogIdentifier(ownRoute);
     if (mark !== undefined) this.#resume(transaction, request, mark, now);
     else if (ownRoute?.user === 'orig') this.#originate(transaction, request, now);
+    else if (ownRoute?.parameters.has('orig') === true) this.#originateFor(transaction, request, now);
     else if (isForRegistrar(request)) this.#refuse(transaction, request, 489, now);
     else this.#terminate(transaction, request, now);
   }
@@ -147,22 +149,48 @@ export class SessionService {
   }
 
   handleAnswer({ subject, result, avps }: CxAnswer<SessionSubject>, now: Instant): void {
-    const { transaction, request, servedUser } = subject;
+    const { transaction, request, sessionCase, servedUser } = subject;
     const profile = userProfileOf(avps);
     if (result?.isSuccess !== true || profile === undefined || isMalformed(profile)) {
       const isUnknown = result?.experimental === cxResultCode.userUnknown;
       this.#refuse(transaction, request, result === undefined ? 504 : isUnknown ? 404 : 480, now);
       return;
     }
+    this.#context.unregistered.store(profile, now);
     const criteria = filterCriteriaOf(profile, servedUser) ?? [];
-    const sessionCase = 'terminating-unregistered';
     this.#evaluate({ transaction, request, sessionCase, servedUser, criteria }, -1, now);
+  }
+
+  /** Of a user who is not registered: the profile that is here already, or what the HSS answers to SAR (TS 29.228 §6.1.2). */
+  #serveUnregistered(subject: Omit<SessionSubject, 'kind'>, now: Instant): void {
+    const { cx, options, unregistered } = this.#context;
+    const { servedUser } = subject;
+    const profile = unregistered.find(servedUser, now);
+    if (profile !== undefined) {
+      this.#evaluate({ ...subject, criteria: filterCriteriaOf(profile, servedUser) ?? [] }, -1, now);
+      return;
+    }
+    const identity = { publicIdentity: servedUser, serverName: options.name };
+    const avps = serverAssignmentAvps(identity, serverAssignmentType.unregisteredUser, false);
+    cx.ask(cxCommands.serverAssignment, avps, { kind: 'unregistered-user', ...subject }, now);
+  }
+
+  /**
+   * An application server calls in the name of a user, registered or not (TS 24.229 §5.7.3). Only the core can send a Route with `orig` past the
+   * P-CSCF.
+   */
+  #originateFor(transaction: ServerTransactionId, request: SipRequest, now: Instant): void {
+    const servedUser = servedUserOf(request);
+    if (this.#context.registrar.find(servedUser) !== undefined) this.#originate(transaction, request, now);
+    else {
+      const sessionCase = 'originating-unregistered';
+      this.#serveUnregistered({ transaction, request, sessionCase, servedUser }, now);
+    }
   }
 
   /** TS 24.229 §5.4.3.2: who sends it is what the P-CSCF has asserted. */
   #originate(transaction: ServerTransactionId, request: SipRequest, now: Instant): void {
-    const asserted = addressesOf(request, 'P-Asserted-Identity')[0] ?? fromOf(request);
-    const servedUser = addressOfRecord(asserted.uri);
+    const servedUser = servedUserOf(request);
     const user = this.#context.registrar.find(servedUser);
     const criteria =
       user === undefined || isBarred(user.profile, servedUser)
@@ -180,15 +208,8 @@ export class SessionService {
     const servedUser = canonicalIdentity(request.requestUri);
     const user = this.#context.registrar.find(servedUser);
     if (user === undefined) {
-      const { cx, options } = this.#context;
-      const identity = { publicIdentity: servedUser, serverName: options.name };
-      const avps = serverAssignmentAvps(identity, serverAssignmentType.unregisteredUser, false);
-      cx.ask(
-        cxCommands.serverAssignment,
-        avps,
-        { kind: 'unregistered-user', transaction, request, servedUser },
-        now,
-      );
+      const sessionCase = 'terminating-unregistered';
+      this.#serveUnregistered({ transaction, request, sessionCase, servedUser }, now);
     } else if (isBarred(user.profile, servedUser)) {
       this.#refuse(transaction, request, 404, now);
     } else {
@@ -211,10 +232,11 @@ export class SessionService {
     const { sessionCase, servedUser, priority } = mark;
     const isRetargeted =
       sessionCase.startsWith('terminating') && canonicalIdentity(request.requestUri) !== servedUser;
-    const user = this.#context.registrar.find(servedUser);
+    const { registrar, unregistered } = this.#context;
+    const profile = registrar.find(servedUser)?.profile ?? unregistered.find(servedUser, now);
     // A new target is no longer the served user's affair: it leaves as if he had called there.
     const criteria =
-      user === undefined || isRetargeted ? [] : (filterCriteriaOf(user.profile, servedUser) ?? []);
+      profile === undefined || isRetargeted ? [] : (filterCriteriaOf(profile, servedUser) ?? []);
     const session = { transaction, request, servedUser, criteria };
     this.#evaluate({ ...session, sessionCase: isRetargeted ? 'originating' : sessionCase }, priority, now);
   }
@@ -305,6 +327,13 @@ export class SessionService {
     const direction = sessionCase.startsWith('originating') ? 'mo' : 'mt';
     return `<sip:${direction}@${formatHostPort(address, port)};lr>`;
   }
+}
+
+/** Canonical: P-Served-User where an application server has put it (RFC 5502 §6), else who is asserted to send it. */
+function servedUserOf(request: SipRequest): string {
+  const [served] = addressesOf(request, 'P-Served-User');
+  const [asserted] = addressesOf(request, 'P-Asserted-Identity');
+  return addressOfRecord((served ?? asserted ?? fromOf(request)).uri);
 }
 
 /** RFC 5502 §6. */

@@ -85,9 +85,9 @@ export class CxClient<Subject> implements Machine<NetworkInput, NetworkOutput> {
     return this.#requests.shift();
   }
 
-  answer(request: ReceivedRequest, resultCode: number): void {
-    const avps = [avp(baseAvps.resultCode, resultCode), avp(baseAvps.authSessionState, 1)];
-    this.#endpoint.answer(request.request, avps);
+  /** `result`: Result-Code or Experimental-Result. */
+  answer(request: ReceivedRequest, result: Avp): void {
+    this.#endpoint.answer(request.request, [result, avp(baseAvps.authSessionState, 1)]);
   }
 
   #sortEvents(): void {

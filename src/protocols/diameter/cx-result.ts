@@ -3,8 +3,9 @@
  * sends both (PyHSS) means the Result-Code. The two number spaces overlap: 2001 and 5001 to 5012 mean
  * different things in each.
  */
-import { type Avp, avpValue } from './avp.ts';
+import { type Avp, avp, avpValue } from './avp.ts';
 import { baseAvps } from './dictionary/base.ts';
+import { vendor3gpp } from './dictionary/cx.ts';
 import { resultCode } from './result-code.ts';
 
 export interface CxResult {
@@ -23,4 +24,12 @@ export function cxResultOf(avps: readonly Avp[]): CxResult {
   );
   if (experimental === undefined) return { isSuccess: false };
   return { isSuccess: experimental >= 2000 && experimental < 3000, experimental };
+}
+
+/** Experimental-Result of vendor 3GPP, for an answer. */
+export function experimentalResult(code: number): Avp {
+  return avp(baseAvps.experimentalResult, [
+    avp(baseAvps.vendorId, vendor3gpp),
+    avp(baseAvps.experimentalResultCode, code),
+  ]);
 }

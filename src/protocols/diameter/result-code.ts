@@ -43,6 +43,7 @@ export const cxResultCode = {
   identityAlreadyRegistered: 5005,
   authenticationSchemeNotSupported: 5006,
   inAssignmentType: 5007,
+  notSupportedUserData: 5009,
 } as const;
 
 /** Protocol errors travel with the E bit set (RFC 6733 §7.1.3). */
