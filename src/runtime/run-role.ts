@@ -49,6 +49,8 @@ export async function runRole<Configuration>(
 /** A second signal does not wait for goodbyes. */
 function watchForEnd(): { readonly reason: Promise<string>; stopWatching(): void } {
   let stopWatching = (): void => {};
+  // A role works until it is told to end, also one whose only sockets are those of other threads.
+  const work = setInterval(() => {}, 2 ** 30);
   const reason = new Promise<string>((resolve) => {
     let isEnding = false;
     const onSignal = (signal: NodeJS.Signals): void => {
@@ -59,6 +61,7 @@ function watchForEnd(): { readonly reason: Promise<string>; stopWatching(): void
     const onDisconnect = (): void => resolve('the parent is gone');
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('disconnect', onDisconnect);
     stopWatching = (): void => {
+      clearInterval(work);
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal).off('disconnect', onDisconnect);
       // A channel to the parent would keep the process alive.
       if (process.connected) process.disconnect();

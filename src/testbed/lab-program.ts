@@ -115,6 +115,12 @@ export class LabProgram {
     clearTimeout(timer);
   }
 
+  /** Ends it as a crash would. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
   #check(): void {
     for (const { check } of this.#waiters) check();
   }

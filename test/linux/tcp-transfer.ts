@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import type { TransportAddress } from '../../src/base/network.ts';
 import { CLONE_NEWNET, enterNamespace } from '../../src/drivers/linux/system-calls.ts';
@@ -19,23 +20,27 @@ export interface TransferReport {
   readonly digest: string;
   /** From the first octet to the last. */
   readonly elapsedMs: number;
+  /** As this end sees the other. */
+  readonly remoteAddress: string | undefined;
 }
 
 interface EndSettings extends TransferEnd {
   readonly remote?: TransportAddress;
   readonly octets: number;
+  readonly pauseMs?: number;
 }
 
-/** Sends `octets` from client to server; resolves with what the sender sent and the receiver got. */
+/** Sends `octets` from client to server, as fast as it goes or with a pause after every 64 KiB; resolves with what was sent and received. */
 export async function transferOverTcp(
   client: TransferEnd,
   server: TransferEnd,
   octets: number,
+  pauseMs = 0,
 ): Promise<{ readonly sent: TransferReport; readonly received: TransferReport }> {
   const receiver = start({ ...server, octets });
   await once(receiver, 'message');
   const received = once(receiver, 'message');
-  const sender = start({ ...client, remote: server.local, octets });
+  const sender = start({ ...client, remote: server.local, octets, pauseMs });
   const sent = once(sender, 'message');
   return { sent: (await sent)[0], received: (await received)[0] };
 }
@@ -44,7 +49,7 @@ function start(transferEnd: EndSettings): Worker {
   return new Worker(new URL(import.meta.url), { workerData: { transferEnd } });
 }
 
-async function send({ local, remote, octets }: EndSettings): Promise<TransferReport> {
+async function send({ local, remote, octets, pauseMs = 0 }: EndSettings): Promise<TransferReport> {
   const socket = connect({
     host: remote?.address ?? '',
     port: remote?.port ?? 0,
@@ -60,10 +65,12 @@ async function send({ local, remote, octets }: EndSettings): Promise<TransferRep
     const part = chunk.subarray(0, Math.min(chunk.length, octets - sent));
     hash.update(part);
     if (!socket.write(Buffer.from(part))) await once(socket, 'drain');
+    if (pauseMs > 0) await setTimeout(pauseMs);
   }
+  const { remoteAddress } = socket;
   socket.end();
   await once(socket, 'close');
-  return { octets, digest: hash.digest('hex'), elapsedMs: performance.now() - startedAt };
+  return { octets, digest: hash.digest('hex'), elapsedMs: performance.now() - startedAt, remoteAddress };
 }
 
 async function receive({ local }: EndSettings, onListening: () => void): Promise<TransferReport> {
@@ -72,6 +79,7 @@ async function receive({ local }: EndSettings, onListening: () => void): Promise
   await once(server, 'listening');
   onListening();
   const [socket] = await once(server, 'connection');
+  const { remoteAddress } = socket;
   const startedAt = performance.now();
   const hash = createHash('sha256');
   let octets = 0;
@@ -80,7 +88,7 @@ async function receive({ local }: EndSettings, onListening: () => void): Promise
     octets += part.length;
   }
   server.close();
-  return { octets, digest: hash.digest('hex'), elapsedMs: performance.now() - startedAt };
+  return { octets, digest: hash.digest('hex'), elapsedMs: performance.now() - startedAt, remoteAddress };
 }
 
 const settings = (workerData as { readonly transferEnd?: EndSettings } | null)?.transferEnd;
