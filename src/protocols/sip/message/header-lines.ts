@@ -44,6 +44,15 @@ export class HeaderLines {
     return copy;
   }
 
+  has(header: HeaderName): boolean {
+    for (const piece of this.#pieces) {
+      if (piece.kind === 'own') {
+        if (isSameName(piece.header, header)) return true;
+      } else if (piece.received.find(header, piece.from, piece.to) >= 0) return true;
+    }
+    return false;
+  }
+
   /** The first line of that name. */
   find(header: HeaderName): Place | undefined {
     return this.#findFrom(0, 0, header);

@@ -17,6 +17,7 @@ import { parseUri } from './sip-uri.ts';
 export const maximumMessageOctets = 65_535;
 
 const statusLine = /^SIP\/2\.0 ([1-6]\d\d) ([^\r\n]*)$/i;
+const usualVersion = 'SIP/2.0';
 const sipVersion = /^SIP\/\d+\.\d+$/i;
 
 /**
@@ -156,8 +157,8 @@ function createMessage(
   let methodEnd = start;
   while (isToken[octets[methodEnd]!] === 1) methodEnd++;
   const uriEnd = text.indexOf(' ', methodEnd + 1);
-  const version = text.slice(uriEnd + 1, end);
-  if (methodEnd === start || octets[methodEnd] !== 0x20 || uriEnd < 0 || !isVersion(version))
+  const version = versionIn(text, uriEnd + 1, end);
+  if (methodEnd === start || octets[methodEnd] !== 0x20 || uriEnd < 0 || version === undefined)
     return new Malformed('start-line', start, 'RFC 3261 §7.1: method, URI, version, one space between');
   const requestUri = text.slice(methodEnd + 1, uriEnd);
   if (!matchesAt(commonRequestUri, text, methodEnd + 1)) {
@@ -167,6 +168,9 @@ function createMessage(
   return new SipRequest(text.slice(start, methodEnd), requestUri, headers, body, version);
 }
 
-function isVersion(text: string): boolean {
-  return text === 'SIP/2.0' || sipVersion.test(text);
+/** The usual one is always the same string: who compares it compares addresses. */
+function versionIn(text: string, start: number, end: number): string | undefined {
+  if (end - start === usualVersion.length && text.startsWith(usualVersion, start)) return usualVersion;
+  const version = text.slice(start, end);
+  return sipVersion.test(version) ? version : undefined;
 }

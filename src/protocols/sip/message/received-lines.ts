@@ -37,7 +37,11 @@ export class ReceivedLines {
 
   /** The first line of that name in [from, to); −1 when there is none. */
   find(wanted: HeaderName, from: number, to: number): number {
-    for (let line = from; line < to; line++) if (this.#isNamed(line, wanted)) return line;
+    const { index } = wanted;
+    const entries = this.#entries;
+    for (let line = from; line < to; line++) {
+      if (entries[line]! >> offsetBits === index && this.#isNamed(line, wanted)) return line;
+    }
     return -1;
   }
 
@@ -47,6 +51,7 @@ export class ReceivedLines {
     return -1;
   }
 
+  /** Unknown fields share one index. */
   #isNamed(line: number, wanted: HeaderName): boolean {
     const index = this.#entries[line]! >> offsetBits;
     return index === wanted.index && (index !== 0 || this.#nameOf(line).key === wanted.key);

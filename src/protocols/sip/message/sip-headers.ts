@@ -36,7 +36,7 @@ export class SipHeaders {
   }
 
   has(name: string | HeaderName): boolean {
-    return this.#lines.find(headerNameOf(name)) !== undefined;
+    return this.#lines.has(headerNameOf(name));
   }
 
   /** Puts `value` in the place of the first line of that name and drops the others; appends when there is none. */
