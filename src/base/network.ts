@@ -10,6 +10,9 @@ export interface TransportAddress {
   readonly port: number;
 }
 
+/** Over UDP go datagrams, over the others byte streams; those of TLS are secured by the host (RFC 3261 §26.2), with its certificates. */
+export type TransportProtocol = 'udp' | 'tcp' | 'tls';
+
 /** Names one byte stream between two hosts; chosen by who opens it: the machine ("o…") or, for accepted ones, the host ("a…"). */
 export type ConnectionId = string;
 
@@ -26,6 +29,8 @@ export type NetworkInput =
       readonly connection: ConnectionId;
       readonly local: TransportAddress;
       readonly remote: TransportAddress;
+      /** TLS: names in the certificate of the peer, if it showed one that the host trusts. */
+      readonly peerNames?: readonly string[];
     }
   | {
       readonly kind: 'connection-established';
@@ -53,19 +58,26 @@ export type NetworkOutput =
     }
   | {
       readonly kind: 'transmit';
+      /** A byte stream, of TCP or TLS. */
       readonly transport: 'tcp';
       readonly connection: ConnectionId;
       readonly payload: Uint8Array;
     }
   /** Start listening: UDP sockets and TCP listeners are opened by the host when the machine first says so. */
-  | { readonly kind: 'listen'; readonly transport: 'udp' | 'tcp'; readonly local: TransportAddress }
-  | { readonly kind: 'stop-listening'; readonly transport: 'udp' | 'tcp'; readonly local: TransportAddress }
+  | { readonly kind: 'listen'; readonly transport: TransportProtocol; readonly local: TransportAddress }
+  | {
+      readonly kind: 'stop-listening';
+      readonly transport: TransportProtocol;
+      readonly local: TransportAddress;
+    }
   /** `local` with port 0 binds the address only; absent lets the host choose. */
   | {
       readonly kind: 'connect';
       readonly connection: ConnectionId;
       readonly local?: TransportAddress;
       readonly remote: TransportAddress;
+      /** Present: by TLS. The certificate of the peer must be trusted and hold this name or IP address (RFC 5922 §7). */
+      readonly tls?: { readonly serverName: string };
     }
   | { readonly kind: 'close'; readonly connection: ConnectionId };
 

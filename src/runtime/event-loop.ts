@@ -19,6 +19,7 @@ export interface EventLoopOptions<Input, Event, Effect> {
   readonly onSocketEvent?: (event: SocketEvent) => void;
   readonly observe?: (octets: ObservedOctets) => void;
   readonly openPort?: NonNullable<HostOptions['openPort']>;
+  readonly tls?: HostOptions['tls'];
 }
 
 /** The longest delay that setTimeout takes. */
@@ -46,6 +47,7 @@ export class EventLoop<Input, Event, Effect> {
       ...(options.onSocketEvent && { onSocketEvent: options.onSocketEvent }),
       ...(options.observe && { observe: options.observe }),
       ...(options.openPort && { openPort: options.openPort }),
+      tls: options.tls,
     });
   }
 

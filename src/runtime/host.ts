@@ -1,21 +1,29 @@
 /**
- * The host of a network function on a real machine: turns its wishes (listen, transmit, connect, close) into UDP and TCP sockets
+ * The host of a network function on a real machine: turns its wishes (listen, transmit, connect, close) into UDP, TCP and TLS sockets
  * and what the sockets say into its inputs (base/network.ts). Its twin in virtual time is sim/virtual-host.ts.
  *
  * An error of one socket is an event and, for a local address that is not there yet, a later attempt; it never ends the process.
  */
-import { connect, type Socket } from 'node:net';
-import type { ConnectionId, NetworkInput, NetworkOutput, TransportAddress } from '../base/network.ts';
+import { connect, createServer, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type {
+  ConnectionId,
+  NetworkInput,
+  NetworkOutput,
+  TransportAddress,
+  TransportProtocol,
+} from '../base/network.ts';
 import { formatTransportAddress } from '../base/network.ts';
 import type { ObservedOctets } from '../observation/observed-octets.ts';
 import { TcpListener } from './tcp-listener.ts';
 import { TcpStream } from './tcp-stream.ts';
+import { connectSecurely, listenSecurely, provenNames, type TlsCredentials } from './tls-security.ts';
 import { type DatagramPort, UdpPort, type UdpPortOwner } from './udp-port.ts';
 
 /** What becomes of the sockets, for logs and traces. */
 export interface SocketEvent {
   readonly kind: 'socket-opened' | 'socket-failed';
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: TransportProtocol;
   readonly local: TransportAddress;
   /** Why it failed; empty when it opened. */
   readonly reason: string;
@@ -26,6 +34,8 @@ export interface HostOptions {
   readonly deliver: (input: NetworkInput) => void;
   readonly onSocketEvent?: (event: SocketEvent) => void;
   readonly observe?: (octets: ObservedOctets) => void;
+  /** Needed to listen for TLS, and to show a certificate to servers. */
+  readonly tls?: TlsCredentials | undefined;
   /** Opens ports that are not sockets of this process alone; undefined: an ordinary one. */
   readonly openPort?: (local: TransportAddress, owner: UdpPortOwner) => DatagramPort | undefined;
 }
@@ -54,7 +64,7 @@ export class Host {
         this.#stopListening(output.transport, output.local);
         break;
       case 'connect':
-        this.#connect(output.connection, output.local, output.remote);
+        this.#connect(output);
         break;
       case 'close':
         this.#streams.get(output.connection)?.close();
@@ -73,18 +83,24 @@ export class Host {
     this.#streams.clear();
   }
 
-  #listen(transport: 'udp' | 'tcp', local: TransportAddress): void {
+  #listen(transport: TransportProtocol, local: TransportAddress): void {
     const key = formatTransportAddress(local);
     if (transport === 'udp') {
       if (!this.#udpPorts.has(key)) this.#udpPorts.set(key, this.#openUdpPort(local));
-    } else if (!this.#tcpListeners.has(key)) {
-      this.#tcpListeners.set(
-        key,
-        new TcpListener(local, {
-          accepted: (at, socket) => this.#accept(at, socket),
-          ...this.#progressOf('tcp'),
-        }),
-      );
+    } else if (!this.#tcpListeners.has(key)) this.#openListener(transport, local, key);
+  }
+
+  #openListener(transport: 'tcp' | 'tls', local: TransportAddress, key: string): void {
+    const { tls } = this.#options;
+    const owner = {
+      accepted: (at: TransportAddress, socket: Socket) => this.#accept(at, socket),
+      ...this.#progressOf(transport),
+    };
+    if (transport === 'tcp') this.#tcpListeners.set(key, new TcpListener(local, owner, createServer));
+    else if (tls === undefined) owner.failed(local, new Error('TLS needs a certificate and its key'));
+    else {
+      const listener = new TcpListener(local, owner, (accepted) => listenSecurely(tls, accepted));
+      this.#tcpListeners.set(key, listener);
     }
   }
 
@@ -100,7 +116,7 @@ export class Host {
     return this.#options.openPort?.(local, owner) ?? new UdpPort(local, owner);
   }
 
-  #progressOf(transport: 'udp' | 'tcp') {
+  #progressOf(transport: TransportProtocol) {
     return {
       opened: (local: TransportAddress) =>
         this.#options.onSocketEvent?.({ kind: 'socket-opened', transport, local, reason: '' }),
@@ -109,7 +125,7 @@ export class Host {
     };
   }
 
-  #stopListening(transport: 'udp' | 'tcp', local: TransportAddress): void {
+  #stopListening(transport: TransportProtocol, local: TransportAddress): void {
     const ports: Map<string, { close(): void }> = transport === 'udp' ? this.#udpPorts : this.#tcpListeners;
     const key = formatTransportAddress(local);
     ports.get(key)?.close();
@@ -135,13 +151,15 @@ export class Host {
     stream.send(payload);
   }
 
-  #connect(connection: ConnectionId, local: TransportAddress | undefined, remote: TransportAddress): void {
-    const socket = connect({
-      host: remote.address,
-      port: remote.port,
+  #connect({ connection, local, remote, tls }: Extract<NetworkOutput, { kind: 'connect' }>): void {
+    const from = {
       ...(local === undefined ? {} : { localAddress: local.address }),
       ...(local === undefined || local.port === 0 ? {} : { localPort: local.port }),
-    });
+    };
+    const socket =
+      tls === undefined
+        ? connect({ host: remote.address, port: remote.port, ...from })
+        : connectSecurely(this.#options.tls, tls.serverName, remote, from);
     this.#adopt(connection, socket, remote);
   }
 
@@ -149,7 +167,8 @@ export class Host {
     const remote = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
     const connection = `a${++this.#accepted}`;
     this.#adopt(connection, socket, remote);
-    this.#options.deliver({ kind: 'connection-accepted', connection, local, remote });
+    const peerNames = socket instanceof TLSSocket ? { peerNames: provenNames(socket) } : {};
+    this.#options.deliver({ kind: 'connection-accepted', connection, local, remote, ...peerNames });
   }
 
   #adopt(connection: ConnectionId, socket: Socket, remote: TransportAddress): void {

@@ -41,6 +41,8 @@ export interface HostedFunction<Input, Event, Effect> {
   readonly onEffect?: (effect: Effect) => void;
   /** Opens the UDP ports that a driver owns, such as a tunnel's. */
   readonly openPort?: NonNullable<HostOptions['openPort']>;
+  /** Certificate and trust of its TLS listeners and connections. */
+  readonly tls?: HostOptions['tls'];
 }
 
 interface Running {
@@ -66,7 +68,17 @@ export class RoleHost {
   run<Input, Event extends object, Effect>(
     hosted: HostedFunction<Input, Event, Effect>,
   ): EventLoop<Input, Event, Effect> {
-    const { name, machine, start, sayGoodbye, isFinished = () => true, onEvent, onEffect, openPort } = hosted;
+    const {
+      name,
+      machine,
+      start,
+      sayGoodbye,
+      isFinished = () => true,
+      onEvent,
+      onEffect,
+      openPort,
+      tls,
+    } = hosted;
     const { trace } = this.#sink;
     const observer = new MessageObserver(name);
     const loop = new EventLoop<Input, Event, Effect>({
@@ -77,6 +89,7 @@ export class RoleHost {
       },
       ...(onEffect && { onEffect }),
       ...(openPort && { openPort }),
+      tls,
       onSocketEvent: (event) => this.#tellSocket(name, event),
       ...(trace && { observe: (octets) => observer.observe(octets, monotonicNow()).forEach(trace) }),
     });

@@ -1,5 +1,5 @@
-/** One TCP listener on one local transport address, tried again while its address is not there (see udp-port.ts). */
-import { createServer, isIPv6, type Server, type Socket } from 'node:net';
+/** One listener for byte streams, TCP or TLS, on one local transport address, tried again while its address is not there (see udp-port.ts). */
+import { isIPv6, type Server, type Socket } from 'node:net';
 import type { TransportAddress } from '../base/network.ts';
 import { maximumAcceptedConnections } from './limits.ts';
 import { retryDelayMs } from './retry-delay.ts';
@@ -10,17 +10,22 @@ export interface TcpListenerOwner {
   failed(local: TransportAddress, error: Error): void;
 }
 
+/** From a socket when it is ready for octets: with TLS, after the handshake. */
+export type CreateServer = (accepted: (socket: Socket) => void) => Server;
+
 export class TcpListener {
   readonly #local: TransportAddress;
   readonly #owner: TcpListenerOwner;
+  readonly #createServer: CreateServer;
   #server: Server | undefined;
   #isClosed = false;
   #attempts = 0;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(local: TransportAddress, owner: TcpListenerOwner) {
+  constructor(local: TransportAddress, owner: TcpListenerOwner, createServer: CreateServer) {
     this.#local = local;
     this.#owner = owner;
+    this.#createServer = createServer;
     this.#open();
   }
 
@@ -31,7 +36,7 @@ export class TcpListener {
   }
 
   #open(): void {
-    const server = createServer((socket) => this.#owner.accepted(this.#local, socket));
+    const server = this.#createServer((socket) => this.#owner.accepted(this.#local, socket));
     server.maxConnections = maximumAcceptedConnections;
     this.#server = server;
     server.on('error', (error) => this.#fail(error));

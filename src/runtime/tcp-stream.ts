@@ -1,8 +1,9 @@
 /**
- * One TCP connection of a network function, accepted or opened by its host (base/network.ts).
+ * One TCP or TLS connection of a network function, accepted or opened by its host (base/network.ts).
  * Its owner hears of the end exactly once, and no more after it closed the stream itself.
  */
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { TransportAddress } from '../base/network.ts';
 import { lingerMs, maximumUnsentOctets } from './limits.ts';
 
@@ -24,7 +25,8 @@ export class TcpStream {
     this.#socket = socket;
     this.#owner = owner;
     socket.setNoDelay(true);
-    socket.once('connect', () => this.#isOver || owner.established(this.local));
+    const ready = socket instanceof TLSSocket ? 'secureConnect' : 'connect';
+    socket.once(ready, () => this.#isOver || owner.established(this.local));
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (error) => {
       this.#reason = error.message;

@@ -1,7 +1,7 @@
 /**
  * SIP transport and transactions in one machine, used by every network function that speaks SIP (RFC 3261 §17, §18; RFC 6026;
- * RFC 3581). Above it stands a transaction user: a UA core, a B2BUA, or the proxy core.
- * Leaves out TLS, multicast and DNS: targets are addresses.
+ * RFC 3581, RFC 5923). Above it stands a transaction user: a UA core, a B2BUA, or the proxy core.
+ * Leaves out multicast and DNS: targets are addresses.
  */
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';

@@ -1,11 +1,11 @@
 /**
- * From a URI to the address of the next hop, by literal or by a table of names: RFC 3263 without DNS. Leaves out TLS, so a sips: URI
- * leads nowhere.
+ * From a URI to the address of the next hop, by literal or by a table of names: RFC 3263 without DNS. A sips: URI leads over TLS only
+ * (RFC 3261 §26.2.2).
  */
 import { formatIpAddress, parseIpAddress } from '../../../base/ip-address.ts';
 import type { Uri } from '../message/sip-uri.ts';
 import type { SipTarget, SipTransportProtocol } from '../transaction/sip-event.ts';
-import { defaultSipPort } from '../transport/sip-route.ts';
+import { defaultPortOf } from '../transport/sip-route.ts';
 
 /** What a name stands for; port 5060 and UDP unless said otherwise, here or in the URI. */
 export interface HostAddress {
@@ -14,15 +14,26 @@ export interface HostAddress {
   readonly transport?: SipTransportProtocol;
 }
 
-/** Names are in lower case. `undefined` when the URI is no sip: URI, its name is unknown or its transport is not UDP or TCP. */
+/** Names are in lower case. `undefined` when the URI is no SIP URI, its name is unknown or its transport is none of ours. */
 export function nextHopOf(uri: Uri, hosts: ReadonlyMap<string, HostAddress>): SipTarget | undefined {
-  if (uri.kind !== 'sip' || uri.scheme === 'sips') return undefined;
+  if (uri.kind !== 'sip') return undefined;
   const host = hostAddressOf(uri.parameters.get('maddr') ?? uri.host, hosts);
-  const transport = uri.parameters.get('transport')?.toLowerCase() ?? host?.transport;
   if (host === undefined) return undefined;
-  const target = { address: host.address, port: uri.port ?? host.port ?? defaultSipPort };
+  const wanted = uri.parameters.get('transport')?.toLowerCase() ?? host.transport;
+  const transport = uri.scheme === 'sips' ? securedBy(wanted) : wanted;
+  if (transport === undefined && uri.scheme === 'sips') return undefined;
+  if (transport === 'tls') {
+    const port = uri.port ?? host.port ?? defaultPortOf('tls');
+    return { transport, address: host.address, port, serverName: uri.host.toLowerCase() };
+  }
+  const target = { address: host.address, port: uri.port ?? host.port ?? defaultPortOf('udp') };
   if (transport === undefined) return target;
   return transport === 'udp' || transport === 'tcp' ? { ...target, transport } : undefined;
+}
+
+/** A sips: URI with transport=tcp means TLS over TCP (RFC 3261 §26.2.2); over UDP there is none. */
+function securedBy(transport: string | undefined): 'tls' | undefined {
+  return transport === undefined || transport === 'tcp' || transport === 'tls' ? 'tls' : undefined;
 }
 
 function hostAddressOf(host: string, hosts: ReadonlyMap<string, HostAddress>): HostAddress | undefined {

@@ -36,6 +36,8 @@ export class SipTestNetwork {
   connections = 0;
   /** Connections that a machine closed, by its own name for them. */
   readonly closed: ConnectionId[] = [];
+  /** Names that the certificate of the host at an address holds; TLS with a host that is not here fails. */
+  readonly certificates: Map<string, readonly string[]> = new Map();
   /** A filter somewhere drops every SYN. */
   swallowsConnections = false;
   readonly #machines = new Map<SipTestMachine, () => void>();
@@ -139,7 +141,7 @@ export class SipTestNetwork {
         this.#listeners.delete(listenerKey(output.transport, output.local));
         break;
       case 'connect':
-        this.#connect(machine, output.connection, output.local?.address ?? '0.0.0.0', output.remote);
+        this.#connect(machine, output);
         break;
       case 'close':
         this.#close(machine, output.connection);
@@ -163,15 +165,14 @@ export class SipTestNetwork {
 
   #connect(
     machine: SipTestMachine,
-    connection: ConnectionId,
-    address: string,
-    remote: TransportAddress,
+    { connection, local, remote, tls }: Extract<NetworkOutput, { kind: 'connect' }>,
   ): void {
-    const from = { address, port: 40_000 + this.connections++ };
+    const from = { address: local?.address ?? '0.0.0.0', port: 40_000 + this.connections++ };
     if (this.swallowsConnections) return;
     this.after(this.delayMs, () => {
-      const receiver = this.#listeners.get(listenerKey('tcp', remote));
-      if (receiver === undefined) {
+      const receiver = this.#listeners.get(listenerKey(tls === undefined ? 'tcp' : 'tls', remote));
+      const isTrusted = tls === undefined || this.certificates.get(remote.address)?.includes(tls.serverName);
+      if (receiver === undefined || !isTrusted) {
         this.inject(machine, { kind: 'connection-closed', connection, reason: 'refused' });
         return;
       }
@@ -185,6 +186,7 @@ export class SipTestNetwork {
         connection: accepted,
         local: remote,
         remote: from,
+        ...(tls && { peerNames: this.certificates.get(from.address) ?? [] }),
       });
       this.inject(machine, { kind: 'connection-established', connection, local: from });
     });

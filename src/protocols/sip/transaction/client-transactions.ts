@@ -19,7 +19,7 @@ import { DownstreamOverload } from './downstream-overload.ts';
 import { FlowIndex } from './flow-index.ts';
 import { InviteClientTransaction } from './invite-client-transaction.ts';
 import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
-import type { ClientTransactionId, SipEvent, SipTarget } from './sip-event.ts';
+import type { ClientTransactionId, SipEvent, SipTarget, SipTransportProtocol } from './sip-event.ts';
 import type { SipTimers } from './timers.ts';
 import { clientKeyOf, magicCookie } from './transaction-key.ts';
 
@@ -151,7 +151,7 @@ export class ClientTransactions {
 
   #begin(id: ClientTransactionId, prepared: Prepared, isCancel: boolean, now: Instant): void {
     const { request, octets, route } = prepared;
-    const options = { timers: this.#timers, isReliable: route.transport === 'tcp', now };
+    const options = { timers: this.#timers, isReliable: route.transport !== 'udp', now };
     const transaction =
       request.method === 'INVITE'
         ? new InviteClientTransaction(request, octets, options)
@@ -212,14 +212,16 @@ export class ClientTransactions {
   /** A broken connection loses what was on its way; a peer that has begun to answer can open another one. */
   #canStillBeAnswered(entry: Entry): boolean {
     return (
-      entry.transaction.progress === 'proceeding' && this.#transport.acceptsConnections(entry.route.local)
+      entry.transaction.progress === 'proceeding' &&
+      this.#transport.acceptsConnections(entry.route.transport, entry.route.local)
     );
   }
 
   #prepare(request: SipRequest, target: SipTarget, now: Instant): Prepared | undefined {
     const branch = `${magicCookie}${randomToken(this.#random, 16)}`;
     const remote = { address: target.address, port: target.port };
-    if (target.transport === 'tcp') return this.#prepareOver('tcp', request, target, branch);
+    if (target.transport === 'tcp' || target.transport === 'tls')
+      return this.#prepareOver(target.transport, request, target, branch);
     const overUdp = this.#prepareOver('udp', request, target, branch);
     if (overUdp === undefined && target.transport === 'udp') return undefined;
     const isSmall = overUdp !== undefined && overUdp.octets.length <= maximumUdpRequestOctets;
@@ -229,7 +231,7 @@ export class ClientTransactions {
   }
 
   #prepareOver(
-    transport: 'udp' | 'tcp',
+    transport: SipTransportProtocol,
     original: SipRequest,
     target: SipTarget,
     branch: string,
@@ -241,10 +243,13 @@ export class ClientTransactions {
     const parameters = new Map([['branch', branch]]);
     if (transport === 'udp') parameters.set('rport', '');
     if (this.#offersOverloadControl) parameters.set('oc', '').set('oc-algo', '"loss"');
+    // RFC 5923 §7.1: who takes TLS connections himself offers this one for the way back.
+    if (transport === 'tls' && this.#transport.acceptsConnections('tls', local)) parameters.set('alias', '');
     const via = { transport: transport.toUpperCase(), host: local.address, port: local.port, parameters };
     request.headers.prepend('Via', formatVia(via));
     const remote = { address: target.address, port: target.port };
-    return { request, octets: serializeSipMessage(request), route: { transport, local, remote } };
+    const { serverName } = target;
+    return { request, octets: serializeSipMessage(request), route: { transport, local, remote, serverName } };
   }
 
   #forget(entry: Entry): void {

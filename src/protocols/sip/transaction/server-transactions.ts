@@ -8,11 +8,11 @@ import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 import type { ConnectionId } from '../../../base/network.ts';
 import { createResponse } from '../message/create-response.ts';
-import { toTagOf } from '../message/header-fields.ts';
+import { topViaOf, toTagOf } from '../message/header-fields.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { acknowledgesStatelessResponse, statelessResponse } from '../transport/message-screening.ts';
-import { responseRoute, type SipRoute } from '../transport/sip-route.ts';
+import { defaultPortOf, responseRoute, type SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
 import { FlowIndex } from './flow-index.ts';
 import { InviteServerTransaction } from './invite-server-transaction.ts';
@@ -116,6 +116,7 @@ export class ServerTransactions {
     now: Instant,
   ): void {
     const route = responseRoute(request, arrival, connection);
+    if (connection !== undefined) this.#noteAlias(request, connection);
     const { overload, maximum } = this.#options;
     const isAdmitted = overload?.admits(request, this.#entries.size, now) ?? true;
     if (!isAdmitted || this.#entries.size >= maximum) {
@@ -132,6 +133,12 @@ export class ServerTransactions {
     }
   }
 
+  #noteAlias(request: SipRequest, connection: ConnectionId): void {
+    const { transport, host, port, parameters } = topViaOf(request);
+    if (transport === 'TLS' && parameters.has('alias'))
+      this.#transport.addAlias(connection, { address: host, port: port ?? defaultPortOf('tls') });
+  }
+
   #add(
     request: SipRequest,
     arrival: SipArrival,
@@ -139,7 +146,7 @@ export class ServerTransactions {
     merge: Pick<Entry, 'mergeKey' | 'isMerged'>,
     now: Instant,
   ): Entry {
-    const options = { timers: this.#options.timers, isReliable: route.transport === 'tcp', now };
+    const options = { timers: this.#options.timers, isReliable: route.transport !== 'udp', now };
     const transaction =
       request.method === 'INVITE'
         ? new InviteServerTransaction(request, options)

@@ -2,10 +2,10 @@
  * What SIP transactions and transports tell their user (RFC 3261 §17: "TU"): a UA core, a B2BUA or the proxy core.
  * RFC 3261 §17 and §18.4, RFC 6026. Requests and responses are already parsed, matched and freed of retransmissions.
  */
-import type { TransportAddress } from '../../../base/network.ts';
+import type { TransportAddress, TransportProtocol } from '../../../base/network.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 
-export type SipTransportProtocol = 'udp' | 'tcp';
+export type SipTransportProtocol = TransportProtocol;
 
 /** A request that this endpoint sent and whose responses it awaits. */
 export type ClientTransactionId = `client-${number}`;
@@ -21,6 +21,8 @@ export interface SipTarget {
   readonly port: number;
   /** One of the endpoint's listening addresses; by default the first one of the right transport and family. */
   readonly local?: TransportAddress;
+  /** TLS: the name that the server's certificate must hold, the domain that was asked for (RFC 5922 §4); default its address. */
+  readonly serverName?: string;
 }
 
 /** How a request came in. */

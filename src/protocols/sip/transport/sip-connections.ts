@@ -1,5 +1,5 @@
 /**
- * The TCP connections of one SIP element (RFC 3261 §18): opened when a message needs one, used again for every message to the same
+ * The TCP and TLS connections of one SIP element (RFC 3261 §18): opened when a message needs one, used again for every message to the same
  * peer, closed when idle, cut into messages. Octets wait while a connection opens.
  */
 import { DeadlineQueue } from '../../../base/deadline-queue.ts';
@@ -16,22 +16,32 @@ import {
 } from '../../../base/network.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import { StreamFramer } from '../message/stream-framer.ts';
+import type { SipTransportProtocol } from '../transaction/sip-event.ts';
 import { connectionIdleMs, connectTimeoutMs, maximumConnections, maximumPendingOctets } from './limits.ts';
+import type { SipRoute } from './sip-route.ts';
 
 interface Connection {
   readonly id: ConnectionId;
   readonly local: TransportAddress;
   readonly remote: TransportAddress;
+  readonly transport: StreamTransport;
+  /** Names of the peer that its certificate has shown to be true. */
+  readonly peerNames: readonly string[];
   readonly framer: StreamFramer;
+  /** Under which it is found for messages to that peer. */
+  readonly keys: Set<string>;
   /** Absent once the connection is open. */
   pending: Uint8Array[] | undefined;
   pendingOctets: number;
   usedAt: Instant;
 }
 
+export type StreamTransport = Exclude<SipTransportProtocol, 'udp'>;
+
 export type ConnectionEvent =
   | {
       readonly kind: 'message';
+      readonly transport: StreamTransport;
       readonly connection: ConnectionId;
       readonly local: TransportAddress;
       readonly remote: TransportAddress;
@@ -41,6 +51,7 @@ export type ConnectionEvent =
   | {
       readonly kind: 'closed';
       readonly connection: ConnectionId;
+      readonly transport: StreamTransport;
       readonly remote: TransportAddress;
       readonly wasRefused: boolean;
     };
@@ -62,16 +73,32 @@ export class SipConnections {
   }
 
   /** An accepted connection is taken by whoever listens on its local address. */
-  accept(id: ConnectionId, local: TransportAddress, remote: TransportAddress, now: Instant): void {
-    this.#add({
-      id,
-      local,
-      remote,
-      framer: new StreamFramer(),
-      pending: undefined,
-      pendingOctets: 0,
-      usedAt: now,
-    });
+  accept(
+    id: ConnectionId,
+    route: {
+      readonly transport: StreamTransport;
+      readonly local: TransportAddress;
+      readonly remote: TransportAddress;
+    },
+    peerNames: readonly string[],
+    now: Instant,
+  ): void {
+    const { transport, local, remote } = route;
+    const keys = [peerKey(transport, local, remote, undefined)];
+    this.#add({ ...idle(id, transport, local, remote, now), peerNames, keys: new Set(keys) });
+  }
+
+  /**
+   * Connection reuse (RFC 5923 §8): the client of this TLS connection wants requests to sent-by over it, and its certificate shows that
+   * it is sent-by. Otherwise anybody could draw another's requests to himself.
+   */
+  addAlias(id: ConnectionId, host: string, port: number): void {
+    const connection = this.#connections.get(id);
+    if (connection?.transport !== 'tls') return;
+    const name = host.toLowerCase();
+    if (!connection.peerNames.some((peerName) => peerName.toLowerCase() === name)) return;
+    const remote = { address: connection.remote.address, port };
+    this.#file(connection, peerKey('tls', connection.local, remote, name));
   }
 
   handleInput(input: NetworkInput, now: Instant): void {
@@ -103,15 +130,11 @@ export class SipConnections {
   }
 
   /** Sends over `preferred` if that is still there, else over any connection to that peer, else opens one. Returns which it was. */
-  send(
-    octets: Uint8Array,
-    local: TransportAddress,
-    remote: TransportAddress,
-    preferred: ConnectionId | undefined,
-    now: Instant,
-  ): ConnectionId {
+  send(octets: Uint8Array, route: StreamRoute, now: Instant): ConnectionId {
+    const { transport, local, remote, connection: preferred, serverName } = route;
     const known = preferred === undefined ? undefined : this.#connections.get(preferred);
-    const connection = known ?? this.#byPeer.get(peerKey(local, remote)) ?? this.#open(local, remote, now);
+    const key = peerKey(transport, local, remote, serverName);
+    const connection = known ?? this.#byPeer.get(key) ?? this.#open(route, key, now);
     this.#touch(connection, now);
     if (connection.pending === undefined) this.#transmit(connection.id, octets);
     else if (connection.pendingOctets + octets.length <= maximumPendingOctets) {
@@ -121,27 +144,25 @@ export class SipConnections {
     return connection.id;
   }
 
-  /** Closes every connection from that address. */
-  closeAllFrom(address: string): void {
-    for (const { id, local } of [...this.#connections.values()])
-      if (local.address === address) this.#close(id);
+  /** Closes every connection of that transport from that address. */
+  closeAllFrom(address: string, wanted: StreamTransport): void {
+    for (const { id, local, transport } of [...this.#connections.values()])
+      if (local.address === address && transport === wanted) this.#close(id);
   }
 
-  #open(local: TransportAddress, remote: TransportAddress, now: Instant): Connection {
+  #open({ transport, local, remote, serverName }: StreamRoute, key: string, now: Instant): Connection {
     const id = `o${randomToken(this.#random, 12)}`;
     const from = { address: local.address, port: 0 };
     const connection = {
-      id,
-      local: from,
-      remote,
-      framer: new StreamFramer(),
+      ...idle(id, transport, from, remote, now),
+      keys: new Set([key]),
       pending: [],
-      pendingOctets: 0,
-      usedAt: now,
     };
     this.#add(connection);
     this.#opening.set(id, now + connectTimeoutMs, 'connection does not open');
-    this.#outputs.push({ kind: 'connect', connection: id, local: from, remote });
+    const connect = { kind: 'connect', connection: id, local: from, remote } as const;
+    const tls = { serverName: serverName ?? remote.address };
+    this.#outputs.push(transport === 'tls' ? { ...connect, tls } : connect);
     return connection;
   }
 
@@ -149,7 +170,12 @@ export class SipConnections {
     const [longestIdle] = this.#connections.keys();
     if (longestIdle !== undefined && this.#connections.size >= maximumConnections) this.#close(longestIdle);
     this.#connections.set(connection.id, connection);
-    this.#byPeer.set(peerKey(connection.local, connection.remote), connection);
+    for (const key of connection.keys) this.#byPeer.set(key, connection);
+  }
+
+  #file(connection: Connection, key: string): void {
+    connection.keys.add(key);
+    this.#byPeer.set(key, connection);
   }
 
   #establish(id: ConnectionId, now: Instant): void {
@@ -166,7 +192,7 @@ export class SipConnections {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
     this.#touch(connection, now);
-    const { framer, local, remote } = connection;
+    const { framer, transport, local, remote } = connection;
     framer.push(payload);
     for (let frame = framer.pollFrame(); frame !== undefined; frame = framer.pollFrame()) {
       if (isMalformed(frame)) {
@@ -175,7 +201,15 @@ export class SipConnections {
         return;
       }
       if (frame.kind === 'ping') this.#transmit(id, pong);
-      else this.#events.push({ kind: 'message', connection: id, local, remote, octets: frame.octets });
+      else
+        this.#events.push({
+          kind: 'message',
+          connection: id,
+          transport,
+          local,
+          remote,
+          octets: frame.octets,
+        });
     }
   }
 
@@ -199,12 +233,42 @@ export class SipConnections {
     if (connection === undefined) return;
     this.#connections.delete(id);
     this.#opening.delete(id);
-    const key = peerKey(connection.local, connection.remote);
-    if (this.#byPeer.get(key) === connection) this.#byPeer.delete(key);
-    this.#events.push({ kind: 'closed', connection: id, remote: connection.remote, wasRefused });
+    for (const key of connection.keys) if (this.#byPeer.get(key) === connection) this.#byPeer.delete(key);
+    const { transport, remote } = connection;
+    this.#events.push({ kind: 'closed', connection: id, transport, remote, wasRefused });
   }
 }
 
-function peerKey(local: TransportAddress, remote: TransportAddress): string {
-  return `${local.address} ${formatTransportAddress(remote)}`;
+export type StreamRoute = SipRoute & { readonly transport: StreamTransport };
+
+function idle(
+  id: ConnectionId,
+  transport: StreamTransport,
+  local: TransportAddress,
+  remote: TransportAddress,
+  now: Instant,
+) {
+  const framer = new StreamFramer();
+  return {
+    id,
+    transport,
+    local,
+    remote,
+    framer,
+    peerNames: [],
+    pending: undefined,
+    pendingOctets: 0,
+    usedAt: now,
+  };
+}
+
+/** A TLS connection serves only the name that its peer's certificate was checked for (RFC 5922 §7.3). */
+function peerKey(
+  transport: StreamTransport,
+  local: TransportAddress,
+  remote: TransportAddress,
+  serverName: string | undefined,
+): string {
+  const name = transport === 'tls' ? ` ${(serverName ?? remote.address).toLowerCase()}` : '';
+  return `${transport} ${local.address} ${formatTransportAddress(remote)}${name}`;
 }

@@ -16,9 +16,16 @@ export interface SipRoute {
   readonly remote: TransportAddress;
   /** Taken when it is still open. */
   readonly connection?: ConnectionId | undefined;
+  /** TLS: whose certificate a new connection must show. */
+  readonly serverName?: string | undefined;
 }
 
 export const defaultSipPort = 5060;
+
+/** RFC 3261 §18.2.2, §19.1.2. */
+export function defaultPortOf(transport: SipTransportProtocol | undefined): number {
+  return transport === 'tls' ? 5061 : defaultSipPort;
+}
 
 /**
  * Writes into the top Via, of the request or of an answer made from it, where the request really came from: `received` when sent-by says something else or `rport` asks for it
@@ -47,6 +54,8 @@ export function responseRoute(
   const { transport, local, source } = arrival;
   const via = topViaOf(message);
   const usesSource = transport === 'udp' && via.parameters.has('rport');
-  const remote = usesSource ? source : { address: source.address, port: via.port ?? defaultSipPort };
+  const remote = usesSource
+    ? source
+    : { address: source.address, port: via.port ?? defaultPortOf(transport) };
   return { transport, local, remote, connection };
 }

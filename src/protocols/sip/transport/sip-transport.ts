@@ -1,6 +1,6 @@
 /**
- * SIP transport over UDP and TCP (RFC 3261 §18, RFC 3581, keep-alive answers of RFC 5626 §4.4.1): between octets of the host and
- * screened messages of the transactions. Leaves out TLS, multicast, and listening on wildcard addresses: a Via names an address.
+ * SIP transport over UDP, TCP and TLS (RFC 3261 §18, RFC 3581, RFC 5923, keep-alive answers of RFC 5626 §4.4.1): between octets of the
+ * host and screened messages of the transactions. Leaves out multicast, and listening on wildcard addresses: a Via names an address.
  */
 import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
@@ -79,7 +79,7 @@ export class SipTransport {
     this.#listeners.splice(index, 1);
     this.#outputs.push({ kind: 'stop-listening', ...bindingOf(listener) });
     if (listener.transport === 'udp') return;
-    this.#connections.closeAllFrom(listener.address);
+    this.#connections.closeAllFrom(listener.address, listener.transport);
     this.#drainConnections(now);
   }
 
@@ -95,10 +95,17 @@ export class SipTransport {
     } else if (input.kind === 'datagram-refused')
       this.#events.push({ kind: 'flow-failed', flow: udpFlow(input.local, input.remote), wasRefused: false });
     else if (input.kind === 'connection-accepted') {
-      if (this.#isListening('tcp', input.local))
-        this.#connections.accept(input.connection, input.local, input.remote, now);
+      this.#accept(input, now);
     } else this.#connections.handleInput(input, now);
     this.#drainConnections(now);
+  }
+
+  /** By whichever transport something of ours listens there; what comes for others is left alone. */
+  #accept(input: Extract<NetworkInput, { kind: 'connection-accepted' }>, now: Instant): void {
+    const { connection, local, remote, peerNames = [] } = input;
+    for (const transport of ['tcp', 'tls'] as const)
+      if (this.#isListening(transport, local))
+        this.#connections.accept(connection, { transport, local, remote }, peerNames, now);
   }
 
   handleTimeout(now: Instant): void {
@@ -130,13 +137,18 @@ export class SipTransport {
     // An element that only listens on UDP may still open connections; answers come back over them.
     const listener =
       this.#listeners.find((candidate) => candidate.transport === transport && fits(candidate)) ??
-      (transport === 'tcp' ? this.#listeners.find(fits) : undefined);
+      (transport === 'udp' ? undefined : this.#listeners.find(fits));
     return listener && { address: listener.address, port: listener.port };
   }
 
   /** Whether a response could come in over a new connection when the one of the request has closed. */
-  acceptsConnections(local: TransportAddress): boolean {
-    return this.#isListening('tcp', local);
+  acceptsConnections(transport: SipTransportProtocol, local: TransportAddress): boolean {
+    return this.#isListening(transport, local);
+  }
+
+  /** A request wants further requests to its sender over the same connection (RFC 5923). */
+  addAlias(connection: ConnectionId, sentBy: TransportAddress): void {
+    this.#connections.addAlias(connection, sentBy.address, sentBy.port);
   }
 
   /** RFC 3261 §18.1.1: who refused TCP gets large requests by UDP. */
@@ -146,9 +158,9 @@ export class SipTransport {
   }
 
   send(octets: Uint8Array, route: SipRoute, now: Instant): SipFlow {
-    const { transport, local, remote, connection } = route;
-    if (transport === 'tcp') {
-      const flow = tcpFlow(this.#connections.send(octets, local, remote, connection, now));
+    const { transport, local, remote } = route;
+    if (transport !== 'udp') {
+      const flow = streamFlow(this.#connections.send(octets, { ...route, transport }, now));
       this.#drainConnections(now);
       return flow;
     }
@@ -193,12 +205,13 @@ export class SipTransport {
 
   #handleConnectionEvent(event: ConnectionEvent, now: Instant): void {
     if (event.kind === 'message') {
-      const { connection, local, remote, octets } = event;
-      this.#receive(octets, { transport: 'tcp', local, source: remote }, connection, now);
+      const { connection, transport, local, remote, octets } = event;
+      this.#receive(octets, { transport, local, source: remote }, connection, now);
       return;
     }
-    if (event.wasRefused) this.#rememberRefusal(formatTransportAddress(event.remote), now);
-    const flow = tcpFlow(event.connection);
+    if (event.wasRefused && event.transport === 'tcp')
+      this.#rememberRefusal(formatTransportAddress(event.remote), now);
+    const flow = streamFlow(event.connection);
     this.#events.push({ kind: 'flow-failed', flow, wasRefused: event.wasRefused });
   }
 
@@ -229,8 +242,8 @@ function udpFlow(local: TransportAddress, remote: TransportAddress): SipFlow {
   return `udp ${formatTransportAddress(local)} ${formatTransportAddress(remote)}`;
 }
 
-function tcpFlow(connection: ConnectionId): SipFlow {
-  return `tcp ${connection}`;
+function streamFlow(connection: ConnectionId): SipFlow {
+  return `stream ${connection}`;
 }
 
 /** Empty lines keep an address translator's mapping alive (RFC 5626 §4.4.1) and are no message. */

@@ -1,8 +1,8 @@
 /** Where one call leg sends from and to. Leaves out DNS: hosts are IP literals or names of a table given in configuration. */
-import { ipFamilyOf } from '../../../base/ip-address.ts';
 import { isMalformed } from '../../../base/malformed.ts';
 import type { TransportAddress } from '../../../base/network.ts';
 import { parseUri } from '../message/sip-uri.ts';
+import { type HostAddress, nextHopOf } from '../proxy/next-hop.ts';
 import type { SipTarget } from '../transaction/sip-event.ts';
 
 /** Where a leg's requests leave from and go to. */
@@ -15,7 +15,7 @@ export interface SignallingPath {
   readonly nextHop?: SipTarget;
 }
 
-export type HostTable = ReadonlyMap<string, TransportAddress>;
+export type HostTable = ReadonlyMap<string, HostAddress>;
 
 /** `undefined` when the URI is no SIP URI or its host is in no table. */
 export function resolveTarget(
@@ -23,19 +23,8 @@ export function resolveTarget(
   nextHop: string,
   hosts: HostTable,
 ): SipTarget | undefined {
-  const target = path.nextHop ?? targetOf(nextHop, hosts);
+  const uri = parseUri(nextHop);
+  const target = path.nextHop ?? (isMalformed(uri) ? undefined : nextHopOf(uri, hosts));
   if (target === undefined || path.local === undefined || target.local !== undefined) return target;
   return { ...target, local: path.local };
-}
-
-function targetOf(text: string, hosts: HostTable): SipTarget | undefined {
-  const uri = parseUri(text);
-  if (isMalformed(uri) || uri.kind !== 'sip') return undefined;
-  const host = (uri.parameters.get('maddr') ?? uri.host).toLowerCase();
-  const known = hosts.get(host);
-  if (known === undefined && ipFamilyOf(host) === undefined) return undefined;
-  const address = known?.address ?? host;
-  const port = uri.port ?? known?.port ?? 5060;
-  const isTcp = uri.parameters.get('transport')?.toLowerCase() === 'tcp';
-  return isTcp ? { transport: 'tcp', address, port } : { address, port };
 }
