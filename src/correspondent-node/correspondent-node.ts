@@ -41,7 +41,7 @@ import {
   RegistrationClient,
   type RegistrationIdentity,
 } from '../protocols/sip/registration/registration-client.ts';
-import type { ClientTransactionId } from '../protocols/sip/transaction/sip-event.ts';
+import type { ClientTransactionId, SipTarget } from '../protocols/sip/transaction/sip-event.ts';
 import type { UserAgentCapabilities } from '../protocols/sip/user-agent/request-inspection.ts';
 import {
   answerOf,
@@ -56,6 +56,8 @@ type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type:
 export interface CorrespondentNodeOptions {
   /** Where it listens for SIP, UDP and TCP. */
   readonly sip: TransportAddress;
+  /** All of its SIP goes by TLS instead: port to listen on, and name that the outbound proxy's certificate must hold. */
+  readonly tls?: { readonly port: number; readonly serverName: string } | undefined;
   /** Where its media are; default the SIP address. */
   readonly mediaAddress?: string;
   readonly identity: RegistrationIdentity;
@@ -120,15 +122,22 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
   constructor(options: CorrespondentNodeOptions) {
     const { sip, identity, expiresSeconds, random, sessionSeconds } = options;
     this.#options = options;
-    const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip }));
+    const listen =
+      options.tls === undefined
+        ? (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip }))
+        : [{ transport: 'tls' as const, address: sip.address, port: options.tls.port }];
     this.#agent = new BackToBackUserAgent({
       endpoint: new SipEndpoint({ listen, random, refuseMergedRequests: true }),
       random,
       sessionSeconds,
       capabilities,
     });
-    const contact = `sip:${userPartOf(identity.publicIdentity) ?? 'anonymous'}@${formatTransportAddress(sip)}`;
-    this.#registration = new RegistrationClient({ identity, contact, expiresSeconds, random });
+    this.#registration = new RegistrationClient({
+      identity,
+      contact: this.#contactUri,
+      expiresSeconds,
+      random,
+    });
   }
 
   start(now: Instant): void {
@@ -165,7 +174,7 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
         ...this.#path(),
         requestUri: to,
         routes: this.#routes(),
-        nextHop: this.#options.outboundProxy,
+        nextHop: this.#outboundProxy,
         from: `<${identity.publicIdentity}>`,
         headers: [['P-Preferred-Identity', `<${identity.publicIdentity}>`], ...reservation],
         body: textOf(origin, local),
@@ -323,7 +332,7 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
   }
 
   #send(request: ReturnType<RegistrationClient['register']>, now: Instant): void {
-    this.#registering = this.#agent.sendRequest(request, this.#options.outboundProxy, now);
+    this.#registering = this.#agent.sendRequest(request, this.#outboundProxy, now);
   }
 
   #registrationAnswered({ transaction, response }: Event<'outside-response-arrived'>, now: Instant): void {
@@ -338,15 +347,33 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
   }
 
   #routes(): string[] {
-    return [`<sip:${formatTransportAddress(this.#options.outboundProxy)};lr>`, ...this.#serviceRoute];
+    const { tls, outboundProxy } = this.#options;
+    const transport = tls === undefined ? '' : ';transport=tls';
+    return [`<sip:${formatTransportAddress(outboundProxy)}${transport};lr>`, ...this.#serviceRoute];
   }
 
   #path(): SignallingPath {
-    const { sip, identity } = this.#options;
-    return {
-      contact: `<sip:${userPartOf(identity.publicIdentity) ?? 'anonymous'}@${formatTransportAddress(sip)}>`,
-      local: sip,
+    const { sip, tls } = this.#options;
+    const path = {
+      contact: `<${this.#contactUri}>`,
+      local: { address: sip.address, port: tls?.port ?? sip.port },
     };
+    // The routes of the core name its proxy by other transports, too.
+    return tls === undefined ? path : { ...path, nextHop: this.#outboundProxy };
+  }
+
+  get #contactUri(): string {
+    const { sip, tls, identity } = this.#options;
+    const host = formatTransportAddress({ address: sip.address, port: tls?.port ?? sip.port });
+    const transport = tls === undefined ? '' : ';transport=tls';
+    return `sip:${userPartOf(identity.publicIdentity) ?? 'anonymous'}@${host}${transport}`;
+  }
+
+  get #outboundProxy(): SipTarget {
+    const { outboundProxy, tls } = this.#options;
+    return tls === undefined
+      ? outboundProxy
+      : { ...outboundProxy, transport: 'tls', serverName: tls.serverName };
   }
 
   get #mediaAddress(): string {

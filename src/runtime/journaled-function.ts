@@ -7,6 +7,7 @@ import type { EventLoop } from './event-loop.ts';
 import { JournalFile, readJournal } from './journal-file.ts';
 import { monotonicNow } from './monotonic-clock.ts';
 import type { RoleHost } from './role-host.ts';
+import type { TlsCredentials } from './tls-security.ts';
 
 export interface JournaledFunction<Event> extends NetworkFunction<JournalCompleted, Event, JournalEffect> {
   start(now: Instant): void;
@@ -19,6 +20,7 @@ export interface JournaledOptions<Machine> {
   readonly name: string;
   /** Where the journal lies; undefined: none is kept. */
   readonly directory: string | undefined;
+  readonly tls?: TlsCredentials | undefined;
   readonly create: (journal: TimedJournal | undefined) => Machine;
 }
 
@@ -32,7 +34,7 @@ export interface RunningFunction<Machine, Event> {
 /** Throws JOURNAL_FAILED. */
 export function runJournaled<Event extends object, Machine extends JournaledFunction<Event>>(
   host: RoleHost,
-  { name, directory, create }: JournaledOptions<Machine>,
+  { name, directory, tls, create }: JournaledOptions<Machine>,
 ): RunningFunction<Machine, Event> {
   const path = directory === undefined ? undefined : join(directory, `${name}.journal`);
   const machine = create(
@@ -45,6 +47,7 @@ export function runJournaled<Event extends object, Machine extends JournaledFunc
   const loop: EventLoop<JournalCompleted, Event, JournalEffect> = host.run({
     name,
     machine,
+    tls,
     start: (now) => machine.start(now),
     sayGoodbye: (now) => machine.stop?.(now),
     onEffect: ({ id, line }) =>

@@ -23,7 +23,7 @@ import { cxResultCode, resultCode } from '../../src/protocols/diameter/result-co
 import { DigestClient, type DigestSecret } from '../../src/protocols/sip/authentication/digest-client.ts';
 import { digestHa1 } from '../../src/protocols/sip/authentication/digest-response.ts';
 import { Dialog, type RoutedRequest, routeRequest } from '../../src/protocols/sip/dialog/dialog.ts';
-import { SipEndpoint } from '../../src/protocols/sip/endpoint.ts';
+import { SipEndpoint, type SipListener } from '../../src/protocols/sip/endpoint.ts';
 import { createResponse } from '../../src/protocols/sip/message/create-response.ts';
 import { cseqOf } from '../../src/protocols/sip/message/header-fields.ts';
 import { SipRequest, type SipResponse } from '../../src/protocols/sip/message/sip-message.ts';
@@ -438,11 +438,15 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
   }
 }
 
-function udpAndTcp(address: string): { transport: 'udp' | 'tcp'; address: string; port: number }[] {
+function udpAndTcp(address: string): SipListener[] {
   return [
     { transport: 'udp', address, port: 5060 },
     { transport: 'tcp', address, port: 5060 },
   ];
+}
+
+function byTls(address: string): SipListener {
+  return { transport: 'tls', address, port: 5061 };
 }
 
 export type Started = Machine<NetworkInput, NetworkOutput> & {
@@ -456,6 +460,8 @@ export interface LabOptions {
   readonly homeSubscriberServer?: Started;
   readonly applicationServer?: Started;
   readonly proxy?: Partial<ProxyCscfOptions>;
+  /** The P-CSCFs, at port 5061, too. */
+  readonly listensByTls?: boolean;
   readonly serving?: Partial<ServingCscfOptions>;
   /** A second S-CSCF, which the I-CSCF may choose. */
   readonly hasSecondServer?: boolean;
@@ -487,7 +493,7 @@ export class ImsCoreLab {
     for (const address of ['10.0.1.1', '10.0.1.6']) {
       const create = (life: number, journal?: TimedJournal): ProxyCscf =>
         new ProxyCscf({
-          listen: udpAndTcp(address),
+          listen: options.listensByTls ? [...udpAndTcp(address), byTls(address)] : udpAndTcp(address),
           address: { address, port: 5060 },
           visitedNetwork: 'home1.net',
           hosts,

@@ -4,6 +4,7 @@ import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import type { TerminalMedium } from '../../correspondent-node/terminal-description.ts';
 import { duration, ipAddress, sessionInterval, transportAddress } from './configuration-values.ts';
+import { type TlsUserConfiguration, tlsUserSchema } from './tls-values.ts';
 import {
   credentialKeys,
   credentialRule,
@@ -26,6 +27,8 @@ export interface CorrespondentNodeConfiguration {
   readonly reservation: boolean;
   readonly ring: DurationMs;
   readonly 'session-interval'?: DurationMs | undefined;
+  /** All of its SIP goes by TLS. */
+  readonly tls?: TlsUserConfiguration | undefined;
   readonly control?: string | undefined;
 }
 
@@ -63,5 +66,6 @@ export const correspondentNodeSchema: z.ZodType<CorrespondentNodeConfiguration> 
   reservation: z.boolean().default(false),
   ring: duration.default(0),
   'session-interval': sessionInterval.optional(),
+  tls: tlsUserSchema.optional(),
   control: z.string().optional(),
 });

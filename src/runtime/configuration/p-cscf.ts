@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { TransportAddress } from '../../base/network.ts';
 import { nameTable, transportAddress } from './configuration-values.ts';
 import { journalDirectory } from './core-values.ts';
+import { type TlsConfiguration, tlsSchema } from './tls-values.ts';
 
 export interface ProxyCscfConfiguration {
   readonly sip: TransportAddress;
@@ -12,6 +13,8 @@ export interface ProxyCscfConfiguration {
   readonly hosts: ReadonlyMap<string, TransportAddress>;
   /** Requests within a dialog from an address that nobody registered from. */
   readonly 'unregistered-in-dialog': 'forward' | 'refuse';
+  /** Users may come by TLS, too. */
+  readonly tls?: TlsConfiguration | undefined;
   readonly journal?: string | undefined;
   readonly control?: string | undefined;
 }
@@ -21,6 +24,7 @@ export const proxyCscfSchema: z.ZodType<ProxyCscfConfiguration> = z.strictObject
   'visited-network': z.string().min(1),
   hosts: nameTable.refine((table) => table.size > 0, 'no home domain is named'),
   'unregistered-in-dialog': z.enum(['forward', 'refuse']).default('refuse'),
+  tls: tlsSchema.optional(),
   journal: journalDirectory,
   control: z.string().optional(),
 });

@@ -5,6 +5,7 @@ import {
   type CorrespondentNodeConfiguration,
   correspondentNodeSchema,
 } from '../configuration/correspondent-node.ts';
+import { toTlsCredentials } from '../configuration/tls-values.ts';
 import { digestSecretOf } from '../configuration/user-credentials.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
@@ -16,10 +17,11 @@ export const correspondentNodeRole: Role<CorrespondentNodeConfiguration> = {
 };
 
 function startCorrespondentNode(configuration: CorrespondentNodeConfiguration, host: RoleHost): RunningRole {
-  const { sip, identity, register, media, reservation, ring } = configuration;
+  const { sip, identity, register, media, reservation, ring, tls } = configuration;
   const mediaAddress = configuration['media-address'];
   const machine = new CorrespondentNode({
     sip,
+    tls: tls && { port: tls.port, serverName: tls['server-name'] },
     identity: {
       publicIdentity: identity.public,
       privateIdentity: identity.private,
@@ -39,6 +41,7 @@ function startCorrespondentNode(configuration: CorrespondentNodeConfiguration, h
   const loop = host.run({
     name: correspondentNodeRole.name,
     machine,
+    tls: toTlsCredentials(tls),
     start: (now) => machine.start(now),
     sayGoodbye: (now) => machine.stop(now),
     isFinished: () => machine.isStopped,

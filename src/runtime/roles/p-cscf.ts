@@ -2,6 +2,7 @@
 import { ProxyCscf, type ProxyCscfEvent } from '../../ims-core/p-cscf/proxy-cscf.ts';
 import { sipAt } from '../configuration/core-values.ts';
 import { type ProxyCscfConfiguration, proxyCscfSchema } from '../configuration/p-cscf.ts';
+import { toTlsCredentials } from '../configuration/tls-values.ts';
 import { runJournaled } from '../journaled-function.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
@@ -18,13 +19,17 @@ export function startProxyCscf(
   host: RoleHost,
   name: string = proxyCscfRole.name,
 ): RunningRole {
-  const { control, journal: directory } = configuration;
+  const { control, journal: directory, sip, tls } = configuration;
+  const { address, listen } = sipAt(sip);
+  const secure = tls && { transport: 'tls' as const, address: sip.address, port: tls.port };
   const { machine, close } = runJournaled<ProxyCscfEvent, ProxyCscf>(host, {
     name,
     directory,
+    tls: toTlsCredentials(tls),
     create: (journal) =>
       new ProxyCscf({
-        ...sipAt(configuration.sip),
+        address,
+        listen: secure === undefined ? listen : [...listen, secure],
         visitedNetwork: configuration['visited-network'],
         hosts: configuration.hosts,
         unregisteredInDialog: configuration['unregistered-in-dialog'],

@@ -1,6 +1,6 @@
 /**
  * Cuts a TCP byte stream into SIP messages (RFC 3261 §18.3, §7.5) and sees the keep-alives of RFC 5626 §4.4.1. A stream in which
- * Content-Length is missing, wrong or too large cannot be cut any further: the owner closes the connection. TLS is left out.
+ * Content-Length is missing, wrong or too large cannot be cut any further: the owner closes the connection..
  */
 import { Malformed } from '../../../base/malformed.ts';
 import { maximumMessageOctets } from './parse-sip-message.ts';
