@@ -60,6 +60,7 @@ function sipDetails(message: SipMessage): Record<string, string> {
     cseq: `${cseq.number} ${cseq.method}`,
     branch: topViaOf(message).parameters.get('branch') ?? '',
     content: message.body === '' ? '' : (message.headers.get('Content-Type') ?? ''),
+    ...(message.headers.has('Route') && { route: message.headers.getAll('Route').join(', ') }),
     ...mediaDetails(message),
   };
 }

@@ -7,6 +7,7 @@ import type { NetworkFunction } from '../base/network-function.ts';
 import type { RandomSource } from '../base/random-source.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import { MessageObserver } from '../observation/message-observer.ts';
+import type { ObservedOctets } from '../observation/observed-octets.ts';
 import { EventLoop } from './event-loop.ts';
 import type { HostOptions, SocketEvent } from './host.ts';
 import { monotonicNow } from './monotonic-clock.ts';
@@ -60,6 +61,7 @@ export class RoleHost {
   readonly #running: Running[] = [];
   /** Sockets that were asked for and are not open yet. */
   readonly #failing = new Set<string>();
+  readonly #watchers = new Set<(entry: TraceEntry) => void>();
 
   constructor(sink: RoleSink) {
     this.#sink = sink;
@@ -79,7 +81,6 @@ export class RoleHost {
       openPort,
       tls,
     } = hosted;
-    const { trace } = this.#sink;
     const observer = new MessageObserver(name);
     const loop = new EventLoop<Input, Event, Effect>({
       machine,
@@ -91,11 +92,27 @@ export class RoleHost {
       ...(openPort && { openPort }),
       tls,
       onSocketEvent: (event) => this.#tellSocket(name, event),
-      ...(trace && { observe: (octets) => observer.observe(octets, monotonicNow()).forEach(trace) }),
+      observe: (octets) => this.#observe(observer, octets),
     });
     this.#running.push({ loop, sayGoodbye, isFinished });
     loop.perform(start);
     return loop;
+  }
+
+  /** Tells every message from now on, until the result is called. */
+  watchMessages(watcher: (entry: TraceEntry) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** Messages are only looked at when somebody wants to know. */
+  #observe(observer: MessageObserver, octets: ObservedOctets): void {
+    const { trace } = this.#sink;
+    if (trace === undefined && this.#watchers.size === 0) return;
+    for (const entry of observer.observe(octets, monotonicNow())) {
+      trace?.(entry);
+      for (const watcher of this.#watchers) watcher(entry);
+    }
   }
 
   /** Tells an event: an object whose `type`, or else `kind`, names it. */

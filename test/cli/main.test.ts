@@ -29,7 +29,8 @@ test('trimaran tells a mistyped command or option, what was meant, and ends with
   const cases = [
     { args: ['docter'], message: 'there is no command "docter" (did you mean "doctor"?)' },
     { args: ['doctor', '--jsn'], message: 'unknown option --jsn (did you mean --json?)' },
-    { args: ['doctor', 'now'], message: '"now" is one argument too many' },
+    { args: ['doctor', 'ims', 'now'], message: '"now" is one argument too many' },
+    { args: ['doctor', 'imz'], message: 'there is no "imz" to look at, only ims' },
     { args: ['doctor', '--json=yes'], message: '--json takes no value' },
     { args: ['status', '--control'], message: '--control needs a value: PATH' },
     { args: ['address-translator'], message: 'the configuration file is missing' },

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { imsDiagnosisSchema } from '../../src/runtime/configuration/ims-diagnosis.ts';
 import { loadConfiguration } from '../../src/runtime/configuration/load-configuration.ts';
 import { addressTranslatorRole } from '../../src/runtime/roles/address-translator.ts';
 import { correspondentNodeRole } from '../../src/runtime/roles/correspondent-node.ts';
@@ -17,6 +18,7 @@ import { sipServerRole } from '../../src/runtime/roles/sip-server.ts';
 import { trimAsRole } from '../../src/runtime/roles/trim-as.ts';
 
 const roles = [
+  { name: 'doctor-ims', schema: imsDiagnosisSchema },
   addressTranslatorRole,
   correspondentNodeRole,
   homeAgentRole,

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { NftablesTranslator } from '../../drivers/linux/nftables-translator.ts';
 import { isKamailioInstalled, kamailioPackages } from '../../testbed/kamailio/kamailio-cscf.ts';
 import { detectLabTier, type LabTierReport, unshareCommand } from '../../testbed/lab-tier.ts';
-import { type Command, jsonOption } from '../command.ts';
+import { type Command, jsonOption, usageError } from '../command.ts';
 import { exitCode } from '../exit-code.ts';
+import { doctorIms, doctorImsDescription } from './doctor-ims.ts';
 
 interface Finding {
   readonly name: string;
@@ -26,12 +27,15 @@ const tierMeanings: Readonly<Record<LabTierReport['tier'], string>> = {
 export const doctorCommand: Command = {
   name: 'doctor',
   summary: 'say what this machine can do, and what would unlock more',
-  synopsis: '[--json]',
+  synopsis: '[ims -c FILE] [--json]',
   description: [
     'Tries, rather than guesses: whether network namespaces can be made, as root or inside a user namespace, whether the kernel takes the translation rules, whether there is a TUN device, and whether the programs are installed that the lab can use beside its own.',
     'Nothing is changed: what is tried is tried in namespaces that end with it.',
+    ...doctorImsDescription,
   ],
+  operands: { minimum: 0, maximum: 1 },
   options: [
+    { name: 'config', short: 'c', value: 'FILE', description: 'With ims: its configuration file, YAML.' },
     jsonOption,
     {
       name: 'inside',
@@ -39,8 +43,15 @@ export const doctorCommand: Command = {
         'Try the kernel functions in the present namespaces; doctor runs itself so, inside new ones.',
     },
   ],
-  examples: [['trimaran doctor', 'A table, and the next thing to do.']],
-  run: async ({ options }) => {
+  examples: [
+    ['trimaran doctor', 'A table, and the next thing to do.'],
+    ['trimaran doctor ims -c doctor-ims.yaml', 'Why the core does not call the application server.'],
+  ],
+  run: async ({ options, operands }) => {
+    const [subject] = operands;
+    if (subject === 'ims') return doctorIms(doctorCommand, options);
+    if (subject !== undefined)
+      throw usageError(doctorCommand, `there is no "${subject}" to look at, only ims`);
     if (options['inside'] === true) {
       NftablesTranslator.open({ placement: 'home', addresses: ['192.0.2.1'], instance: 'doctor' }).close();
       return exitCode.ok;

@@ -47,6 +47,10 @@ export class TranslatorControl {
     this.#selection = new TranslatorSelection(translators);
   }
 
+  get translators(): TranslatorSelection['states'] {
+    return this.#selection.states;
+  }
+
   start(now: Instant): void {
     this.#endpoint.start(now);
   }

@@ -42,6 +42,10 @@ export class TranslatorSelection {
       .sort((a, b) => a.sessions / a.weight - b.sessions / b.weight)[0]?.host;
   }
 
+  get states(): { readonly host: string; readonly isAvailable: boolean; readonly sessions: number }[] {
+    return this.#translators.map(({ host, isUp, sessions }) => ({ host, isAvailable: isUp, sessions }));
+  }
+
   setUp(host: string, isUp: boolean): void {
     const translator = this.#find(host);
     if (translator !== undefined) translator.isUp = isUp;

@@ -100,6 +100,11 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     return this.#sessions.size;
   }
 
+  /** Each with whether it answers. */
+  get translators(): TranslatorControl['translators'] {
+    return this.#control.translators;
+  }
+
   handleInput(input: NetworkInput, now: Instant): void {
     this.#agent.handleInput(input, now);
     this.#control.handleInput(input, now);

@@ -43,20 +43,22 @@ const medium = z.strictObject({
     .optional(),
 });
 
+export const terminalIdentity: z.ZodType<CorrespondentNodeConfiguration['identity']> = z
+  .strictObject({
+    public: z
+      .string()
+      .regex(/^sip:[^@\s]+@[^@\s]+$/, 'a SIP URI with a user name, such as sip:alice@home1.example'),
+    private: z.string().min(1),
+    ...credentialKeys,
+    'home-domain': z.string().min(1),
+    expires: duration.default(600_000),
+  })
+  .refine(hasOneCredential, credentialRule);
+
 export const correspondentNodeSchema: z.ZodType<CorrespondentNodeConfiguration> = z.strictObject({
   sip: transportAddress,
   'media-address': ipAddress.optional(),
-  identity: z
-    .strictObject({
-      public: z
-        .string()
-        .regex(/^sip:[^@\s]+@[^@\s]+$/, 'a SIP URI with a user name, such as sip:alice@home1.example'),
-      private: z.string().min(1),
-      ...credentialKeys,
-      'home-domain': z.string().min(1),
-      expires: duration.default(600_000),
-    })
-    .refine(hasOneCredential, credentialRule),
+  identity: terminalIdentity,
   register: z.boolean().default(true),
   'outbound-proxy': transportAddress,
   media: z

@@ -2,6 +2,7 @@
 import { TrimApplicationServer } from '../../home-network/trim-as/trim-application-server.ts';
 import { secondsOf } from '../configuration/configuration-values.ts';
 import { type TrimAsConfiguration, trimAsSchema } from '../configuration/trim-as.ts';
+import type { ControlRequest } from '../control-server.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
 
@@ -41,8 +42,17 @@ function startTrimAs(configuration: TrimAsConfiguration, host: RoleHost): Runnin
     sayGoodbye: (now) => machine.stop(now),
     isFinished: () => machine.sessionCount === 0,
   });
-  const status = () => ({ sessions: machine.sessionCount });
+  const status = () => ({ sessions: machine.sessionCount, translators: machine.translators });
+  /** Every message that it sends and receives, while the caller stays. */
+  const watch = ({ sendEvent, signal }: ControlRequest) =>
+    new Promise<void>((resolve) => {
+      const stop = host.watchMessages(sendEvent);
+      signal.addEventListener('abort', () => {
+        stop();
+        resolve();
+      });
+    });
   return configuration.control === undefined
     ? {}
-    : { control: { path: configuration.control, commands: { status } } };
+    : { control: { path: configuration.control, commands: { status, watch } } };
 }
