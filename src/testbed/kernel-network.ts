@@ -88,9 +88,11 @@ export class KernelNetwork {
   }
 
   async #startMipSip(): Promise<void> {
-    const [agent, server] = [this.#startRole('home-agent'), this.#startRole('sip-server')];
-    await Promise.all([agent.untilEvent('started'), server.untilEvent('started')]);
-    if (this.#options.correspondentMedia === undefined) return;
+    const agent = this.#startRole('home-agent');
+    // Without calls nobody needs SIP.
+    const server = this.#options.correspondentMedia === undefined ? undefined : this.#startRole('sip-server');
+    await Promise.all([agent.untilEvent('started'), server?.untilEvent('started')]);
+    if (server === undefined) return;
     this.#correspondent = this.#startRole('correspondent-node');
     await this.#correspondent.untilEvent('registered');
   }

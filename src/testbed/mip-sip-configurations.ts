@@ -23,6 +23,7 @@ export function homeAgentConfiguration({ mobileIp }: Settings, folder: string): 
       },
     ],
     journal: join(folder, 'home-agent'),
+    control: join(folder, 'home-agent.sock'),
   };
 }
 
