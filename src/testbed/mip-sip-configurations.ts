@@ -2,7 +2,14 @@
 import { join } from 'node:path';
 import { labAddresses } from './lab-addresses.ts';
 import type { LabAccess } from './lab-topology.ts';
-import { correspondentIdentity, labDomain, mobileIdentity, passwordOf, userOf } from './lab-users.ts';
+import {
+  correspondentIdentity,
+  labDomain,
+  mobileIdentity,
+  passwordOf,
+  privateIdentityOf,
+  userOf,
+} from './lab-users.ts';
 import type { Scenario } from './scenario.ts';
 
 type Settings = Pick<Scenario, 'mobileIp' | 'policy'>;
@@ -33,6 +40,7 @@ export function sipServerConfiguration(): object {
     sip: sipServer,
     users: [mobileIdentity, correspondentIdentity].map((identity) => ({
       name: userOf(identity),
+      'authentication-name': privateIdentityOf(identity),
       password: passwordOf(identity),
     })),
   };

@@ -141,7 +141,7 @@ const scenarioSource = z.strictObject({
       encapsulation: z.enum(['rfc3519', 'plain']).default('rfc3519'),
       probe: duration.default(500),
       'missed-probes': z.number().int().min(1).default(3),
-      registration: z.enum(['mobile-node', 'home-agent', 'none']).default('home-agent'),
+      registration: z.enum(['mobile-node', 'home-agent', 'none']).default('mobile-node'),
     })
     .prefault({}),
   prefer: z.array(accessName).min(1).optional(),

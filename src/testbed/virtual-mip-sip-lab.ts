@@ -7,13 +7,21 @@ import { perfectLink } from '../access-network/link-characteristics.ts';
 import type { CorrespondentNodeOptions } from '../correspondent-node/correspondent-node.ts';
 import { HomeAgent } from '../home-network/home-agent/home-agent.ts';
 import type { HomeAgentEffect, HomeAgentEvent } from '../home-network/home-agent/home-agent-options.ts';
+import { SipServer } from '../home-network/sip-server/sip-server.ts';
 import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
 import type { SecurityAssociation } from '../protocols/mobile-ip/authentication.ts';
 import type { VirtualHost } from '../sim/virtual-host.ts';
 import type { VirtualLink } from '../sim/virtual-link.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
 import { internalAddress, labAddresses } from './lab-addresses.ts';
-import { correspondentIdentity, mobileIdentity } from './lab-users.ts';
+import {
+  correspondentIdentity,
+  labDomain,
+  mobileIdentity,
+  passwordOf,
+  privateIdentityOf,
+  userOf,
+} from './lab-users.ts';
 import type { Scenario } from './scenario.ts';
 import { selectorOf } from './scenario-selector.ts';
 import { VirtualMobileNode } from './virtual-mobile-node.ts';
@@ -53,6 +61,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     this.#options = options;
     this.network = new VirtualNetwork(options.scenario.seed);
     this.homeAgent = this.#addHomeAgent();
+    this.#addSipServer();
     [this.correspondentHost] = this.#addHost('cn', labAddresses.correspondentNode);
     this.mobile = this.#addMobileNode();
   }
@@ -106,6 +115,22 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     });
     process.perform((now) => machine.start(now));
     return machine;
+  }
+
+  #addSipServer(): void {
+    const [host] = this.#addHost('sip-server', sipServer.address);
+    const machine = new SipServer({
+      listen: (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sipServer })),
+      address: sipServer,
+      domain: labDomain,
+      users: [mobileIdentity, correspondentIdentity].map((identity) => ({
+        name: userOf(identity),
+        authenticationName: privateIdentityOf(identity),
+        password: passwordOf(identity),
+      })),
+      random: this.network.newRandomSource(),
+    });
+    host.run({ machine }).perform((now) => machine.start(now));
   }
 
   #addMobileNode(): VirtualMobileNode {
