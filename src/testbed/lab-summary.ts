@@ -57,7 +57,7 @@ function handoverTable(handovers: readonly HandoverResult[]): string[] {
   ];
 }
 
-const handoverWidths = [-7, -13, -6, 9, 10, 11, 8, 10];
+const handoverWidths = [-7, -16, -6, 9, 10, 11, 8, 10];
 const flowWidths = [-20, 9, 9, 5, 4, 6, 8, 9, 5, 5];
 
 function termsOf({ tAttachMs, tActSigMs, tRegisterMs, tSipMs, totalMs }: HandoverResult): number[] {
@@ -134,5 +134,7 @@ function median(values: readonly number[]): number {
 }
 
 function list(texts: readonly string[]): string {
-  return texts.length === 0 ? 'nobody' : texts.join(', ');
+  if (texts.length === 0) return 'nobody';
+  // With SIP mobility the peer sees every access.
+  return texts.length === 1 ? texts.join() : `${texts.length} addresses`;
 }

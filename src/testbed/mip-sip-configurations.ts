@@ -38,6 +38,7 @@ export function sipServerConfiguration(): object {
   return {
     domain: labDomain,
     sip: sipServer,
+    'trust-registered-addresses': true,
     users: [mobileIdentity, correspondentIdentity].map((identity) => ({
       name: userOf(identity),
       'authentication-name': privateIdentityOf(identity),

@@ -123,6 +123,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
       listen: (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sipServer })),
       address: sipServer,
       domain: labDomain,
+      trustsRegisteredAddresses: true,
       users: [mobileIdentity, correspondentIdentity].map((identity) => ({
         name: userOf(identity),
         authenticationName: privateIdentityOf(identity),

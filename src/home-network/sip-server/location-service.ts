@@ -37,6 +37,11 @@ export class LocationService {
     return this.#ends.has(host);
   }
 
+  /** Whether that user is registered from this address, or has a contact with this host. */
+  isAt(user: string, host: string): boolean {
+    return endsOf(this.#locations.get(user)).has(host);
+  }
+
   /** Removes what has run out. The users who have no binding left. */
   expire(now: Instant): readonly string[] {
     const gone: string[] = [];

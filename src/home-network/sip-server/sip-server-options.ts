@@ -31,6 +31,11 @@ export interface SipServerOptions {
    * first (baresip 1.0).
    */
   readonly digestAlgorithms?: readonly DigestAlgorithm[];
+  /**
+   * A user's calls are not challenged when they come from an address that the user is registered at, as in an IMS core, where the P-CSCF
+   * vouches for it; programs without credentials can call then. Only where nobody can send with addresses of others.
+   */
+  readonly trustsRegisteredAddresses?: boolean;
   /** Other domains and where they are. Names are in lower case. */
   readonly hosts?: ReadonlyMap<string, HostAddress>;
   readonly registration?: Partial<RegistrationPolicy>;

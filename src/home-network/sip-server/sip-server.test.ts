@@ -57,6 +57,19 @@ test('SipServer: a device with two contacts rings at the newer one, and at the o
   assert.equal(old.lastRequest.request.requestUri, 'sip:bob@10.0.0.1:5060');
 });
 
+test('SipServer: takes the address that a user is registered at for the user, where it is told so', () => {
+  const call = () => invite('sip:alice@home.example', 'sip:bob@home.example');
+  for (const trustsRegisteredAddresses of [true, false]) {
+    const bench = new Bench({ trustsRegisteredAddresses });
+    const [alice, bob] = [bench.user('10.0.0.2'), bench.user('10.0.0.1')];
+    bench.register(alice, 'alice');
+    bench.register(bob, 'bob');
+    alice.answerWith(200);
+    assert.equal(bench.ask(bob, call())?.statusCode, trustsRegisteredAddresses ? 200 : 407);
+    assert.equal(bench.ask(bench.user('10.0.0.9'), call())?.statusCode, 407);
+  }
+});
+
 test('SipServer: tells callers where a user is when it is to redirect, for one user or for all', () => {
   for (const options of [
     { redirect: true },

@@ -217,6 +217,8 @@ export class SipServer implements NetworkFunction<never, SipServerEvent, never> 
   #isProvedOrForeign(event: Arrived, isForOwn: boolean, now: Instant): boolean {
     const { uri } = fromOf(event.request);
     const user = this.#ownNames.includes(uri) ? userOf(uri) : undefined;
+    const isTrusted = this.#options.trustsRegisteredAddresses === true;
+    if (user !== undefined && isTrusted && this.#locations.isAt(user, event.source.address)) return true;
     if (user !== undefined) return this.#isProved('proxy', event, user, now);
     if (!isForOwn) this.#refuse(event, 'relay-refused', this.#response(event.request, 403), now);
     return isForOwn;

@@ -20,6 +20,8 @@ export interface SipServerConfiguration {
   readonly redirect: boolean;
   /** In challenges, best first. */
   readonly 'digest-algorithms': readonly DigestAlgorithm[];
+  /** A user's calls from where the user is registered are not challenged. */
+  readonly 'trust-registered-addresses': boolean;
   /** Other domains and where they are. */
   readonly hosts: ReadonlyMap<string, TransportAddress>;
   readonly 'shortest-registration': DurationMs;
@@ -56,6 +58,7 @@ export const sipServerSchema: z.ZodType<SipServerConfiguration> = z.strictObject
       }
     }),
   redirect: z.boolean().default(false),
+  'trust-registered-addresses': z.boolean().default(false),
   'digest-algorithms': z
     .array(z.enum(['MD5', 'SHA-256', 'SHA-512-256']))
     .min(1)

@@ -26,6 +26,7 @@ function startSipServer(configuration: SipServerConfiguration, host: RoleHost): 
     redirect,
     digestAlgorithms: configuration['digest-algorithms'],
     hosts,
+    trustsRegisteredAddresses: configuration['trust-registered-addresses'],
     registration: {
       minimumExpiresSeconds: configuration['shortest-registration'] / 1000,
       maximumExpiresSeconds: configuration['longest-registration'] / 1000,
