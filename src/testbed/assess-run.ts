@@ -5,6 +5,7 @@ import { type Captures, flowResults, type MeasuredFlow } from './flow-results.ts
 import { applicationPort, internalAddress, labAddresses } from './lab-addresses.ts';
 import type { FlowResult, HandoverResult, LabResult } from './lab-result.ts';
 import type { LabTierReport } from './lab-tier.ts';
+import type { LinkShaping } from './link-shaping.ts';
 import type { Scenario } from './scenario.ts';
 
 /** What a runner brings home. */
@@ -16,6 +17,7 @@ export interface LabMeasurements {
   readonly captures: Captures;
   readonly trace: readonly TraceEntry[];
   readonly kernelStateRestored: boolean | null;
+  readonly links: readonly LinkShaping[];
   /** What went wrong on the way. */
   readonly problems: readonly string[];
 }
@@ -44,6 +46,7 @@ export function assessRun(
     reason,
     scenario: scenario.name,
     seed: scenario.seed,
+    links: measured.links,
     handovers: measured.handovers,
     flows,
     correspondentSaw: {

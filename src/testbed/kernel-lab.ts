@@ -2,7 +2,7 @@
  * The kernel lab seen from outside: makes its private folder, starts it inside new namespaces (lab-process.ts) and hands on what it tells.
  * Nothing of it outlives this process, nor an interrupt: namespaces and processes end with the channel, the folder goes with whoever is last.
  */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,6 +33,7 @@ export interface KernelLabOptions {
 export async function runKernelLab(options: KernelLabOptions): Promise<LabMeasurements> {
   const { tier, scenario, captureFolder, tell, signal } = options;
   removeLeftovers();
+  if (captureFolder !== undefined) mkdirSync(captureFolder, { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), `${folderPrefix}${process.pid}-`));
   try {
     const script = fileURLToPath(new URL('./kernel-lab-main.js', import.meta.url));

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Instant } from '../base/instant.ts';
+import { hasNetem } from '../drivers/linux/netem-link.ts';
 import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
 import { monotonicNow } from '../runtime/monotonic-clock.ts';
 import type { LabMeasurements } from './assess-run.ts';
@@ -17,6 +18,7 @@ import { type AccessPlace, accessPlaces } from './lab-addresses.ts';
 import { correspondentMediaOf, knownEnds, planFlows } from './lab-flows.ts';
 import type { AccessState, LabProgress } from './lab-progress.ts';
 import { type LabNode, labTopology } from './lab-topology.ts';
+import { chooseShaping, type LinkShaping } from './link-shaping.ts';
 import { MediaProgram, type Spawn } from './media/media-program.ts';
 import { policySettlingMs, type Scenario, type TimelineStep } from './scenario.ts';
 import { stepText } from './step-text.ts';
@@ -47,6 +49,7 @@ class KernelRun {
   readonly #captureFolder: string | undefined;
   readonly #tell: (progress: LabProgress) => void;
   readonly #description: TopologyDescription;
+  readonly #links: readonly LinkShaping[];
   readonly #topology: KernelTopology;
   readonly #network: KernelNetwork;
   readonly #media: KernelMedia;
@@ -66,7 +69,11 @@ class KernelRun {
     const figure = scenario.architecture === 'trim' ? 'TRIM fig. 7' : 'MIP-SIP fig. 3';
     tell({ kind: 'stage-began', text: `building the network of ${figure} from network namespaces` });
     this.#description = labTopology(scenario.accesses, scenario.architecture);
-    this.#topology = new KernelTopology(this.#description, { seed: scenario.seed });
+    this.#links = chooseShaping(scenario, hasNetem);
+    this.#topology = new KernelTopology(this.#description, {
+      seed: scenario.seed,
+      shaperOf: (name) => this.#links.find(({ link }) => link === name)?.by ?? 'emulator',
+    });
     this.#media = new KernelMedia(this.#on('mn'), this.#on('cn'));
     this.#log = new HandoverLog(tell);
     this.#network = new KernelNetwork({
@@ -116,6 +123,7 @@ class KernelRun {
       flows,
       captures: { mobile: mobile?.flows ?? [], correspondent: correspondent?.flows ?? [] },
       trace: this.#network.trace,
+      links: this.#links,
       kernelStateRestored,
       problems: [...this.#problems, ...problems],
     };

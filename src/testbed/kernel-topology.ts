@@ -9,6 +9,7 @@ import { NetworkNamespace } from '../drivers/linux/network-namespace.ts';
 import { Rtnetlink } from '../drivers/linux/rtnetlink.ts';
 import { hasIpFamily, writeSysctl } from '../drivers/linux/sysctl.ts';
 import { AccessLink, accessLinkEnds } from './access-link.ts';
+import type { LinkShaping } from './link-shaping.ts';
 import { addMasquerade } from './masquerade.ts';
 import type { LinkDescription, LinkEnd, NodeDescription, TopologyDescription } from './topology.ts';
 
@@ -17,16 +18,23 @@ interface Place {
   readonly rtnetlink: Rtnetlink;
 }
 
+export interface KernelTopologyOptions {
+  /** Of losses and jitter, where the emulator draws them. */
+  readonly seed: number;
+  /** Who shapes the access link of that name; the emulator when absent. */
+  readonly shaperOf?: (link: string) => LinkShaping['by'];
+}
+
 export class KernelTopology {
   readonly #nodes = new Map<string, Place>();
   readonly #links = new Map<string, AccessLink>();
-  readonly #seed: number;
+  readonly #options: KernelTopologyOptions;
   /** Interface indexes and MAC addresses count through the whole topology (see VethEnd.index). */
   #nextIndex = 10;
 
   /** Built when it returns. Needs CAP_NET_ADMIN and CAP_SYS_ADMIN in its user namespace: throws EPERM without. */
-  constructor(description: TopologyDescription, options: { readonly seed: number }) {
-    this.#seed = options.seed;
+  constructor(description: TopologyDescription, options: KernelTopologyOptions) {
+    this.#options = options;
     for (const node of description.nodes) this.#nodes.set(node.name, this.#createPlace(node));
     for (const link of description.links) this.#createLink(link);
     for (const node of description.nodes) {
@@ -108,7 +116,8 @@ export class KernelTopology {
       namespace,
       rtnetlink,
       profile,
-      seed: this.#seed + this.#links.size,
+      shaper: this.#options.shaperOf?.(name) ?? 'emulator',
+      seed: this.#options.seed + this.#links.size,
     });
     this.#links.set(name, accessLink);
   }

@@ -4,6 +4,7 @@
  */
 import type { DurationMs } from '../base/instant.ts';
 import type { LabTier } from './lab-tier.ts';
+import type { LinkShaping } from './link-shaping.ts';
 import type { FlowCarrier, FlowKind } from './scenario.ts';
 
 export interface LabResult {
@@ -12,6 +13,8 @@ export interface LabResult {
   readonly reason: string;
   readonly scenario: string;
   readonly seed: number;
+  /** Who shaped the access links, and why. */
+  readonly links: readonly LinkShaping[];
   /** Nothing in `problems`. */
   readonly ok: boolean;
   /** What did not go as the scenario expects, in words. */

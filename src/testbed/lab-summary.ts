@@ -1,5 +1,6 @@
 /** The table that ends a lab run, for people, in 80 columns. */
 import type { FlowResult, HandoverResult, LabResult } from './lab-result.ts';
+import type { LinkShaping } from './link-shaping.ts';
 
 export function formatSummary(result: LabResult): string[] {
   const { correspondentSaw, sipMessagesToApplications, kernelStateRestored } = result;
@@ -12,6 +13,7 @@ export function formatSummary(result: LabResult): string[] {
     ...remoteTable(result.flows),
     '',
     `SIP messages because of handovers: ${correspondentSaw.sipMessages} at the correspondent, ${sipMessagesToApplications} at applications`,
+    ...linkLines(result.links),
     ...(kernelStateRestored === null
       ? []
       : [`Kernel state after the run: ${kernelStateRestored ? 'as before' : 'NOT as before'}`]),
@@ -21,6 +23,18 @@ export function formatSummary(result: LabResult): string[] {
       ? ['Everything went as expected.']
       : result.problems.map((problem) => `PROBLEM: ${problem}`)),
   ];
+}
+
+function linkLines(links: readonly LinkShaping[]): string[] {
+  const headings = new Set(links.map(heading));
+  return [...headings].map((text) => {
+    const names = links.filter((link) => heading(link) === text).map(({ link }) => link);
+    return `${text}: ${names.join(', ')}`;
+  });
+}
+
+function heading({ by, reason }: LinkShaping): string {
+  return `Links by ${by === 'netem' ? 'netem' : 'the emulator'} (${reason})`;
 }
 
 /** Many handovers are summed up by their medians. */

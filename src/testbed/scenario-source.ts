@@ -9,6 +9,7 @@ import {
   coreMakers,
   type FlowCarrier,
   flowKinds,
+  linkShapers,
   type Scenario,
   type ScenarioFlow,
   type TimelineStep,
@@ -128,6 +129,7 @@ const scenarioSource = z.strictObject({
   accesses: z
     .record(accessName, accessSource)
     .refine((accesses) => inRange(Object.keys(accesses).length, 1, 8), 'one to eight accesses'),
+  links: z.enum(linkShapers).default('auto'),
   ims: z
     .strictObject({
       'proxy-cscfs': z.enum(['shared', 'per-access']).default('shared'),
@@ -165,7 +167,7 @@ export const scenarioSchema: z.ZodType<Scenario> = scenarioSource
       context.addIssue({ code: 'custom', path, message });
   })
   .transform((source): Scenario => {
-    const { name, title, architecture, seed, accesses, ims, prefer, flows, timeline, expect } = source;
+    const { name, title, architecture, seed, accesses, links, ims, prefer, flows, timeline, expect } = source;
     const mobileIp = source['mobile-ip'];
     return {
       name,
@@ -180,6 +182,7 @@ export const scenarioSchema: z.ZodType<Scenario> = scenarioSource
         strictSource: access['strict-source'],
         startsUp: access.starts === 'up',
       })),
+      links,
       proxyCscfs: ims['proxy-cscfs'],
       core: ims.core,
       authentication: ims.authentication,

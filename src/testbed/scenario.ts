@@ -17,6 +17,7 @@ export const flowKinds = [
   'tcp-unlimited',
   'tcp-interactive',
 ] as const;
+export const linkShapers = ['auto', 'emulator', 'netem'] as const;
 export const cscfs = ['p-cscf', 'i-cscf', 's-cscf'] as const;
 export const coreMakers = ['trimaran', 'kamailio'] as const;
 /** `md5`: the HSS hands out passwords, as Kamailio's "Digest-MD5" wants them; `sip-digest`: HA1 (TS 29.228 §6.3); `aka`: vectors for USIMs. */
@@ -98,6 +99,8 @@ export interface Scenario {
   readonly seed: number;
   readonly durationMs: DurationMs;
   readonly accesses: readonly ScenarioAccess[];
+  /** Who shapes them on the kernel (link-shaping.ts). */
+  readonly links: (typeof linkShapers)[number];
   readonly proxyCscfs: 'shared' | 'per-access';
   readonly core: ImsCoreMakers;
   readonly authentication: (typeof authentications)[number];

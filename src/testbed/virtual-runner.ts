@@ -89,6 +89,11 @@ class VirtualRun {
         correspondent: this.#captures.correspondent.report(),
       },
       trace: this.#lab.network.trace,
+      links: this.#scenario.accesses.map(({ name }) => ({
+        link: name,
+        by: 'emulator',
+        reason: 'virtual time',
+      })),
       kernelStateRestored: null,
       problems: [...this.#problems, ...this.#log.problems],
     };

@@ -10,7 +10,7 @@ import { formatSummary } from '../../testbed/lab-summary.ts';
 import { detectLabTier, type LabTierReport } from '../../testbed/lab-tier.ts';
 import { listScenarios, loadScenario } from '../../testbed/load-scenario.ts';
 import { writeResultFiles } from '../../testbed/result-files.ts';
-import type { Scenario } from '../../testbed/scenario.ts';
+import { linkShapers, type Scenario } from '../../testbed/scenario.ts';
 import { runInVirtualTime } from '../../testbed/virtual-runner.ts';
 import { type Command, type CommandArguments, jsonOption, usageError } from '../command.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
@@ -31,6 +31,12 @@ export const labCommand: Command = {
       name: 'seed',
       value: 'N',
       description: 'Another seed than the scenario says. In virtual time equal seeds give equal bytes.',
+    },
+    {
+      name: 'links',
+      value: 'auto|emulator|netem',
+      description:
+        'Who shapes the access links on the kernel: netem where the kernel has it and can be the link (auto), always our own emulator, or always netem. The result says which it was.',
     },
     {
       name: 'output',
@@ -64,7 +70,8 @@ function list(): ExitCode {
 }
 
 async function run({ options, operands }: CommandArguments): Promise<ExitCode> {
-  const scenario = withSeed(loadScenario(operands[1] ?? 'trim'), options['seed']);
+  const seeded = withSeed(loadScenario(operands[1] ?? 'trim'), options['seed']);
+  const scenario = withLinks(seeded, options['links']);
   const report: LabTierReport =
     options['virtual'] === true
       ? { tier: 'virtual', reason: 'asked for by --virtual', remedy: '' }
@@ -104,6 +111,13 @@ function withSeed(scenario: Scenario, text: string | boolean | undefined): Scena
   const seed = Number(text);
   if (/^\d+$/.test(text) && seed <= 0xffff_ffff) return { ...scenario, seed };
   throw usageError(labCommand, `"${text}" is no seed: a whole number from 0 to 4294967295`);
+}
+
+function withLinks(scenario: Scenario, text: string | boolean | undefined): Scenario {
+  if (typeof text !== 'string') return scenario;
+  const links = linkShapers.find((shaper) => shaper === text);
+  if (links !== undefined) return { ...scenario, links };
+  throw usageError(labCommand, `"${text}" shapes no links: ${linkShapers.join(', ')}`);
 }
 
 /** A folder that this user may not write to costs the files, not the run. */

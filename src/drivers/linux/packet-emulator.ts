@@ -21,6 +21,15 @@ export type LinkDirection = 0 | 1;
 /** Packets and IP octets delivered, and packets dropped by reason, since the link was made. */
 export type LinkCounters = Readonly<Record<(typeof emulatorCounters)[number], number>>;
 
+/** What shapes an access link between two interfaces: this emulator or the kernel's (netem-link.ts). */
+export interface LinkShaper {
+  change(direction: LinkDirection, characteristics: LinkCharacteristics): void;
+  /** Going down loses what is on the link, in both directions. The interfaces keep their state. */
+  setUp(isUp: boolean): void;
+  counters(direction: LinkDirection): LinkCounters;
+  close(): Promise<void>;
+}
+
 export interface PacketEmulatorOptions {
   /** Where the two interfaces are. */
   readonly namespace: NetworkNamespace;
@@ -30,7 +39,7 @@ export interface PacketEmulatorOptions {
   readonly seed: number;
 }
 
-export class PacketEmulator {
+export class PacketEmulator implements LinkShaper {
   readonly #worker: Worker;
   readonly #descriptors: readonly number[];
   readonly #event: number = openEvent();

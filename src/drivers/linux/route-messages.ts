@@ -22,6 +22,8 @@ export const routeMessage = {
   newRule: 32,
   deleteRule: 33,
   getRule: 34,
+  newQueueingDiscipline: 36,
+  getQueueingDiscipline: 38,
 } as const;
 
 export interface Link {
@@ -33,6 +35,13 @@ export interface Link {
   readonly isUp: boolean;
   /** The line carries, the other end is on too, and the kernel sends: right after a carrier came back it drops for a moment more. */
   readonly hasCarrier: boolean;
+}
+
+/** Of one queueing discipline. */
+export interface QueueStatistics {
+  readonly packets: number;
+  readonly octets: number;
+  readonly drops: number;
 }
 
 export interface LinkAddress {
@@ -185,3 +194,22 @@ function textOf(octets: Uint8Array | undefined): string {
 function viewOf(octets: Uint8Array): DataView {
   return new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
 }
+
+/** struct tcmsg with attributes; inside TCA_STATS2 are struct gnet_stats_basic and struct gnet_stats_queue (linux/gen_stats.h). */
+export function readQueueStatistics(payload: Uint8Array = new Uint8Array(20)): QueueStatistics {
+  const statistics = readAttributes(readAttributes(payload.subarray(20)).get(TCA_STATS2) ?? new Uint8Array());
+  const view = (type: number): DataView => {
+    const octets = statistics.get(type) ?? new Uint8Array(20);
+    return new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  };
+  const [basic, queue] = [view(TCA_STATS_BASIC), view(TCA_STATS_QUEUE)];
+  return {
+    packets: basic.getUint32(8, true),
+    octets: Number(basic.getBigUint64(0, true)),
+    drops: queue.getUint32(8, true),
+  };
+}
+
+const TCA_STATS2 = 7;
+const TCA_STATS_BASIC = 1;
+const TCA_STATS_QUEUE = 3;

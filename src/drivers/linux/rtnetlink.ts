@@ -2,8 +2,10 @@
  * Links, addresses, routes, rules and neighbours of one network namespace, through rtnetlink (RFC 3549 §3.1): what `ip` does, without
  * the program. Requests are synchronous and in force when they return; a refusal is thrown with the kernel's errno as its code.
  */
+import type { LinkCharacteristics } from '../../access-network/link-characteristics.ts';
 import { formatIpAddress, ipFamilyOf } from '../../base/ip-address.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
+import { netemOptions } from './netem.ts';
 import { type NetlinkMessage, NetlinkWriter, readAttributes } from './netlink-message.ts';
 import { NETLINK_ROUTE, NetlinkSocket, netlinkFlag } from './netlink-socket.ts';
 import {
@@ -13,10 +15,12 @@ import {
   type ProxyNeighbour,
   parseMacAddress,
   parsePrefix,
+  type QueueStatistics,
   type Route,
   type RoutingRule,
   readLink,
   readLinkAddress,
+  readQueueStatistics,
   readRoute,
   readRule,
   routeMessage,
@@ -76,6 +80,60 @@ export class Rtnetlink {
         });
       },
     );
+  }
+
+  /** A switch between links, which keep their own queues; it sends nothing of its own, and is up when this returns. */
+  createBridge(name: string, ports: readonly string[]): void {
+    const { create, exclusive } = netlinkFlag;
+    this.#change(
+      routeMessage.newLink,
+      create | exclusive,
+      linkHeader(),
+      `create bridge ${name}`,
+      (writer) => {
+        writer.text(IFLA_IFNAME, name);
+        writer.nest(IFLA_LINKINFO, () => {
+          writer.text(IFLA_INFO_KIND, 'bridge');
+          // It would send multicast of its own.
+          writer.nest(IFLA_INFO_DATA, () => writer.uint8(IFLA_BR_MCAST_SNOOPING, 0));
+        });
+      },
+    );
+    this.changeLink(name, { up: true });
+    const bridge = this.linkIndex(name);
+    for (const port of ports)
+      this.#change(
+        routeMessage.newLink,
+        0,
+        linkHeader(this.linkIndex(port)),
+        `port ${port} of ${name}`,
+        (writer) => writer.uint32(IFLA_MASTER, bridge),
+      );
+  }
+
+  /** netem at the link's way out: new, or in place with what waits in it. Throws ENOENT when the kernel has none. */
+  replaceNetem(link: string, characteristics: LinkCharacteristics): void {
+    const { create, replace } = netlinkFlag;
+    const header = queueHeader(this.linkIndex(link));
+    this.#change(
+      routeMessage.newQueueingDiscipline,
+      create | replace,
+      header,
+      `netem on ${link}`,
+      (writer) => {
+        writer.text(TCA_KIND, 'netem');
+        writer.attribute(TCA_OPTIONS, netemOptions(characteristics));
+      },
+    );
+  }
+
+  /** What has left the link's queue, in packets and octets of frame, and what was dropped instead. */
+  queueStatistics(link: string): QueueStatistics {
+    const index = this.linkIndex(link);
+    const found = this.#dump(routeMessage.getQueueingDiscipline, queueHeader(index)).find(
+      ({ payload }) => new DataView(payload.buffer, payload.byteOffset).getInt32(4, true) === index,
+    );
+    return readQueueStatistics(found?.payload);
   }
 
   changeLink(name: string, change: LinkChange): void {
@@ -292,12 +350,17 @@ const IFF_UP = 1;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_MASTER = 10;
 const IFLA_TXQLEN = 13;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_NET_NS_FD = 28;
+const IFLA_BR_MCAST_SNOOPING = 23;
 const IFLA_GSO_MAX_SEGS = 40;
+const TCA_KIND = 1;
+const TCA_OPTIONS = 2;
+const TC_H_ROOT = 0xffff_ffff;
 const VETH_INFO_PEER = 1;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
@@ -336,6 +399,15 @@ function linkHeader(index = 0, up?: boolean): Uint8Array {
   header.setInt32(4, index, true);
   header.setUint32(8, up === true ? IFF_UP : 0, true);
   header.setUint32(12, up === undefined ? 0 : IFF_UP, true);
+  return octetsOf(header);
+}
+
+/** struct tcmsg: what is at the root of the link, as number 1:0. */
+function queueHeader(linkIndex: number): Uint8Array {
+  const header = new DataView(new ArrayBuffer(20));
+  header.setInt32(4, linkIndex, true);
+  header.setUint32(8, 0x10000, true);
+  header.setUint32(12, TC_H_ROOT, true);
   return octetsOf(header);
 }
 
