@@ -38,6 +38,8 @@ export interface TrimCallOptions extends Partial<VirtualLabOptions> {
   readonly originator?: 'mobile node' | 'correspondent';
   readonly media?: CorrespondentNodeOptions['media'];
   readonly packetIntervalMs?: number;
+  /** How long either side rings before it answers. */
+  readonly ringMs?: number;
 }
 
 export type Terminal = ReturnType<VirtualLab['addTerminal']>;
@@ -54,12 +56,12 @@ export class TrimCall {
   /** Both are registered, the mobile node over 3G. */
   constructor(options: TrimCallOptions = {}) {
     this.#options = options;
-    const { media = [audio] } = options;
+    const { media = [audio], ringMs = 100 } = options;
     this.lab = new VirtualLab({ seed: 1, withReservation: false, proxyCscfs: 'shared', ...options });
     this.run(500);
-    this.correspondent = this.lab.addTerminal('cn', 'cn', 5060, { media, ringMs: 100 });
+    this.correspondent = this.lab.addTerminal('cn', 'cn', 5060, { media, ringMs });
     this.lab.mobile.setAccess('3g', true);
-    this.phone = this.lab.addTerminal('mn', 'phone', 5062, { media, ringMs: 100 });
+    this.phone = this.lab.addTerminal('mn', 'phone', 5062, { media, ringMs });
     this.run(2000);
     this.phoneAudio = this.addAudio('mn', audio.port);
     this.correspondentAudio = this.addAudio('cn', audio.port);

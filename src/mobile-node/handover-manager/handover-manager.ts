@@ -170,6 +170,7 @@ export class HandoverManager {
     if (event.type === 'call-arrived') this.#route(event, now);
     else if (event.type === 'body-arrived') this.#translate(event, now);
     else if (event.type === 'call-confirmed') this.#confirmed(event.call, now);
+    else if (event.type === 'ack-arrived') this.#acknowledged(event, now);
     else if (event.type === 'response-arrived') this.#answered(event, now);
     else if (event.type === 'leg-lost') this.#lost(event, now);
     else if (event.type === 'call-ended') this.#ended(event.call);
@@ -253,15 +254,26 @@ export class HandoverManager {
     const session = this.#sessions.get(call);
     if (session === undefined || session.isConfirmed) return;
     session.isConfirmed = true;
-    const { id, peer, access, destination } = session;
+    const { id, peer, access, networkLeg } = session;
     this.#events.push({ type: 'session-established', session: id, peer, access: access.name });
-    if (destination !== undefined) this.#moveSession(session, destination, now);
+    if (networkLeg === 'callee') this.#knownAsConfirmed(session, now);
+  }
+
+  #acknowledged({ call, leg }: Event<'ack-arrived'>, now: Instant): void {
+    const session = this.#sessions.get(call);
+    if (session?.networkLeg === leg && !session.isKnownAsConfirmed) this.#knownAsConfirmed(session, now);
+  }
+
+  /** A node that moved while it rang takes the session along now. */
+  #knownAsConfirmed(session: MobileSession, now: Instant): void {
+    session.isKnownAsConfirmed = true;
+    if (session.destination !== undefined) this.#moveSession(session, session.destination, now);
   }
 
   #moveSession(session: MobileSession, access: NetworkAccess, now: Instant): void {
     if (session.move !== undefined || session.access.address === access.address) return;
     session.destination = access;
-    if (session.isConfirmed && session.agreement !== undefined) this.#startMove(session, access, now);
+    if (session.isKnownAsConfirmed && session.agreement !== undefined) this.#startMove(session, access, now);
   }
 
   /** Also to the access that carries the session: then it is a return, after a move of which nobody knows whether the AS saw it. */

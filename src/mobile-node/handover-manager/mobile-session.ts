@@ -47,6 +47,8 @@ export class MobileSession {
   /** Carries signalling and the applications' packets. */
   access: NetworkAccess;
   isConfirmed = false;
+  /** The other end of the network's leg knows the dialog as confirmed too: before, it would not find what a move replaces (RFC 3891 §3). */
+  isKnownAsConfirmed = false;
   move: Move | undefined;
   /** Where to go once the session may be moved (not before it is confirmed). */
   destination: NetworkAccess | undefined;

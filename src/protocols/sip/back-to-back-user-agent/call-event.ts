@@ -135,6 +135,8 @@ export type CallEvent =
     }
   /** A 2xx to the initial INVITE was passed on (or given, or received, by the owner); `branch` won, the other branches are over. */
   | { readonly type: 'call-confirmed'; readonly call: CallHandle; readonly branch: number }
+  /** The ACK to a 2xx that was passed on has arrived on this leg: what was begun there is known to be confirmed at its far end. */
+  | { readonly type: 'ack-arrived'; readonly call: CallHandle; readonly leg: LegName }
   /** The new dialog has become the leg (after the 2xx to an INVITE with Replaces, arrived or originated). */
   | { readonly type: 'leg-replaced'; readonly call: CallHandle; readonly leg: LegName }
   /** Nothing was told to the other leg. Owner: `endCall`, or keeps the call for a grace time in which the leg can be replaced. */

@@ -368,10 +368,9 @@ export class Call implements RelayOwner {
     const held = this.#held.of(incoming);
     if (held === undefined) {
       const role = ack !== undefined && isSessionDescription(ack) ? 'answer' : undefined;
-      this.#relay.push(
-        { kind: 'ack', from: this.#legs.nameOf(leg) ?? 'caller', role, leg, incoming, ack },
-        now,
-      );
+      const from = this.#legs.nameOf(leg) ?? 'caller';
+      this.#relay.push({ kind: 'ack', from, role, leg, incoming, ack }, now);
+      if (ack !== undefined) this.#host.emit({ type: 'ack-arrived', call: this.handle, leg: from });
       return;
     }
     this.#held.drop(held);
