@@ -16,6 +16,30 @@ export type TransportProtocol = 'udp' | 'tcp' | 'tls';
 /** Names one byte stream between two hosts; chosen by who opens it: the machine ("o…") or, for accepted ones, the host ("a…"). */
 export type ConnectionId = string;
 
+/** A question to the domain name system; names in lower case. */
+export interface DnsQuery {
+  readonly type: 'naptr' | 'srv' | 'a' | 'aaaa';
+  readonly name: string;
+}
+
+export type DnsRecord =
+  | {
+      readonly type: 'naptr';
+      readonly order: number;
+      readonly preference: number;
+      readonly flags: string;
+      readonly service: string;
+      readonly replacement: string;
+    }
+  | {
+      readonly type: 'srv';
+      readonly priority: number;
+      readonly weight: number;
+      readonly port: number;
+      readonly target: string;
+    }
+  | { readonly type: 'a' | 'aaaa'; readonly address: string };
+
 /** From the host to the machine. */
 export type NetworkInput =
   | {
@@ -40,6 +64,8 @@ export type NetworkInput =
   | { readonly kind: 'stream-received'; readonly connection: ConnectionId; readonly payload: Uint8Array }
   /** The peer closed, the network failed, or a connection that was asked for could not be opened. */
   | { readonly kind: 'connection-closed'; readonly connection: ConnectionId; readonly reason: string }
+  /** All records; none when there are none, or the resolver failed. */
+  | { readonly kind: 'resolved'; readonly query: DnsQuery; readonly records: readonly DnsRecord[] }
   /** A datagram that was sent earlier came back as an error (ICMP port or host unreachable). */
   | {
       readonly kind: 'datagram-refused';
@@ -79,7 +105,8 @@ export type NetworkOutput =
       /** Present: by TLS. The certificate of the peer must be trusted and hold this name or IP address (RFC 5922 §7). */
       readonly tls?: { readonly serverName: string };
     }
-  | { readonly kind: 'close'; readonly connection: ConnectionId };
+  | { readonly kind: 'close'; readonly connection: ConnectionId }
+  | { readonly kind: 'resolve'; readonly query: DnsQuery };
 
 /** "192.0.2.1:5060", "[2001:db8::1]:5060". */
 export function formatTransportAddress(address: TransportAddress): string {

@@ -15,6 +15,7 @@ import type {
 } from '../base/network.ts';
 import { formatTransportAddress } from '../base/network.ts';
 import type { ObservedOctets } from '../observation/observed-octets.ts';
+import { resolveRecords } from './dns-records.ts';
 import { TcpListener } from './tcp-listener.ts';
 import { TcpStream } from './tcp-stream.ts';
 import { connectSecurely, listenSecurely, provenNames, type TlsCredentials } from './tls-security.ts';
@@ -62,6 +63,11 @@ export class Host {
         break;
       case 'stop-listening':
         this.#stopListening(output.transport, output.local);
+        break;
+      case 'resolve':
+        void resolveRecords(output.query).then((records) =>
+          this.#options.deliver({ kind: 'resolved', query: output.query, records }),
+        );
         break;
       case 'connect':
         this.#connect(output);

@@ -143,6 +143,12 @@ export class VirtualHost {
         if (output.transport === 'tcp') this.#tcp.transmit(user, output.connection, output.payload);
         else this.#sendDatagram(user, output.local, output.remote, output.payload);
         break;
+      case 'resolve':
+        // No DNS here: names are in the tables of the configuration.
+        this.#network.simulation.schedule(0, () =>
+          user.handleInput({ kind: 'resolved', query: output.query, records: [] }),
+        );
+        break;
       case 'connect':
         this.#tcp.connect(user, output.connection, output.local, output.remote);
         break;

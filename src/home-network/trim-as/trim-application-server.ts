@@ -48,6 +48,8 @@ export interface TrimApplicationServerOptions {
   /** Where the AS listens for SIP, UDP and TCP; the address of its Contact. */
   readonly sip: TransportAddress;
   readonly hosts?: ReadonlyMap<string, TransportAddress>;
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly locatesServers?: boolean;
   readonly diameter: Omit<DiameterEndpointOptions, 'applications' | 'random'>;
   readonly translators: readonly TranslatorOptions[];
   /** How long a session outlives the loss of its mobile leg; at least 32 s, the time that an INVITE may take (64·T1). */
@@ -74,7 +76,12 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     this.#options = options;
     const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip }));
     this.#agent = new BackToBackUserAgent({
-      endpoint: new SipEndpoint({ listen, random, hasOverloadControl: true }),
+      endpoint: new SipEndpoint({
+        listen,
+        random,
+        hasOverloadControl: true,
+        locatesServers: options.locatesServers ?? false,
+      }),
       random,
       sessionSeconds,
       ...(hosts && { hosts }),

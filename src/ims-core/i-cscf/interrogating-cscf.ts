@@ -49,6 +49,8 @@ export interface InterrogatingCscfOptions {
   readonly servers: readonly ServerCapabilities[];
   /** The hosts that stand in the names of the S-CSCFs. */
   readonly hosts: ReadonlyMap<string, HostAddress>;
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly locatesServers?: boolean;
   readonly diameter: CxClientOptions;
   /** How long an S-CSCF may stay without any response; default 12 s: it may have to wait for the HSS itself, and the terminal waits for 32 s. */
   readonly serverTimeoutMs?: DurationMs;
@@ -82,7 +84,13 @@ export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
     this.#options = options;
     const { listen, random, address, domains, hosts } = options;
     const timers = options.timers === undefined ? {} : { timers: options.timers };
-    const endpoint = new SipEndpoint({ listen, random, hasOverloadControl: true, ...timers });
+    const endpoint = new SipEndpoint({
+      listen,
+      random,
+      hasOverloadControl: true,
+      locatesServers: options.locatesServers ?? false,
+      ...timers,
+    });
     const ownNames = [formatHostPort(address.address, address.port), ...domains];
     this.#proxy = new SipProxy({ endpoint, ownNames, hosts, ...timers });
     this.#cx = new CxClient(options.diameter, random);

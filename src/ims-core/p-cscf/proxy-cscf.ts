@@ -43,6 +43,8 @@ export interface ProxyCscfOptions {
   readonly visitedNetwork: string;
   /** Each home domain with its I-CSCF, and every other name that Route headers may hold. */
   readonly hosts: ReadonlyMap<string, HostAddress>;
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly locatesServers?: boolean;
   /** Requests within a dialog from an address nobody registered from: a moved user that has not registered yet. */
   readonly unregisteredInDialog: 'forward' | 'refuse';
   /** Absent: none is kept. */
@@ -79,7 +81,13 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     this.#authority = formatHostPort(options.address.address, options.address.port);
     const { listen, random } = options;
     const timers = options.timers === undefined ? {} : { timers: options.timers };
-    const endpoint = new SipEndpoint({ listen, random, hasOverloadControl: true, ...timers });
+    const endpoint = new SipEndpoint({
+      listen,
+      random,
+      hasOverloadControl: true,
+      locatesServers: options.locatesServers ?? false,
+      ...timers,
+    });
     this.#proxy = new SipProxy({
       endpoint,
       ownNames: [this.#authority],

@@ -27,6 +27,8 @@ export interface ServingCscfOptions {
   readonly realm: string;
   /** The home domain and each peer domain with its I-CSCF, the hosts of the application servers, and this S-CSCF's own name. */
   readonly hosts: ReadonlyMap<string, HostAddress>;
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly locatesServers?: boolean;
   readonly diameter: CxClientOptions;
   /** Default "Unknown": as the HSS knows the user. */
   readonly authenticationScheme?: AuthenticationScheme;

@@ -43,7 +43,13 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
   constructor(options: ServingCscfOptions) {
     const { listen, random, address, name, hosts, diameter } = options;
     const timers = options.timers === undefined ? {} : { timers: options.timers };
-    const endpoint = new SipEndpoint({ listen, random, hasOverloadControl: true, ...timers });
+    const endpoint = new SipEndpoint({
+      listen,
+      random,
+      hasOverloadControl: true,
+      locatesServers: options.locatesServers ?? false,
+      ...timers,
+    });
     const ownName = parseSipUri(name);
     const names = isMalformed(ownName) ? [] : [ownName.host];
     const ownNames = [formatHostPort(address.address, address.port), ...names];

@@ -1,13 +1,14 @@
 /**
  * SIP transport and transactions in one machine, used by every network function that speaks SIP (RFC 3261 §17, §18; RFC 6026;
  * RFC 3581, RFC 5923). Above it stands a transaction user: a UA core, a B2BUA, or the proxy core.
- * Leaves out multicast and DNS: targets are addresses.
+ * Leaves out multicast.
  */
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
+import { DomainRequests } from './location/domain-requests.ts';
 import type { SipRequest, SipResponse } from './message/sip-message.ts';
 import { ClientTransactions } from './transaction/client-transactions.ts';
 import { maximumServerTransactions } from './transaction/limits.ts';
@@ -15,6 +16,7 @@ import { ServerTransactions } from './transaction/server-transactions.ts';
 import type {
   ClientTransactionId,
   ServerTransactionId,
+  SipDomain,
   SipEvent,
   SipTarget,
 } from './transaction/sip-event.ts';
@@ -35,6 +37,8 @@ export interface SipEndpointOptions {
   /** User-Agent of requests and Server of responses that have none. */
   readonly userAgent?: string;
   readonly timers?: Partial<SipTimers>;
+  /** Requests may go to a domain, whose servers the host's DNS resolver knows (RFC 3263). */
+  readonly locatesServers?: boolean;
   /** Answer 482 to a request that came here by another way already (RFC 3261 §8.2.2.2): right for a UA, wrong for a proxy. */
   readonly refuseMergedRequests?: boolean;
   /** Overload control with neighbours that know it (RFC 7339): for servers, which have many clients. */
@@ -56,6 +60,7 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
   readonly #events = new Fifo<SipEvent>();
   readonly #transport: SipTransport;
   readonly #clients: ClientTransactions;
+  readonly #domains: DomainRequests | undefined;
   readonly #servers: ServerTransactions;
   #strayResponses = 0;
 
@@ -71,6 +76,8 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
       timers,
       hasOverloadControl,
     });
+    if (options.locatesServers === true)
+      this.#domains = new DomainRequests(this.#clients, () => ({ ...this.#transport.ability, random }));
     this.#servers = new ServerTransactions(this.#transport, this.#events, {
       timers,
       refusesMerged: options.refuseMergedRequests ?? false,
@@ -99,8 +106,14 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#drainTransport(now);
   }
 
+  /** Whether `sendRequest` takes a domain. */
+  get locatesServers(): boolean {
+    return this.#domains !== undefined;
+  }
+
   handleInput(input: NetworkInput, now: Instant): void {
     this.#transport.handleInput(input, now);
+    this.#domains?.handleInput(input, now);
     this.#drainTransport(now);
   }
 
@@ -108,36 +121,42 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#clients.handleTimeout(now);
     this.#servers.handleTimeout(now);
     this.#transport.handleTimeout(now);
+    this.#domains?.handleTimeout(now);
     this.#drainTransport(now);
   }
 
   pollTimeout(): Timeout | undefined {
     const transactions = earlierTimeout(this.#clients.pollTimeout(), this.#servers.pollTimeout());
-    return earlierTimeout(transactions, this.#transport.pollTimeout());
+    const below = earlierTimeout(this.#transport.pollTimeout(), this.#domains?.pollTimeout());
+    return earlierTimeout(transactions, below);
   }
 
   pollOutput(): NetworkOutput | undefined {
-    return this.#transport.pollOutput();
+    return this.#transport.pollOutput() ?? this.#domains?.pollOutput();
   }
 
   /** What the transaction user has to know; drain it after every call, as the outputs. */
   pollEvent(): SipEvent | undefined {
-    return this.#events.shift();
+    return this.#domains === undefined ? this.#events.shift() : this.#domains.pollEvent();
   }
 
   /**
    * Sends a copy of `request` with a Via on top, and with Max-Forwards and User-Agent when they are missing. Its end comes as
    * 'response', 'timed-out' or 'transport-failed', then 'terminated'.
    */
-  sendRequest(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
-    const transaction = this.#clients.start(this.#complete(request), target, now);
+  sendRequest(request: SipRequest, target: SipTarget | SipDomain, now: Instant): ClientTransactionId {
+    const copy = this.#complete(request);
+    const transaction =
+      'uri' in target ? this.#located.start(copy, target, now) : this.#clients.start(copy, target, now);
     this.#drainTransport(now);
     return transaction;
   }
 
   /** Sends the ACK for a 2xx: with a Via of its own, no answer awaited, never repeated by itself. */
-  sendWithoutTransaction(request: SipRequest, target: SipTarget, now: Instant): void {
-    this.#clients.sendWithoutTransaction(this.#complete(request), target, now);
+  sendWithoutTransaction(request: SipRequest, target: SipTarget | SipDomain, now: Instant): void {
+    const copy = this.#complete(request);
+    if ('uri' in target) this.#located.start(copy, target, now);
+    else this.#clients.sendWithoutTransaction(copy, target, now);
     this.#drainTransport(now);
   }
 
@@ -152,7 +171,7 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
 
   /** Sends CANCEL for an INVITE as soon as a provisional response has come, unless a final one came (RFC 3261 §9.1). */
   cancel(transaction: ClientTransactionId, now: Instant): void {
-    this.#clients.cancel(transaction, now);
+    if (this.#domains?.cancel(transaction, now) !== true) this.#clients.cancel(transaction, now);
     this.#drainTransport(now);
   }
 
@@ -168,6 +187,12 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#drainTransport(now);
   }
 
+  get #located(): DomainRequests {
+    if (this.#domains === undefined)
+      throw new Error('invariant: a domain for an endpoint that locates no servers');
+    return this.#domains;
+  }
+
   #complete(request: SipRequest): SipRequest {
     const copy = request.clone();
     if (!copy.headers.has('Max-Forwards')) copy.headers.append('Max-Forwards', '70');
@@ -179,6 +204,9 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
   #drainTransport(now: Instant): void {
     for (let event = this.#transport.pollEvent(); event !== undefined; event = this.#transport.pollEvent())
       this.#handleTransportEvent(event, now);
+    if (this.#domains === undefined) return;
+    for (let event = this.#events.shift(); event !== undefined; event = this.#events.shift())
+      this.#domains.handleEvent(event, now);
   }
 
   #handleTransportEvent(event: SipTransportEvent, now: Instant): void {

@@ -14,6 +14,8 @@ export interface InterrogatingCscfConfiguration {
   readonly 's-cscfs': readonly ServerCapabilities[];
   /** The hosts that stand in the names of S-CSCFs. */
   readonly hosts: ReadonlyMap<string, TransportAddress>;
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly dns?: boolean | undefined;
   readonly control?: string | undefined;
 }
 
@@ -30,5 +32,6 @@ export const interrogatingCscfSchema: z.ZodType<InterrogatingCscfConfiguration> 
     )
     .min(1),
   hosts: nameTable.default(new Map()),
+  dns: z.boolean().optional(),
   control: z.string().optional(),
 });

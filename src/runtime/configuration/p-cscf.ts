@@ -11,6 +11,8 @@ export interface ProxyCscfConfiguration {
   readonly 'visited-network': string;
   /** Each home domain with its I-CSCF, and other names that Route headers may hold. */
   readonly hosts: ReadonlyMap<string, TransportAddress>;
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly dns?: boolean | undefined;
   /** Requests within a dialog from an address that nobody registered from. */
   readonly 'unregistered-in-dialog': 'forward' | 'refuse';
   /** Users may come by TLS, too. */
@@ -23,6 +25,7 @@ export const proxyCscfSchema: z.ZodType<ProxyCscfConfiguration> = z.strictObject
   sip: transportAddress,
   'visited-network': z.string().min(1),
   hosts: nameTable.refine((table) => table.size > 0, 'no home domain is named'),
+  dns: z.boolean().optional(),
   'unregistered-in-dialog': z.enum(['forward', 'refuse']).default('refuse'),
   tls: tlsSchema.optional(),
   journal: journalDirectory,

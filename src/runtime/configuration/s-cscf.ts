@@ -14,6 +14,8 @@ export interface ServingCscfConfiguration {
   readonly diameter: CxConfiguration;
   /** The home domain and each peer domain with its I-CSCF, and the hosts of application servers. */
   readonly hosts: ReadonlyMap<string, TransportAddress>;
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly dns?: boolean | undefined;
   readonly 'authentication-scheme': (typeof schemes)[number];
   /** What users with a password are offered, the best first. */
   readonly 'digest-algorithms': readonly (typeof algorithms)[number][];
@@ -54,6 +56,7 @@ export const servingCscfSchema: z.ZodType<ServingCscfConfiguration> = z.strictOb
   realm: z.string().min(1),
   diameter: cxSchema,
   hosts: nameTable.default(new Map()),
+  dns: z.boolean().optional(),
   'authentication-scheme': z.enum(schemes).default('Unknown'),
   'digest-algorithms': digestAlgorithms.default(['MD5']),
   registration: registrationSchema.prefault({} as RegistrationConfiguration),

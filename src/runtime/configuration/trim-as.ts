@@ -7,6 +7,8 @@ import { duration, nameTable, sessionInterval, transportAddress } from './config
 export interface TrimAsConfiguration {
   readonly sip: TransportAddress;
   readonly hosts: ReadonlyMap<string, TransportAddress>;
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly dns?: boolean | undefined;
   /** DiameterIdentity and realm of this application server. */
   readonly identity: string;
   readonly realm: string;
@@ -27,6 +29,7 @@ export interface TrimAsConfiguration {
 export const trimAsSchema: z.ZodType<TrimAsConfiguration> = z.strictObject({
   sip: transportAddress,
   hosts: nameTable.default(new Map()),
+  dns: z.boolean().optional(),
   identity: z.string().min(1),
   realm: z.string().min(1),
   translators: z

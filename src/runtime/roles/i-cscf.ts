@@ -20,6 +20,7 @@ export function startInterrogatingCscf(
     domains: configuration.domains,
     servers: configuration['s-cscfs'],
     hosts: configuration.hosts,
+    locatesServers: configuration.dns ?? false,
     diameter: toCxClient(configuration.diameter),
     random: host.random,
   });

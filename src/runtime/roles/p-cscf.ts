@@ -32,6 +32,7 @@ export function startProxyCscf(
         listen: secure === undefined ? listen : [...listen, secure],
         visitedNetwork: configuration['visited-network'],
         hosts: configuration.hosts,
+        locatesServers: configuration.dns ?? false,
         unregisteredInDialog: configuration['unregistered-in-dialog'],
         random: host.random,
         ...(journal && { journal }),

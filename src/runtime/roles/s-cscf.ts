@@ -32,6 +32,7 @@ export function startServingCscf(configuration: ServingCscfConfiguration, host: 
         ...sipAt(sip),
         name,
         realm: configuration.realm,
+        locatesServers: configuration.dns ?? false,
         hosts: isMalformed(uri) ? hosts : new Map([[uri.host, sip], ...hosts]),
         diameter: toCxClient(configuration.diameter),
         authenticationScheme: configuration['authentication-scheme'],

@@ -17,6 +17,7 @@ function startTrimAs(configuration: TrimAsConfiguration, host: RoleHost): Runnin
   const machine = new TrimApplicationServer({
     sip,
     hosts,
+    locatesServers: configuration.dns ?? false,
     diameter: {
       originHost: identity,
       originRealm: realm,

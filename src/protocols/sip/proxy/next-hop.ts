@@ -4,7 +4,7 @@
  */
 import { formatIpAddress, parseIpAddress } from '../../../base/ip-address.ts';
 import type { Uri } from '../message/sip-uri.ts';
-import type { SipTarget, SipTransportProtocol } from '../transaction/sip-event.ts';
+import type { SipDomain, SipTarget, SipTransportProtocol } from '../transaction/sip-event.ts';
 import { defaultPortOf } from '../transport/sip-route.ts';
 
 /** What a name stands for; port 5060 and UDP unless said otherwise, here or in the URI. */
@@ -29,6 +29,18 @@ export function nextHopOf(uri: Uri, hosts: ReadonlyMap<string, HostAddress>): Si
   const target = { address: host.address, port: uri.port ?? host.port ?? defaultPortOf('udp') };
   if (transport === undefined) return target;
   return transport === 'udp' || transport === 'tcp' ? { ...target, transport } : undefined;
+}
+
+/** Where it leads, by the table if it knows the name, else by the DNS if there is one. */
+export function destinationOf(
+  uri: Uri,
+  hosts: ReadonlyMap<string, HostAddress>,
+  locatesServers: boolean,
+): SipTarget | SipDomain | undefined {
+  const known = nextHopOf(uri, hosts);
+  if (known !== undefined || !locatesServers || uri.kind !== 'sip') return known;
+  const host = uri.parameters.get('maddr') ?? uri.host;
+  return hostAddressOf(host, hosts) === undefined ? { uri } : undefined;
 }
 
 /** A sips: URI with transport=tcp means TLS over TCP (RFC 3261 §26.2.2); over UDP there is none. */

@@ -6,11 +6,11 @@
 import { isMalformed } from '../../../base/malformed.ts';
 import { maxForwardsOf, routesOf } from '../message/header-fields.ts';
 import type { SipRequest } from '../message/sip-message.ts';
-import { formatUri, parseUri, type SipUri, type Uri } from '../message/sip-uri.ts';
-import { defaultSipPort } from '../transport/sip-route.ts';
+import { formatHostPort, formatUri, parseUri, type SipUri, type Uri } from '../message/sip-uri.ts';
+import { defaultPortOf } from '../transport/sip-route.ts';
 import type { ForwardTarget } from './proxy-event.ts';
 
-/** The names that stand for one element: "host" (whatever the port) or "host:port". */
+/** The names that stand for one element: "host" (whatever the port) or "host:port"; an IPv6 address has brackets only with a port. */
 export class OwnNames {
   readonly #names: ReadonlySet<string>;
 
@@ -21,7 +21,10 @@ export class OwnNames {
   includes(uri: Uri): uri is SipUri {
     if (uri.kind !== 'sip') return false;
     const host = uri.host.toLowerCase();
-    return this.#names.has(host) || this.#names.has(`${host}:${uri.port ?? defaultSipPort}`);
+    const transport = uri.parameters.get('transport')?.toLowerCase() === 'tls' ? 'tls' : 'udp';
+    return (
+      this.#names.has(host) || this.#names.has(formatHostPort(host, uri.port ?? defaultPortOf(transport)))
+    );
   }
 }
 

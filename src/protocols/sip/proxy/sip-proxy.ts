@@ -16,16 +16,19 @@ import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
 import type { SipEndpoint } from '../endpoint.ts';
 import { maxForwardsOf } from '../message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import type { Uri } from '../message/sip-uri.ts';
 import {
   type ClientTransactionId,
   isClientTransaction,
   type ServerTransactionId,
+  type SipDomain,
   type SipEvent,
+  type SipTarget,
 } from '../transaction/sip-event.ts';
 import { defaultSipTimers, type SipTimers } from '../transaction/timers.ts';
 import { statelessResponse } from '../transport/message-screening.ts';
 import { chooseBestResponse } from './best-response.ts';
-import { type HostAddress, nextHopOf } from './next-hop.ts';
+import { destinationOf, type HostAddress } from './next-hop.ts';
 import type { ForwardTarget, ProxyEvent } from './proxy-event.ts';
 import { ResponseContext } from './response-context.ts';
 import { OwnNames, prepareForward, takeOwnRoute } from './route-processing.ts';
@@ -131,7 +134,7 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
   /** Sends the ACK of an 'ack' event on. */
   forwardAck(request: SipRequest, target: ForwardTarget, now: Instant): void {
     const prepared = prepareForward(request, target);
-    const nextHop = target.nextHop ?? nextHopOf(prepared.next, this.#hosts);
+    const nextHop = target.nextHop ?? this.#destinationOf(prepared.next);
     if (nextHop !== undefined) this.endpoint.sendWithoutTransaction(prepared.request, nextHop, now);
   }
 
@@ -190,7 +193,7 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
 
   #startBranch(context: ResponseContext, target: ForwardTarget, now: Instant): void {
     const { request, next } = prepareForward(context.request, target);
-    const nextHop = target.nextHop ?? nextHopOf(next, this.#hosts);
+    const nextHop = target.nextHop ?? this.#destinationOf(next);
     if (nextHop === undefined) {
       // RFC 3261 §16.9: who cannot be reached counts as one who answered 503.
       context.failures.push(statelessResponse(context.request, 503));
@@ -202,6 +205,10 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
     if (context.isInvite) this.#timerC.set(branch, now + this.#timerCMs, 'C');
     if (target.firstResponseMs !== undefined)
       this.#firstResponses.set(branch, now + target.firstResponseMs, 'first response');
+  }
+
+  #destinationOf(uri: Uri): SipTarget | SipDomain | undefined {
+    return destinationOf(uri, this.#hosts, this.endpoint.locatesServers);
   }
 
   /** Given up without a word from the other side. Should it speak later, it hears CANCEL. */

@@ -8,6 +8,7 @@ import type { Instant } from '../../../base/instant.ts';
 import type { Machine } from '../../../base/machine.ts';
 import {
   type ConnectionId,
+  type DnsRecord,
   formatTransportAddress,
   type NetworkInput,
   type NetworkOutput,
@@ -38,6 +39,9 @@ export class SipTestNetwork {
   readonly closed: ConnectionId[] = [];
   /** Names that the certificate of the host at an address holds; TLS with a host that is not here fails. */
   readonly certificates: Map<string, readonly string[]> = new Map();
+  /** What the DNS knows, by "srv _sip._udp.example.com", and what it was asked. */
+  readonly zone: Map<string, readonly DnsRecord[]> = new Map();
+  readonly questions: string[] = [];
   /** A filter somewhere drops every SYN. */
   swallowsConnections = false;
   readonly #machines = new Map<SipTestMachine, () => void>();
@@ -140,6 +144,13 @@ export class SipTestNetwork {
       case 'stop-listening':
         this.#listeners.delete(listenerKey(output.transport, output.local));
         break;
+      case 'resolve': {
+        const { query } = output;
+        this.questions.push(`${query.type} ${query.name}`);
+        const records = this.zone.get(`${query.type} ${query.name}`) ?? [];
+        this.after(this.delayMs, () => this.inject(machine, { kind: 'resolved', query, records }));
+        break;
+      }
       case 'connect':
         this.#connect(machine, output);
         break;

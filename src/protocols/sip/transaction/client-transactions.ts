@@ -85,9 +85,14 @@ export class ClientTransactions {
     );
   }
 
+  /** A name that no other transaction gets. */
+  takeId(): ClientTransactionId {
+    return `client-${this.#count++}`;
+  }
+
   /** Takes the request over: the caller does not change it any more. */
   start(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
-    const id: ClientTransactionId = `client-${this.#count++}`;
+    const id = this.takeId();
     const prepared = this.#prepare(request, target, now);
     if (prepared !== undefined && this.#overload.admits(request, target, now))
       this.#begin(id, prepared, false, now);
@@ -205,7 +210,7 @@ export class ClientTransactions {
     entry.cancellation = 'sent';
     const request = createCancel(entry.request);
     const octets = serializeSipMessage(request);
-    this.#begin(`client-${this.#count++}`, { request, octets, route: entry.route }, true, now);
+    this.#begin(this.takeId(), { request, octets, route: entry.route }, true, now);
     this.#drive(entry, { kind: 'cancel-sent' }, now);
   }
 

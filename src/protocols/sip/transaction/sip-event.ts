@@ -4,6 +4,7 @@
  */
 import type { TransportAddress, TransportProtocol } from '../../../base/network.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import type { SipUri } from '../message/sip-uri.ts';
 
 export type SipTransportProtocol = TransportProtocol;
 
@@ -23,6 +24,12 @@ export interface SipTarget {
   readonly local?: TransportAddress;
   /** TLS: the name that the server's certificate must hold, the domain that was asked for (RFC 5922 §4); default its address. */
   readonly serverName?: string;
+}
+
+/** Where to send a message when only the domain is known: found by the DNS (RFC 3263). */
+export interface SipDomain {
+  readonly uri: SipUri;
+  readonly local?: TransportAddress;
 }
 
 /** How a request came in. */

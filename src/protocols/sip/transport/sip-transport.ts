@@ -141,6 +141,17 @@ export class SipTransport {
     return listener && { address: listener.address, port: listener.port };
   }
 
+  /** What messages can leave by: for choosing among servers. */
+  get ability(): { readonly transports: SipTransportProtocol[]; readonly families: ('a' | 'aaaa')[] } {
+    const isIpv6 = (listener: SipListener): boolean => listener.address.includes(':');
+    const listens = (transport: SipTransportProtocol): boolean =>
+      this.#listeners.some((listener) => listener.transport === transport);
+    const families: ('a' | 'aaaa')[] = [];
+    if (this.#listeners.some(isIpv6)) families.push('aaaa');
+    if (!this.#listeners.every(isIpv6)) families.push('a');
+    return { transports: (['udp', 'tcp', 'tls'] as const).filter(listens), families };
+  }
+
   /** Whether a response could come in over a new connection when the one of the request has closed. */
   acceptsConnections(transport: SipTransportProtocol, local: TransportAddress): boolean {
     return this.#isListening(transport, local);

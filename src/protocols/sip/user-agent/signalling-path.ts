@@ -1,9 +1,9 @@
-/** Where one call leg sends from and to. Leaves out DNS: hosts are IP literals or names of a table given in configuration. */
+/** Where one call leg sends from and to. Hosts are IP literals, names of a table given in configuration, or domains. */
 import { isMalformed } from '../../../base/malformed.ts';
 import type { TransportAddress } from '../../../base/network.ts';
 import { parseUri } from '../message/sip-uri.ts';
-import { type HostAddress, nextHopOf } from '../proxy/next-hop.ts';
-import type { SipTarget } from '../transaction/sip-event.ts';
+import { destinationOf, type HostAddress } from '../proxy/next-hop.ts';
+import type { SipDomain, SipTarget } from '../transaction/sip-event.ts';
 
 /** Where a leg's requests leave from and go to. */
 export interface SignallingPath {
@@ -22,9 +22,10 @@ export function resolveTarget(
   path: SignallingPath,
   nextHop: string,
   hosts: HostTable,
-): SipTarget | undefined {
+  locatesServers: boolean,
+): SipTarget | SipDomain | undefined {
   const uri = parseUri(nextHop);
-  const target = path.nextHop ?? (isMalformed(uri) ? undefined : nextHopOf(uri, hosts));
+  const target = path.nextHop ?? (isMalformed(uri) ? undefined : destinationOf(uri, hosts, locatesServers));
   if (target === undefined || path.local === undefined || target.local !== undefined) return target;
   return { ...target, local: path.local };
 }

@@ -17,6 +17,7 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type {
   ClientTransactionId,
   ServerTransactionId,
+  SipDomain,
   SipEvent,
   SipTarget,
 } from '../transaction/sip-event.ts';
@@ -137,14 +138,14 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     this.#timers.set(forgetting, now + 2 * transactionTimeoutMs(this.timers), 'ended leg forgotten');
   }
 
-  sendOutside(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
+  sendOutside(request: SipRequest, target: SipTarget | SipDomain, now: Instant): ClientTransactionId {
     const transaction = this.#endpoint.sendRequest(request, target, now);
     this.#outside.add(transaction);
     return transaction;
   }
 
-  resolve(path: SignallingPath, nextHop: string): SipTarget | undefined {
-    return resolveTarget(path, nextHop, this.#hosts);
+  resolve(path: SignallingPath, nextHop: string): SipTarget | SipDomain | undefined {
+    return resolveTarget(path, nextHop, this.#hosts, this.#endpoint.locatesServers);
   }
 
   send(
