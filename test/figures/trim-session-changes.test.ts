@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { passwordOf } from '../../src/testbed/lab-users.ts';
 import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
 import { ScriptedPhone } from './scripted-phone.ts';
 
@@ -69,7 +70,7 @@ class ChangeableCall {
       identity: {
         publicIdentity: `sip:${user}@ims.test`,
         privateIdentity: `${user}@ims.test`,
-        password: `secret of ${user}@ims.test`,
+        password: passwordOf(`sip:${user}@ims.test`),
         homeDomain: 'ims.test',
       },
       random: this.lab.network.newRandomSource(),
