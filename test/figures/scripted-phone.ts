@@ -9,7 +9,11 @@ import { formatTransportAddress } from '../../src/base/network.ts';
 import type { NetworkFunction } from '../../src/base/network-function.ts';
 import type { RandomSource } from '../../src/base/random-source.ts';
 import { BackToBackUserAgent } from '../../src/protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
-import type { CallEvent, LegName } from '../../src/protocols/sip/back-to-back-user-agent/call-event.ts';
+import type {
+  CallEvent,
+  LegName,
+  LocalRequest,
+} from '../../src/protocols/sip/back-to-back-user-agent/call-event.ts';
 import { SipEndpoint } from '../../src/protocols/sip/endpoint.ts';
 import {
   RegistrationClient,
@@ -74,8 +78,18 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
 
   /** re-INVITE. */
   change(offer: string, now: Instant): void {
+    this.request('INVITE', offer, now);
+  }
+
+  /** Within its call. */
+  request(method: LocalRequest['method'], body: string, now: Instant): void {
     if (this.#call === undefined) return;
-    this.#agent.sendLocally(this.#call, this.#leg, { method: 'INVITE', body: offer }, now);
+    this.#agent.sendLocally(this.#call, this.#leg, { method, ...(body !== '' && { body }) }, now);
+    this.#drain(now);
+  }
+
+  hangUp(now: Instant): void {
+    if (this.#call !== undefined) this.#agent.endCall(this.#call, now);
     this.#drain(now);
   }
 
