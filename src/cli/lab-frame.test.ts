@@ -38,7 +38,7 @@ test('LabFrame: shows progress, accesses, messages and the four times of each ha
   frame.take(measuredAt(latestAt));
   const text = frame.lines(40).map(withoutColour).join('\n');
   assert.match(text, /█{20} +45 of 45 s/);
-  assert.match(text, /● wlan +10\.2\.0\.2 +carries +down +1\.50 Mbit\/s/);
+  assert.match(text, /● wlan +10\.2\.0\.2 +carries +down +1\.50 +up +0\.00 Mbit\/s +RNL 1235 ms +U 3\.46$/m);
   assert.match(text, /p-cscf +i-cscf +s-cscf +trim-as +translator/);
   assert.match(text, /◀─+200 OK─+│/);
   assert.match(text, /■ T_attach {2}■ T_act-sig {2}■ T_register {2}■ T_sip/);
@@ -57,6 +57,8 @@ function measuredAt(at: number) {
         isCurrent: true,
         downlinkBitsPerSecond: 1.5e6,
         uplinkBitsPerSecond: 100,
+        load: 1234.5,
+        utility: 3.456,
       },
     ],
   } as const;

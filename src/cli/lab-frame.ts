@@ -110,13 +110,15 @@ export class LabFrame {
 
 function accessLine({ name, address, isUp, isCurrent, ...rates }: AccessState): string {
   const state = isCurrent ? 'carries' : isUp ? 'up' : 'down';
-  const [down, up] = [rates.downlinkBitsPerSecond, rates.uplinkBitsPerSecond].map(formatRate);
-  const line = `${isCurrent ? '●' : '○'} ${name.padEnd(6)}${address.padEnd(12)}${state.padEnd(9)}down ${down}   up ${up}`;
+  const { downlinkBitsPerSecond, uplinkBitsPerSecond, load, utility } = rates;
+  const [down, up] = [downlinkBitsPerSecond, uplinkBitsPerSecond].map((rate) =>
+    (rate / 1e6).toFixed(2).padStart(6),
+  );
+  const policy =
+    load === undefined ? '' : `   RNL ${load.toFixed(0).padStart(4)} ms   U ${(utility ?? 0).toFixed(2)}`;
+  const place = `${name.padEnd(6)}${address.padEnd(11)}${state.padEnd(8)}`;
+  const line = `${isCurrent ? '●' : '○'} ${place} down ${down}  up ${up} Mbit/s${policy}`;
   return isCurrent ? green(line) : isUp ? line : dim(line);
-}
-
-function formatRate(bitsPerSecond: number): string {
-  return `${(bitsPerSecond / 1e6).toFixed(2).padStart(6)} Mbit/s`;
 }
 
 const barWidth = 30;

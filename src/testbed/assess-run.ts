@@ -1,9 +1,10 @@
 /** Puts a run's measurements together and says whether it went as its scenario expects. */
 import type { Instant } from '../base/instant.ts';
 import type { TraceEntry } from '../base/trace.ts';
+import type { AccessDecision } from '../mobile-node/access-selection/access-selector.ts';
 import { type Captures, flowResults, type MeasuredFlow } from './flow-results.ts';
 import { applicationPort, internalAddress, labAddresses } from './lab-addresses.ts';
-import type { FlowResult, HandoverResult, LabResult } from './lab-result.ts';
+import type { DecisionResult, FlowResult, HandoverResult, LabResult } from './lab-result.ts';
 import type { LabTierReport } from './lab-tier.ts';
 import type { LinkShaping } from './link-shaping.ts';
 import type { Scenario } from './scenario.ts';
@@ -14,6 +15,8 @@ export interface LabMeasurements {
   readonly trafficEndedAt: Instant;
   readonly handovers: readonly HandoverResult[];
   readonly flows: readonly MeasuredFlow[];
+  /** Of the mobile node's policy, for another access. */
+  readonly decisions: readonly AccessDecision[];
   readonly captures: Captures;
   readonly trace: readonly TraceEntry[];
   readonly kernelStateRestored: boolean | null;
@@ -48,6 +51,7 @@ export function assessRun(
     seed: scenario.seed,
     links: measured.links,
     handovers: measured.handovers,
+    decisions: decisionsOf(measured),
     flows,
     correspondentSaw: {
       remotes: [...new Set(flows.flatMap(({ remotesSeenByPeer }) => remotesSeenByPeer))].sort(),
@@ -59,6 +63,18 @@ export function assessRun(
   };
   const problems = [...measured.problems, ...problemsOf(scenario, result)];
   return { ...result, ok: problems.length === 0, problems };
+}
+
+/** Those that fell while traffic was flowing. */
+function decisionsOf({ decisions, trafficBeganAt }: LabMeasurements): DecisionResult[] {
+  return decisions
+    .filter(({ at }) => at >= trafficBeganAt)
+    .map(({ at, current, chosen, judgements }) => ({
+      atMs: at - trafficBeganAt,
+      from: current ?? null,
+      to: chosen ?? null,
+      judgements,
+    }));
 }
 
 /** Each message once, by whichever end recorded it. */

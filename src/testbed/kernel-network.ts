@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { TraceEntry } from '../base/trace.ts';
 import type { RemoteMedium, TerminalMedium } from '../correspondent-node/terminal-description.ts';
+import type { DecisionHistory } from '../mobile-node/access-selection/access-selection.ts';
 import { ControlClient } from '../runtime/control-client.ts';
 import { KamailioCscf, kamailioCscfs } from './kamailio/kamailio-cscf.ts';
 import type { FlowAddresses } from './kernel-media.ts';
@@ -82,9 +83,9 @@ export class KernelNetwork {
     await program?.until(() => bound().size >= accesses, `bindings over ${accesses} accesses`);
   }
 
-  /** The last decisions of the mobile node's policy. */
-  async askWhy(): Promise<unknown> {
-    return await this.#client?.request('why', {});
+  /** Of the mobile node's policy; undefined while there is no mobile node. */
+  async decisions(): Promise<DecisionHistory | undefined> {
+    return (await this.#client?.request('why', {})) as DecisionHistory | undefined;
   }
 
   async #startMipSip(): Promise<void> {

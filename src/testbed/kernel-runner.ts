@@ -101,7 +101,7 @@ class KernelRun {
     );
     await this.#network.start();
     if (this.#scenario.architecture === 'mip-sip') await this.#settlePolicy();
-    const meterTimer = setInterval(() => this.#measure(meter), measureIntervalMs);
+    const meterTimer = setInterval(() => void this.#measure(meter), measureIntervalMs);
     await this.#openSessions();
     this.#media.startSending();
     const trafficBeganAt = monotonicNow();
@@ -111,6 +111,7 @@ class KernelRun {
     const trafficEndedAt = monotonicNow();
     this.#tell({ kind: 'traffic-ended', at: trafficEndedAt });
     const flows = await this.#media.finish();
+    const decisions = await this.#network.decisions();
     const [mobile, correspondent] = await Promise.all(captures.map((capture) => capture.finish()));
     clearInterval(meterTimer);
     // Sessions end from here on because they are told to.
@@ -121,6 +122,7 @@ class KernelRun {
       trafficEndedAt,
       handovers: this.#log.handovers,
       flows,
+      decisions: decisions?.moves ?? [],
       captures: { mobile: mobile?.flows ?? [], correspondent: correspondent?.flows ?? [] },
       trace: this.#network.trace,
       links: this.#links,
@@ -246,13 +248,17 @@ class KernelRun {
     return new Map(nodes.map((node) => [node, this.#topology.namespaceOf(node).run(readKernelState)]));
   }
 
-  #measure(meter: AccessMeter): void {
+  async #measure(meter: AccessMeter): Promise<void> {
+    const isPolicy = this.#scenario.policy.kind === 'utility';
+    const latest = isPolicy ? (await this.#network.decisions())?.latest : undefined;
+    const numbersOf = (name: string) => latest?.judgements.find(({ access }) => access === name)?.numbers;
     const accesses = this.#places.map(({ name, address }) => ({
       name,
       address,
       isUp: this.#isUp.get(name) ?? false,
       isCurrent: this.#log.current === name,
       ...meter.measure(name),
+      ...assessmentOf(numbersOf(name)),
     }));
     this.#tell({ kind: 'accesses-measured', at: monotonicNow(), accesses });
   }
@@ -264,6 +270,11 @@ class KernelRun {
   #stage(text: string): void {
     this.#tell({ kind: 'stage-began', text });
   }
+}
+
+function assessmentOf(numbers: Readonly<Record<string, number>> = {}): Pick<AccessState, 'load' | 'utility'> {
+  const { RNL: load, U: utility } = numbers;
+  return { ...(load !== undefined && { load }), ...(utility !== undefined && { utility }) };
 }
 
 type Rates = Pick<AccessState, 'downlinkBitsPerSecond' | 'uplinkBitsPerSecond'>;

@@ -29,4 +29,7 @@ export interface AccessState {
   readonly isCurrent: boolean;
   readonly downlinkBitsPerSecond: number;
   readonly uplinkBitsPerSecond: number;
+  /** What the policy of MIP–SIP measures and makes of it (equations 1 and 6); absent without one. */
+  readonly load?: number;
+  readonly utility?: number;
 }

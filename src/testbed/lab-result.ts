@@ -3,6 +3,7 @@
  * milliseconds, instants in milliseconds since traffic started. null: does not apply, or was not measured.
  */
 import type { DurationMs } from '../base/instant.ts';
+import type { AccessJudgement } from '../mobile-node/access-selection/access-selector.ts';
 import type { LabTier } from './lab-tier.ts';
 import type { LinkShaping } from './link-shaping.ts';
 import type { FlowCarrier, FlowKind } from './scenario.ts';
@@ -20,6 +21,8 @@ export interface LabResult {
   /** What did not go as the scenario expects, in words. */
   readonly problems: readonly string[];
   readonly handovers: readonly HandoverResult[];
+  /** Of the policy, for another access, with every number in them (MIP–SIP equations 1–7); the last 32. */
+  readonly decisions: readonly DecisionResult[];
   readonly flows: readonly FlowResult[];
   readonly correspondentSaw: {
     /** Addresses other than its own that sent to or were sent to by its media programs, by capture. */
@@ -53,6 +56,13 @@ export interface HandoverResult {
   readonly failed: number;
   /** How the sessions were moved, such as "re-INVITE"; each once. */
   readonly methods: readonly string[];
+}
+
+export interface DecisionResult {
+  readonly atMs: number;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly judgements: readonly AccessJudgement[];
 }
 
 export interface FlowResult {

@@ -6,6 +6,7 @@ export function formatSummary(result: LabResult): string[] {
   const { correspondentSaw, sipMessagesToApplications, kernelStateRestored } = result;
   return [
     ...handoverTable(result.handovers),
+    ...decisionTable(result.decisions),
     '',
     ...flowTable(result.flows),
     ...gapNotes(result.flows),
@@ -68,6 +69,27 @@ function handoverTable(handovers: readonly HandoverResult[]): string[] {
     ...rows,
     `… and ${handovers.length - listedHandovers} more; medians of all ${handovers.length}:`,
     row(['', '', '', ...medians.map(oneDecimal)], handoverWidths),
+  ];
+}
+
+const decisionWidths = [-7, -16, 12, 12, 12, 12];
+
+/** What the policy of MIP-SIP compared: RNL (equation 1) and U (equation 6) of the access that was left and of the one that was taken. */
+function decisionTable(decisions: LabResult['decisions']): string[] {
+  const rows = decisions.flatMap(({ atMs, from, to, judgements }) => {
+    const numbersOf = (name: string | null) =>
+      judgements.find(({ access }) => access === name)?.numbers ?? {};
+    const [before, after] = [numbersOf(from), numbersOf(to)];
+    if (after['U'] === undefined) return [];
+    const values = [before['RNL'], after['RNL'], before['U'], after['U']];
+    const cells = values.map((value, index) => value?.toFixed(index < 2 ? 1 : 3) ?? '-');
+    return [row([`${(atMs / 1000).toFixed(1)} s`, `${from ?? '(none)'} > ${to}`, ...cells], decisionWidths)];
+  });
+  if (rows.length === 0 || rows.length > listedHandovers) return [];
+  return [
+    '',
+    row(['at', 'decision', 'RNL before', 'after, ms', 'U before', 'after'], decisionWidths),
+    ...rows,
   ];
 }
 

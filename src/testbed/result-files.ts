@@ -1,9 +1,11 @@
-/** The files of a run: its result, the data of TRIM fig. 8 and 9, the ladder of its messages and their trace. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** The files of a run: its result, the data of TRIM fig. 8 and 9 and of MIP–SIP Table 1, the ladder of its messages and their trace. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TraceEntry } from '../base/trace.ts';
 import { formatLadder } from '../observation/message-ladder.ts';
 import type { LabMeasurements } from './assess-run.ts';
+import { formatOverheads, payloadOverheads } from './capture/payload-overhead.ts';
+import { readPcapng } from './capture/read-pcapng.ts';
 import type { MeasuredFlow } from './flow-results.ts';
 import { accessPlaces } from './lab-addresses.ts';
 import { labLadder } from './lab-ladder.ts';
@@ -16,13 +18,14 @@ export function writeResultFiles(
   folder: string,
   result: LabResult,
   measured: LabMeasurements,
-  accessNames: readonly string[],
+  { accessNames, isCaptured }: { readonly accessNames: readonly string[]; readonly isCaptured: boolean },
 ): LabResult {
   mkdirSync(folder, { recursive: true });
   const contents: Record<string, readonly [string, string | undefined]> = {
     figure8: ['figure-8.csv', figure8(measured, accessNames)],
     figure9: ['figure-9.csv', figure9(measured)],
     ladder: ['ladder.txt', `${ladder(measured).join('\n')}\n`],
+    table1: ['table-1.csv', isCaptured ? table1(folder) : undefined],
     trace: ['trace.ndjson', measured.trace.map((entry) => `${JSON.stringify(entry)}\n`).join('')],
   };
   const files: Record<string, string> = { result: join(folder, 'result.json') };
@@ -34,6 +37,14 @@ export function writeResultFiles(
   const complete = { ...result, files };
   writeFileSync(join(folder, 'result.json'), `${JSON.stringify(complete, undefined, 2)}\n`);
   return complete;
+}
+
+/** MIP-SIP Table 1: from the frames on the mobile node's accesses, where they were captured. */
+function table1(folder: string): string | undefined {
+  const file = join(folder, 'mn.pcapng');
+  if (!existsSync(file)) return undefined;
+  const rows = payloadOverheads(readPcapng(readFileSync(file)).map(({ frame }) => frame));
+  return rows.length === 0 ? undefined : formatOverheads(rows);
 }
 
 /** TRIM fig. 8: what came in over each access for the RTP programs of the mobile node. */

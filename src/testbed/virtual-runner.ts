@@ -84,6 +84,7 @@ class VirtualRun {
       trafficEndedAt,
       handovers: this.#log.handovers,
       flows: this.#flows.map(({ plan, report }) => ({ plan, reports: report() })),
+      decisions: this.#lab.mobile.machine.decisions.moves,
       captures: {
         mobile: this.#captures.mobile.report(),
         correspondent: this.#captures.correspondent.report(),

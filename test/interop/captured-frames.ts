@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isMalformed } from '../../src/base/malformed.ts';
 import { decodeRtpPacket } from '../../src/protocols/rtp/rtp-header.ts';
 import { type Flow, flowOfFrame } from '../../src/testbed/capture/flow-of-frame.ts';
+import { readPcapng } from '../../src/testbed/capture/read-pcapng.ts';
 
 export interface CapturedFrame {
   /** Comparable with Date.now(). */
@@ -20,27 +21,16 @@ export interface RtpStream {
   readonly sequenceNumbers: readonly number[];
 }
 
-const enhancedPacketBlock = 6;
 const ethernetOctets = 14;
 const udpHeaderOctets = 8;
 
 export function readFrames(file: string): CapturedFrame[] {
-  const octets = readFileSync(file);
-  const frames: CapturedFrame[] = [];
-  for (let at = 0; at < octets.length; at += octets.readUInt32LE(at + 4)) {
-    if (octets.readUInt32LE(at) !== enhancedPacketBlock) continue;
-    const frame = octets.subarray(at + 28, at + 28 + octets.readUInt32LE(at + 20));
+  return readPcapng(readFileSync(file)).flatMap(({ epochMs, frame }) => {
     const flow = flowOfFrame(frame);
-    if (flow === undefined) continue;
     const headerOctets = 4 * ((frame[ethernetOctets] ?? 0) & 15);
-    const nanoseconds = (BigInt(octets.readUInt32LE(at + 12)) << 32n) + BigInt(octets.readUInt32LE(at + 16));
-    frames.push({
-      epochMs: Number(nanoseconds / 1000n) / 1000,
-      flow,
-      payload: frame.subarray(ethernetOctets + headerOctets + udpHeaderOctets),
-    });
-  }
-  return frames;
+    const payload = frame.subarray(ethernetOctets + headerOctets + udpHeaderOctets);
+    return flow === undefined ? [] : [{ epochMs, flow, payload }];
+  });
 }
 
 /** UDP packets to an even port in the range of media ports, one stream per SSRC and what `nameOf` makes of its two ends. */

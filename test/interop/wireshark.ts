@@ -39,6 +39,11 @@ export function dissect(
   }
 }
 
+/** Of a capture file. */
+export function dissectFile(file: string, filter: string, fields: readonly string[]): string[] {
+  return tshark(file, filter, fields);
+}
+
 function tshark(file: string, filter: string, fields: readonly string[]): string[] {
   const wanted = fields.flatMap((field) => ['-e', field]);
   const { stdout, stderr, status } = spawnSync(

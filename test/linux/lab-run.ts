@@ -23,8 +23,12 @@ export interface FinishedRun {
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** `prefix` is put before the command, such as `setpriv …`. */
-export async function runLab(args: readonly string[], prefix: readonly string[] = []): Promise<FinishedRun> {
+/** `prefix` is put before the command, such as `setpriv …`; `results` is where its files stay. */
+export async function runLab(
+  args: readonly string[],
+  prefix: readonly string[] = [],
+  results?: string,
+): Promise<FinishedRun> {
   const folder = mkdtempSync(join(tmpdir(), 'trimaran-acceptance-'));
   chmodSync(folder, 0o777);
   const [command = '', ...rest] = [
@@ -36,7 +40,7 @@ export async function runLab(args: readonly string[], prefix: readonly string[] 
     ...args,
     '--json',
     '--output',
-    join(folder, 'results'),
+    results ?? join(folder, 'results'),
   ];
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';

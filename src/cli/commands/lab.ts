@@ -1,5 +1,5 @@
 /** `trimaran lab run`: the papers' test network with everything in it, on the real kernel where this machine allows it (TRIM fig. 7 to 9). */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import { assessRun, type LabMeasurements } from '../../testbed/assess-run.ts';
@@ -21,7 +21,7 @@ export const labCommand: Command = {
   summary: 'run the test network of the papers and measure handovers',
   synopsis: 'run [SCENARIO] [OPTION]…',
   description: [
-    'Builds a mobile node with a 3G and a WLAN access, a home network with an IMS core, a TRIM application server and an address translator, and a correspondent node; lets ordinary programs exchange RTP and TCP, moves the mobile node, and measures what was lost.',
+    'Builds a mobile node with a 3G and a WLAN access, a home network with an IMS core, a TRIM application server and an address translator, and a correspondent node; lets ordinary programs exchange RTP and TCP, moves the mobile node, and measures what was lost. The scenarios mip-… build the test bed of the MIP-SIP paper: four accesses, a home agent and a SIP server.',
     'Every part is a process of its own, in network namespaces that end with the lab: the networking of this machine is not touched. As an ordinary user it runs inside a user namespace; where neither is allowed, the same scenario runs in virtual time.',
     'SCENARIO is the name of one that comes along (default: trim), or a YAML file. The exit status is 0 only when everything went as the scenario expects.',
   ],
@@ -46,7 +46,8 @@ export const labCommand: Command = {
     },
     {
       name: 'capture',
-      description: 'Write all frames at both ends as pcapng files too (not in virtual time).',
+      description:
+        'Write all frames at both ends as pcapng files too, and what headers cost (MIP-SIP Table 1) as table-1.csv; not in virtual time.',
     },
     { name: 'list', description: 'List the scenarios.' },
     jsonOption,
@@ -56,6 +57,10 @@ export const labCommand: Command = {
     ['trimaran lab run', 'A video call, a transfer and a terminal session go 3G, WLAN, 3G.'],
     ['trimaran lab run trim-fifty --json', 'Fifty handovers; the last line is the result as JSON.'],
     ['trimaran lab run trim-tcp --virtual --seed 7', 'TRIM fig. 9 in virtual time.'],
+    [
+      'trimaran lab run mip-sip',
+      'Four accesses, chosen by what is measured; audio and video by SIP, TCP by Mobile IP.',
+    ],
   ],
   run: async (args) => {
     if (args.operands[0] !== 'run')
@@ -77,8 +82,10 @@ async function run({ options, operands }: CommandArguments): Promise<ExitCode> {
       ? { tier: 'virtual', reason: 'asked for by --virtual', remedy: '' }
       : detectLabTier();
   const folder = typeof options['output'] === 'string' ? options['output'] : join('results', scenario.name);
-  const measured = await measure(scenario, report, options['capture'] === true ? folder : undefined);
-  const result = keep(folder, assessRun(scenario, report, measured), measured, scenario);
+  const isCaptured = options['capture'] === true && report.tier !== 'virtual';
+  if (isCaptured) makeFolder(folder);
+  const measured = await measure(scenario, report, isCaptured ? folder : undefined);
+  const result = keep(folder, assessRun(scenario, report, measured), measured, scenario, isCaptured);
   process.stdout.write(`\n${formatSummary(result).join('\n')}\n`);
   for (const line of furtherPrograms()) process.stdout.write(`${line}\n`);
   if (options['json'] === true) process.stdout.write(`${JSON.stringify(result)}\n`);
@@ -106,6 +113,18 @@ async function measure(
   }
 }
 
+/** For captures, which are written while the lab runs. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    throw new TrimaranError('NO_OUTPUT_FOLDER', `${folder} cannot be made: ${(cause as Error).message}`, {
+      cause,
+      remedy: 'Name a folder that you may write to with --output.',
+    });
+  }
+}
+
 function withSeed(scenario: Scenario, text: string | boolean | undefined): Scenario {
   if (typeof text !== 'string') return scenario;
   const seed = Number(text);
@@ -126,14 +145,13 @@ function keep(
   result: LabResult,
   measured: LabMeasurements,
   { accesses }: Scenario,
+  isCaptured: boolean,
 ): LabResult {
   try {
-    return writeResultFiles(
-      folder,
-      result,
-      measured,
-      accesses.map(({ name }) => name),
-    );
+    return writeResultFiles(folder, result, measured, {
+      accessNames: accesses.map(({ name }) => name),
+      isCaptured,
+    });
   } catch (error) {
     const reason = error instanceof TrimaranError ? error.message : (error as Error).message;
     process.stderr.write(`trimaran: the files of the run are not kept: ${reason}\n`);
