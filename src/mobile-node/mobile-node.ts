@@ -233,6 +233,7 @@ export class MobileNode
   #agentSaid(event: CallEvent, now: Instant): void {
     if (event.type === 'outside-response-arrived')
       this.#userAgent?.handleResponse(event.transaction, event.response, now);
+    else if (event.type === 'kept-flow-failed') this.#userAgent?.handleFlowFailure(event.flow, now);
     else this.#manager.handleCallEvent(event, now);
   }
 

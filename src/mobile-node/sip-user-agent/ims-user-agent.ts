@@ -9,6 +9,7 @@ import { formatTransportAddress, type TransportAddress } from '../../base/networ
 import type { RandomSource } from '../../base/random-source.ts';
 import { DigestClient } from '../../protocols/sip/authentication/digest-client.ts';
 import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
+import { addressesOf, listIncludes, topViaOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { userPartOf } from '../../protocols/sip/message/sip-uri.ts';
 import {
@@ -16,6 +17,7 @@ import {
   type RegistrationIdentity,
 } from '../../protocols/sip/registration/registration-client.ts';
 import type { ClientTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
+import type { KeptFlow } from '../../protocols/sip/transport/flow-keeper.ts';
 
 export interface ImsIdentity extends RegistrationIdentity {
   /** "urn:uuid:…", the same for the life of the device (RFC 5626 §4.1). */
@@ -49,6 +51,8 @@ interface Registration {
   over: SignallingAccess | undefined;
   startedAt: Instant;
   transaction: ClientTransactionId | undefined;
+  /** Kept alive since the edge proxy has said that it knows of flows. */
+  flow: KeptFlow | undefined;
   isLeaving: boolean;
   /** To be made again as soon as it has been taken back. */
   next: SignallingAccess | undefined;
@@ -101,6 +105,7 @@ export class ImsUserAgent {
       over: access,
       startedAt,
       transaction: undefined,
+      flow: this.#registrations.get(access.index)?.flow,
       isLeaving: false,
       next: undefined,
     };
@@ -114,6 +119,7 @@ export class ImsUserAgent {
     if (registration === undefined) return;
     registration.next = undefined;
     if (registration.isLeaving && registration.over !== undefined) return;
+    this.#releaseFlow(registration);
     registration.isLeaving = true;
     registration.over = over;
     this.#send(registration, registration.client.deregister(), now);
@@ -123,6 +129,7 @@ export class ImsUserAgent {
   accessLost(index: number): void {
     const registration = this.#registrations.get(index);
     if (registration === undefined) return;
+    this.#releaseFlow(registration);
     registration.over = undefined;
     registration.next = undefined;
     if (!registration.client.isRegistered) this.#registrations.delete(index);
@@ -135,12 +142,24 @@ export class ImsUserAgent {
   }
 
   forget(index: number): void {
+    this.#releaseFlow(this.#registrations.get(index));
     this.#registrations.delete(index);
   }
 
   handleResponse(transaction: ClientTransactionId, response: SipResponse | undefined, now: Instant): void {
     for (const [index, registration] of this.#registrations) {
       if (registration.transaction === transaction) this.#answered(index, registration, response, now);
+    }
+  }
+
+  /** RFC 5626 §4.5: the contact is registered anew, which makes a new flow. */
+  handleFlowFailure(flow: KeptFlow, now: Instant): void {
+    for (const registration of this.#registrations.values()) {
+      if (registration.flow !== flow) continue;
+      registration.flow = undefined;
+      if (registration.transaction !== undefined || registration.isLeaving) continue;
+      registration.startedAt = now;
+      this.#send(registration, registration.client.register(), now);
     }
   }
 
@@ -178,6 +197,7 @@ export class ImsUserAgent {
     }
     registration.transaction = undefined;
     if (outcome.kind === 'registered') {
+      if (response !== undefined) this.#keepFlow(registration, response, now);
       const registerMs = now - registration.startedAt;
       this.#events.push({
         type: 'registered',
@@ -190,6 +210,27 @@ export class ImsUserAgent {
       this.#events.push({ type: 'deregistered', access: index });
       if (registration.next !== undefined) this.#register(registration.next, registration.startedAt, now);
     } else this.#events.push({ type: 'registration-failed', access: index, statusCode: outcome.statusCode });
+  }
+
+  /** Only where the edge proxy claims to know flows: others might take STUN for an attack (RFC 5626 §8). */
+  #keepFlow(registration: Registration, response: SipResponse, now: Instant): void {
+    const { over, isLeaving } = registration;
+    const edge = addressesOf(response, 'Path').at(-1)?.uri;
+    const isKnown =
+      edge?.kind === 'sip' && edge.parameters.has('ob') && listIncludes(response, 'Require', 'outbound');
+    if (!isKnown || over === undefined || isLeaving) return;
+    const transport = topViaOf(response).transport === 'TCP' ? 'tcp' : 'udp';
+    const local = { address: over.address, port: over.signallingPort };
+    registration.flow = { transport, local, remote: over.proxyCscf };
+    const flowTimerSeconds = Number.parseInt(response.headers.get('Flow-Timer') ?? '', 10);
+    const flowTimerMs = flowTimerSeconds > 0 ? flowTimerSeconds * 1000 : undefined;
+    this.#options.agent.keepFlow(registration.flow, flowTimerMs, now);
+  }
+
+  #releaseFlow(registration: Registration | undefined): void {
+    if (registration?.flow === undefined) return;
+    this.#options.agent.releaseFlow(registration.flow);
+    registration.flow = undefined;
   }
 
   #send(registration: Registration, request: SipRequest, now: Instant): void {

@@ -4,7 +4,7 @@
  * Leaves out multicast.
  */
 import { Fifo } from '../../base/fifo.ts';
-import type { Instant } from '../../base/instant.ts';
+import type { DurationMs, Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
@@ -22,6 +22,7 @@ import type {
 } from './transaction/sip-event.ts';
 import { defaultSipTimers, type SipTimers } from './transaction/timers.ts';
 import { UpstreamOverload } from './transaction/upstream-overload.ts';
+import type { KeptFlow } from './transport/flow-keeper.ts';
 import {
   type SipListener,
   SipTransport,
@@ -175,6 +176,15 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#drainTransport(now);
   }
 
+  /** Keep-alives go over this flow, until it fails ('kept-flow-failed'), is released, or its address is removed (RFC 5626 §4.4). */
+  keepFlow(flow: KeptFlow, flowTimerMs: DurationMs | undefined, now: Instant): void {
+    this.#transport.keepFlow(flow, flowTimerMs, now);
+  }
+
+  releaseFlow(flow: KeptFlow): void {
+    this.#transport.releaseFlow(flow);
+  }
+
   addListener(listener: SipListener, now: Instant): void {
     this.#transport.addListener(listener);
     this.#drainTransport(now);
@@ -210,7 +220,8 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
   }
 
   #handleTransportEvent(event: SipTransportEvent, now: Instant): void {
-    if (event.kind === 'flow-failed') {
+    if (event.kind === 'kept-flow-failed') this.#events.push(event);
+    else if (event.kind === 'flow-failed') {
       this.#clients.handleFlowFailure(event.flow, event.wasRefused, now);
       this.#servers.handleFlowFailure(event.flow, now);
     } else if (event.message.kind === 'request')

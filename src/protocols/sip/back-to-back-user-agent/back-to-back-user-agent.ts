@@ -4,7 +4,7 @@
  * descriptions as the owner wants them. A leg can be answered and asked by the owner alone, moved, and replaced (RFC 3891).
  * Each leg has a session timer of its own (RFC 4028). Leaves out the replacement of early dialogs and proxy authentication.
  */
-import type { Instant } from '../../../base/instant.ts';
+import type { DurationMs, Instant } from '../../../base/instant.ts';
 import type { Machine, Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
@@ -16,6 +16,7 @@ import { maxForwardsOf, replacesOf, toTagOf } from '../message/header-fields.ts'
 import type { Replaces } from '../message/replaces.ts';
 import { SipRequest, type SipResponse } from '../message/sip-message.ts';
 import type { ClientTransactionId, ServerTransactionId, SipTarget } from '../transaction/sip-event.ts';
+import type { KeptFlow } from '../transport/flow-keeper.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
 import type { LegDialog } from '../user-agent/leg-dialog.ts';
@@ -235,6 +236,15 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     this.#drain(now);
   }
 
+  /** See SipEndpoint: the end comes as `kept-flow-failed`. */
+  keepFlow(flow: KeptFlow, flowTimerMs: DurationMs | undefined, now: Instant): void {
+    this.#endpoint.keepFlow(flow, flowTimerMs, now);
+  }
+
+  releaseFlow(flow: KeptFlow): void {
+    this.#endpoint.releaseFlow(flow);
+  }
+
   addListener(listener: SipListener, now: Instant): void {
     this.#endpoint.addListener(listener, now);
   }
@@ -305,7 +315,8 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
       else if (event.kind === 'outside-request') {
         const { transaction, request, source, local } = event;
         this.emit({ type: 'request-arrived', transaction, request, source, local });
-      } else if (event.kind === 'outside-response')
+      } else if (event.kind === 'kept-flow-failed') this.emit({ type: 'kept-flow-failed', flow: event.flow });
+      else if (event.kind === 'outside-response')
         this.#handleOutsideResponse(event.transaction, event.response, now);
       else this.#callOfLeg.get(event.leg)?.handleLegEvent(event, now);
     }

@@ -5,6 +5,7 @@
 import type { TransportAddress, TransportProtocol } from '../../../base/network.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { SipUri } from '../message/sip-uri.ts';
+import type { KeptFlow } from '../transport/flow-keeper.ts';
 
 export type SipTransportProtocol = TransportProtocol;
 
@@ -67,6 +68,8 @@ export type SipEvent =
   | { readonly kind: 'acknowledged'; readonly transaction: ServerTransactionId }
   /** Timer H: the ACK for a non-2xx final response never came. */
   | { readonly kind: 'ack-missing'; readonly transaction: ServerTransactionId }
+  /** A flow that `keepFlow` was asked for has failed: register anew (RFC 5626 §4.5). It is not kept any more. */
+  | { readonly kind: 'kept-flow-failed'; readonly flow: KeptFlow }
   /** The last event of every transaction, whatever its end: nothing more comes, its id can be forgotten. */
   | {
       readonly kind: 'terminated';

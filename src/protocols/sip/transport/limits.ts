@@ -19,3 +19,6 @@ export const connectTimeoutMs = 10_000;
 export const tcpRefusedMs = 300_000;
 
 export const maximumRefusingPeers = 1_000;
+
+/** Flows that a user agent keeps alive: some accesses with two edge proxies each (RFC 5626 §4.2.1), for some users. */
+export const maximumKeptFlows = 1_000;

@@ -34,6 +34,8 @@ interface Connection {
   pending: Uint8Array[] | undefined;
   pendingOctets: number;
   usedAt: Instant;
+  /** When octets last came. */
+  heardAt: Instant;
 }
 
 export type StreamTransport = Exclude<SipTransportProtocol, 'udp'>;
@@ -56,6 +58,7 @@ export type ConnectionEvent =
       readonly wasRefused: boolean;
     };
 
+const ping: Uint8Array = new Uint8Array([0x0d, 0x0a, 0x0d, 0x0a]);
 const pong: Uint8Array = new Uint8Array([0x0d, 0x0a]);
 
 export class SipConnections {
@@ -144,6 +147,22 @@ export class SipConnections {
     return connection.id;
   }
 
+  /** Sends a keep-alive (RFC 5626 §4.4.1) between messages; false when there is no open connection that way. */
+  ping(route: StreamRoute): boolean {
+    const connection = this.#connectionFor(route);
+    if (connection === undefined || connection.pending !== undefined) return false;
+    this.#transmit(connection.id, ping);
+    return true;
+  }
+
+  isHeardSince(route: StreamRoute, since: Instant): boolean {
+    return (this.#connectionFor(route)?.heardAt ?? Number.NEGATIVE_INFINITY) > since;
+  }
+
+  #connectionFor({ transport, local, remote, serverName }: StreamRoute): Connection | undefined {
+    return this.#byPeer.get(peerKey(transport, local, remote, serverName));
+  }
+
   /** Closes every connection of that transport from that address. */
   closeAllFrom(address: string, wanted: StreamTransport): void {
     for (const { id, local, transport } of [...this.#connections.values()])
@@ -192,6 +211,7 @@ export class SipConnections {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
     this.#touch(connection, now);
+    connection.heardAt = now;
     const { framer, transport, local, remote } = connection;
     framer.push(payload);
     for (let frame = framer.pollFrame(); frame !== undefined; frame = framer.pollFrame()) {
@@ -259,6 +279,7 @@ function idle(
     pending: undefined,
     pendingOctets: 0,
     usedAt: now,
+    heardAt: now,
   };
 }
 

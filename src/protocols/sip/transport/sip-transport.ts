@@ -1,10 +1,10 @@
 /**
- * SIP transport over UDP, TCP and TLS (RFC 3261 §18, RFC 3581, RFC 5923, keep-alive answers of RFC 5626 §4.4.1): between octets of the
+ * SIP transport over UDP, TCP and TLS (RFC 3261 §18, RFC 3581, RFC 5923, keep-alives of RFC 5626): between octets of the
  * host and screened messages of the transactions. Leaves out multicast, and listening on wildcard addresses: a Via names an address.
  */
 import { Fifo } from '../../../base/fifo.ts';
-import type { Instant } from '../../../base/instant.ts';
-import type { Timeout } from '../../../base/machine.ts';
+import type { DurationMs, Instant } from '../../../base/instant.ts';
+import { earlierTimeout, type Timeout } from '../../../base/machine.ts';
 import {
   type ConnectionId,
   formatTransportAddress,
@@ -17,10 +17,12 @@ import type { RandomSource } from '../../../base/random-source.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipMessage } from '../message/sip-message.ts';
 import type { SipArrival, SipTarget, SipTransportProtocol } from '../transaction/sip-event.ts';
+import { FlowKeeper, type FlowKeeperOwner, type KeptFlow } from './flow-keeper.ts';
 import { maximumRefusingPeers, tcpRefusedMs } from './limits.ts';
 import { screenMessage } from './message-screening.ts';
 import { type ConnectionEvent, SipConnections } from './sip-connections.ts';
 import { markReceived, responseRoute, type SipRoute } from './sip-route.ts';
+import { answerBinding, decodeBinding, isStun } from './stun-binding.ts';
 
 export interface SipListener {
   readonly transport: SipTransportProtocol;
@@ -39,7 +41,9 @@ export type SipTransportEvent =
       readonly connection?: ConnectionId | undefined;
     }
   /** `wasRefused`: a connection that never opened; otherwise it broke, or a datagram was refused. */
-  | { readonly kind: 'flow-failed'; readonly flow: SipFlow; readonly wasRefused: boolean };
+  | { readonly kind: 'flow-failed'; readonly flow: SipFlow; readonly wasRefused: boolean }
+  /** A flow that was to be kept alive is not (RFC 5626 §4.4). */
+  | { readonly kind: 'kept-flow-failed'; readonly flow: KeptFlow };
 
 export interface SipTransportCounters {
   received: number;
@@ -49,18 +53,20 @@ export interface SipTransportCounters {
   dropped: number;
 }
 
-export class SipTransport {
+export class SipTransport implements FlowKeeperOwner {
   readonly counters: SipTransportCounters = { received: 0, refused: 0, dropped: 0 };
   readonly #listeners: SipListener[];
   readonly #outputs = new Fifo<NetworkOutput>();
   readonly #events = new Fifo<SipTransportEvent>();
   readonly #connections: SipConnections;
+  readonly #keeper: FlowKeeper;
   /** Peers that do not take TCP, and until when that is believed; the oldest entry first. */
   readonly #tcpRefusedUntil = new Map<string, Instant>();
 
   constructor(listeners: readonly SipListener[], random: RandomSource) {
     this.#listeners = [...listeners];
     this.#connections = new SipConnections(random, this.#outputs);
+    this.#keeper = new FlowKeeper(random, this);
   }
 
   start(): void {
@@ -77,6 +83,7 @@ export class SipTransport {
     const index = this.#listeners.findIndex((other) => isSameListener(other, listener));
     if (index < 0) return;
     this.#listeners.splice(index, 1);
+    this.#keeper.releaseAllFrom(listener);
     this.#outputs.push({ kind: 'stop-listening', ...bindingOf(listener) });
     if (listener.transport === 'udp') return;
     this.#connections.closeAllFrom(listener.address, listener.transport);
@@ -85,7 +92,8 @@ export class SipTransport {
 
   handleInput(input: NetworkInput, now: Instant): void {
     if (input.kind === 'datagram-received') {
-      if (this.#isListening('udp', input.local))
+      if (isStun(input.payload)) this.#handleStun(input, now);
+      else if (this.#isListening('udp', input.local))
         this.#receive(
           input.payload,
           { transport: 'udp', local: input.local, source: input.remote },
@@ -109,12 +117,13 @@ export class SipTransport {
   }
 
   handleTimeout(now: Instant): void {
+    this.#keeper.handleTimeout(now);
     this.#connections.handleTimeout(now);
     this.#drainConnections(now);
   }
 
   pollTimeout(): Timeout | undefined {
-    return this.#connections.pollTimeout();
+    return earlierTimeout(this.#connections.pollTimeout(), this.#keeper.pollTimeout());
   }
 
   pollOutput(): NetworkOutput | undefined {
@@ -181,6 +190,43 @@ export class SipTransport {
     // The address went away after the request had come in over it.
     else this.#events.push({ kind: 'flow-failed', flow, wasRefused: false });
     return flow;
+  }
+
+  /** RFC 5626 §4.4: keep-alives go over this flow until it is released, fails or loses its address. */
+  keepFlow(flow: KeptFlow, flowTimerMs: DurationMs | undefined, now: Instant): void {
+    this.#keeper.keep(flow, flowTimerMs, now);
+  }
+
+  releaseFlow(flow: KeptFlow): void {
+    this.#keeper.release(flow);
+  }
+
+  sendDatagram(payload: Uint8Array, { local, remote }: KeptFlow): void {
+    this.#outputs.push({ kind: 'transmit', transport: 'udp', local, remote, payload });
+  }
+
+  ping(flow: KeptFlow): boolean {
+    return flow.transport !== 'udp' && this.#connections.ping({ ...flow, transport: flow.transport });
+  }
+
+  isHeardSince(flow: KeptFlow, since: Instant): boolean {
+    const { transport } = flow;
+    return transport !== 'udp' && this.#connections.isHeardSince({ ...flow, transport }, since);
+  }
+
+  flowFailed(flow: KeptFlow): void {
+    this.#events.push({ kind: 'kept-flow-failed', flow });
+  }
+
+  /** RFC 5626 §8: a small STUN server on every port of SIP over UDP. */
+  #handleStun(
+    { local, remote, payload }: Extract<NetworkInput, { kind: 'datagram-received' }>,
+    now: Instant,
+  ): void {
+    const message = this.#isListening('udp', local) ? decodeBinding(payload) : undefined;
+    if (message === undefined) return;
+    if (message.kind !== 'request') this.#keeper.handleStun(payload, local, remote, now);
+    else this.sendDatagram(answerBinding(payload, message, remote), { transport: 'udp', local, remote });
   }
 
   #receive(

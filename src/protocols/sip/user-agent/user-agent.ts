@@ -49,6 +49,7 @@ export type UserAgentEvent =
   | LegEvent
   /** An INVITE without To tag; `leg` is made for it and has no path yet but the address it arrived at. */
   | { readonly kind: 'invite'; readonly leg: CallLeg; readonly incoming: IncomingRequest }
+  | Extract<SipEvent, { kind: 'kept-flow-failed' }>
   | ({ readonly kind: 'outside-request' } & Pick<
       RequestEvent,
       'transaction' | 'request' | 'source' | 'local'
@@ -216,6 +217,9 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
         break;
       case 'transport-failed':
         if (isClient(event.transaction)) this.#handleFailure(event.transaction, 503, now);
+        break;
+      case 'kept-flow-failed':
+        this.#events.push(event);
         break;
       case 'terminated':
         this.#forgetTransaction(event.transaction);
