@@ -25,6 +25,7 @@ import { sessionCommand } from './commands/session.ts';
 import { sipServerCommand } from './commands/sip-server.ts';
 import { statusCommand } from './commands/status.ts';
 import { trimAsCommand } from './commands/trim-as.ts';
+import { whyCommand } from './commands/why.ts';
 import { type ExitCode, exitCode, exitCodeOf } from './exit-code.ts';
 import { formatManualPage } from './manual-page.ts';
 
@@ -43,6 +44,7 @@ const commands: readonly Command[] = [
   correspondentNodeCommand,
   statusCommand,
   handoverCommand,
+  whyCommand,
   revokeCommand,
   deregisterCommand,
   sessionCommand,

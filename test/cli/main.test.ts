@@ -25,6 +25,10 @@ test('trimaran status --help is a manual page', () => {
   matchesGolden('status.txt', trimaran('status', '--help').stdout);
 });
 
+test('trimaran why --help is a manual page', () => {
+  matchesGolden('why.txt', trimaran('why', '--help').stdout);
+});
+
 test('trimaran tells a mistyped command or option, what was meant, and ends with 2', () => {
   const cases = [
     { args: ['docter'], message: 'there is no command "docter" (did you mean "doctor"?)' },
@@ -32,6 +36,7 @@ test('trimaran tells a mistyped command or option, what was meant, and ends with
     { args: ['doctor', 'ims', 'now'], message: '"now" is one argument too many' },
     { args: ['doctor', 'imz'], message: 'there is no "imz" to look at, only ims' },
     { args: ['doctor', '--json=yes'], message: '--json takes no value' },
+    { args: ['why', '--control', 'x', '--last', 'two'], message: '"two" is not a number' },
     { args: ['status', '--control'], message: '--control needs a value: PATH' },
     { args: ['address-translator'], message: 'the configuration file is missing' },
   ];

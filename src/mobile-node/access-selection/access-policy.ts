@@ -62,7 +62,7 @@ export type Verdict =
   | 'warming up'
   | 'not bound'
   | 'probes unanswered'
-  | 'refused a handover lately'
+  | 'refused lately'
   | 'dwell time';
 
 export interface PolicyDecision {
@@ -147,7 +147,7 @@ export class AccessPolicy {
   ): Verdict {
     if (!candidate.isAnswering) return 'probes unanswered';
     if (!candidate.isBound) return 'not bound';
-    if ((this.#refusedUntil.get(candidate.name) ?? now) > now) return 'refused a handover lately';
+    if ((this.#refusedUntil.get(candidate.name) ?? now) > now) return 'refused lately';
     if (utility === undefined || candidate.samples < this.#options.warmUpSamples) return 'warming up';
     // An access in use that has not been measured yet cannot be compared with.
     if (hasRival && (rivalUtility === undefined || utility >= rivalUtility)) return 'not better';
@@ -157,11 +157,7 @@ export class AccessPolicy {
 
   #lastResort(judgements: readonly Judgement[]): Judgement | undefined {
     const having = (verdict: Verdict): Judgement[] => judgements.filter((one) => one.verdict === verdict);
-    const [fresh, refused, unbound] = [
-      having('warming up'),
-      having('refused a handover lately'),
-      having('not bound'),
-    ];
+    const [fresh, refused, unbound] = [having('warming up'), having('refused lately'), having('not bound')];
     return least(fresh) ?? fresh[0] ?? least(refused) ?? unbound[0];
   }
 

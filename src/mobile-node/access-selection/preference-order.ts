@@ -54,7 +54,7 @@ export class PreferenceOrder implements AccessSelector {
   #objection({ name, isBound, isAnswering }: CandidateAccess, now: Instant): string {
     if (!isAnswering) return 'probes unanswered';
     if (!isBound) return 'not bound';
-    return this.#isRefused(name, now) ? 'refused a handover lately' : 'less preferred';
+    return this.#isRefused(name, now) ? 'refused lately' : 'less preferred';
   }
 }
 
