@@ -36,6 +36,12 @@ tunnelTest(
     const status = (await client.request('status')) as { accesses: { name: string; isCurrent: boolean }[] };
     assert.equal(status.accesses.find(({ isCurrent }) => isCurrent)?.name, 'umts');
     client.close();
+    const why = ['dist/src/cli/main.js', 'why', '--control', lab.control];
+    const { stdout } = spawnSync(process.execPath, why, { encoding: 'utf8' });
+    assert.match(
+      stdout,
+      /^Now: on umts\.\n {2}access verdict\n.*\n\d+\.\d s ago: wlan → umts\.\n.*a person's wish/s,
+    );
     await lab.close();
   },
 );

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { AccessSituation } from '../../mobile-node/access-selection/access-selector.ts';
+import type { AccessSituation, HandoverOutcome } from '../../mobile-node/access-selection/access-selector.ts';
 import { createSelector, flowClassesOf } from './access-policy.ts';
 import { loadConfiguration } from './load-configuration.ts';
 import { type MobileNodeConfiguration, mobileNodeSchema } from './mobile-node.ts';
@@ -104,6 +104,70 @@ accesses:
   const { chosen, classes } = selector.decide(situation, 0);
   assert.deepEqual([chosen, classes?.map((one) => one.chosen)], ['wlan', ['wlan', 'wimax']]);
 });
+
+/** Each number of the policy, with two values that lead to different choices; what is measured says why. */
+const knobs: readonly {
+  readonly key: string;
+  readonly values: readonly [string, string];
+  readonly chosen: readonly [string, string];
+  /** Round trips over the WLAN and over WiMAX, one after the other. */
+  readonly roundTrips?: readonly [readonly number[], readonly number[]];
+  readonly coverage?: 'large' | 'small';
+  readonly result?: HandoverOutcome['result'];
+  readonly at?: number;
+}[] = [
+  {
+    key: 'weights',
+    values: ['{ power: 0.1, cost: 0.1, load: 0.8 }', '{ power: 0.1, cost: 0.8, load: 0.1 }'],
+    chosen: ['wimax', 'wlan'],
+  },
+  { key: 'hysteresis', values: ['0', '2'], chosen: ['wimax', 'wlan'], coverage: 'large' },
+  { key: 'equal-coverage-hysteresis', values: ['0', '2'], chosen: ['wimax', 'wlan'] },
+  {
+    key: 'history-window',
+    values: ['1', '16'],
+    chosen: ['wimax', 'wlan'],
+    roundTrips: [
+      [20, 20, 20, 20, 20, 25],
+      [22, 22, 22],
+    ],
+  },
+  {
+    key: 'jitter-weight',
+    values: ['0.01', '5'],
+    chosen: ['wlan', 'wimax'],
+    roundTrips: [
+      [20, 30, 20, 30, 20, 30],
+      [30, 30, 30],
+    ],
+  },
+  { key: 'warm-up', values: ['3', '4'], chosen: ['wimax', 'wlan'] },
+  { key: 'dwell-time', values: ['5s', '20s'], chosen: ['wimax', 'wlan'], result: 'completed', at: 10_000 },
+  { key: 'penalty', values: ['5s', '20s'], chosen: ['wimax', 'wlan'], result: 'binding failed', at: 10_000 },
+];
+
+for (const { key, values, chosen, roundTrips, coverage = 'small', result, at = 0 } of knobs)
+  test(`policy.${key}: ${values.join(' or ')} makes the node choose ${chosen.join(' or ')}`, () => {
+    const choices = values.map((value) => {
+      const { policy, accesses: configured } = load(`${tunnel}policy: { ${key}: ${value} }
+accesses:
+  - { name: wlan, interface: wlan0, power: 1, cost: ${key === 'weights' ? 1 : 2}, coverage: ${coverage} }
+  - { name: wimax, interface: wimax0, power: 1, cost: 2, coverage: small }
+`);
+      const selector = createSelector(policy!, configured);
+      for (const [index, samples] of (
+        roundTrips ?? [
+          [100, 100, 100],
+          [50, 50, 50],
+        ]
+      ).entries())
+        for (const rttMs of samples)
+          selector.measured?.({ kind: 'answered', access: ['wlan', 'wimax'][index]!, sentAt: 0, rttMs }, 0);
+      if (result !== undefined) selector.handoverEnded?.({ to: 'wimax', result }, 0);
+      return selector.decide(situation, at).chosen;
+    });
+    assert.deepEqual(choices, chosen);
+  });
 
 test('policy.module: a module of the user decides, and is told of the accesses and its own options', () => {
   const source = `export function createSelector({ accesses, options }) {
