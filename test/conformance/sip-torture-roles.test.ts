@@ -4,19 +4,18 @@
  *
  * user agent: the correspondent node. Back-to-back user agent: one that lets everything pass, with that user agent behind it, so that the
  * outcome for the caller must be the user agent's. Proxy: the core of all CSCFs. Registrar: the S-CSCF, which challenges (401) every
- * REGISTER that it understands; what it makes of the contacts is tested below; for other methods it is a proxy with other routes.
+ * REGISTER that it understands; for other methods it is a proxy with other routes. SIP server: registrar of example.com, with digest, and
+ * redirect server for its users once one is registered; a REGISTER is repeated with credentials to see what is bound.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isMalformed } from '../../src/base/malformed.ts';
 import { parseSipMessage } from '../../src/protocols/sip/message/parse-sip-message.ts';
 import { SipRequest } from '../../src/protocols/sip/message/sip-message.ts';
-import { formatUri } from '../../src/protocols/sip/message/sip-uri.ts';
 import { StreamFramer } from '../../src/protocols/sip/message/stream-framer.ts';
-import { defaultRegistrationPolicy, updateBindings } from '../../src/protocols/sip/registration/binding.ts';
-import { octetsOf, outcomeOf, type Role, tortureMessages } from './torture-roles.ts';
+import { octetsOf, outcomeOf, type Role, registrationOutcome, tortureMessages } from './torture-roles.ts';
 
-/** User agent, B2BUA, proxy; the registrar where it answers as a registrar. */
+/** User agent, B2BUA, proxy; S-CSCF and SIP server where they answer as registrars. */
 type Row = readonly [userAgent: string, b2bua: string, proxy: string, registrar?: string];
 
 const silent: Row = ['is silent', 'is silent', 'is silent', 'is silent'];
@@ -104,6 +103,38 @@ const expected: Readonly<Record<string, Row>> = {
   'ipv6-correct-abnf-2-colons': answered(200),
 };
 
+/** SIP server, redirect server, where the message is neither refused by everybody nor a REGISTER. Nobody but 'user' is registered. */
+const atServers: Readonly<Record<string, readonly [server: string, redirect: string]>> = {
+  // For a user, from another domain: where he is, or that he is nowhere.
+  ...forAll(['longreq', 'semiuri', 'baddate', 'badbranch', 'invut', 'sdp01', 'ipv4-mapped-ipv6'], 480, 302),
+  inv2543: ['answers 404', 'answers 404'],
+  zeromf: ['answers 483', 'answers 483'],
+  // From a user, who has to prove it.
+  ...forAll(
+    ['intmeth', 'esc02', 'lwsdisp', 'transports', 'mpart01', 'ipv6-in-sdp', 'mult-ip-in-sdp'],
+    407,
+    407,
+  ),
+  ...forAll(
+    ['via-received-param-no-delim', 'ipv6-bug-abnf-3-colons', 'ipv6-correct-abnf-2-colons'],
+    407,
+    407,
+  ),
+  // Neither from nor for a user; those within a dialog come from where one is registered, and their way leads nowhere.
+  esc01: ['answers 403', 'answers 403'],
+  ...forAll(['wsinv', 'via-received-param-with-delim', 'mult-ip-in-header'], 403, 500),
+  // REGISTER for another domain.
+  ...forAll(['ipv6-good', 'port-ambiguous', 'port-unambiguous'], 403, 403),
+};
+
+function forAll(
+  names: readonly string[],
+  server: number,
+  redirect: number,
+): Record<string, readonly [string, string]> {
+  return Object.fromEntries(names.map((name) => [name, [`answers ${server}`, `answers ${redirect}`]]));
+}
+
 const roles: readonly Role[] = ['user agent', 'back-to-back user agent', 'proxy', 'registrar'];
 
 test('the torture table: names each of the 61 messages', () => {
@@ -119,6 +150,34 @@ for (const [index, role] of roles.entries()) {
     assert.deepEqual(differing, []);
   });
 }
+
+for (const [index, role] of (['SIP server', 'redirect server'] as const).entries()) {
+  test(`${role}: does with each of the torture messages what RFC 4475 and RFC 5118 ask for`, () => {
+    const differing = Object.entries(expected).flatMap(([name, row]) => {
+      const { words } = outcomeOf(role, octetsOf(name));
+      const wanted = atServers[name]?.[index] ?? row[3] ?? 'in the table of servers';
+      return words === wanted ? [] : [`${name}: ${words}, not ${wanted}`];
+    });
+    assert.deepEqual(differing, []);
+  });
+}
+
+test('SIP server: takes a REGISTER that it understands with 200, and says what it has bound', () => {
+  const contactsOf = (name: string) => {
+    const [startLine, ...lines] = registrationOutcome(octetsOf(name)).split('\r\n');
+    assert.equal(startLine, 'SIP/2.0 200 OK', name);
+    return lines
+      .filter((line) => line.startsWith('Contact: '))
+      .map((line) => line.slice(9).replace(/;expires=.*/, ''));
+  };
+  assert.deepEqual(contactsOf('escnull'), ['<sip:%00@host5.example.com>', '<sip:%00%00@host5.example.com>']);
+  assert.deepEqual(contactsOf('dblreq'), ['<sip:j.user@host.example.com>']);
+  assert.deepEqual(contactsOf('regaut01'), []);
+  assert.deepEqual(contactsOf('cparam01'), ['<sip:+19725552222@gw1.example.net>;unknownparam']);
+  assert.deepEqual(contactsOf('cparam02'), ['<sip:+19725552222@gw1.example.net;unknownparam>']);
+  assert.deepEqual(contactsOf('regescrt'), ['<sip:user@example.com?Route=%3Csip:sip.example.com%3E>']);
+  assert.match(registrationOutcome(octetsOf('regbadct')), /^SIP\/2\.0 400 /);
+});
 
 test('proxy: forwards everything but Via and Max-Forwards as it came, to the octet', () => {
   const perHop = new Set(['Via', 'Max-Forwards', 'Content-Length']);
@@ -161,26 +220,6 @@ test('user agent: says what would be accepted instead (Allow, Accept, Unsupporte
   const proxy = outcomeOf('proxy', octetsOf('bext01')).response ?? '';
   assert.match(proxy, /Unsupported: noProxiesSupportThis/);
   assert.match(proxy, /norDoAnyProxiesSupportThis/);
-});
-
-test('registrar: binds what the Contact says, NULs, parameters and escaped headers included', () => {
-  const contactsOf = (name: string) => {
-    const update = updateBindings([], accepted(name), defaultRegistrationPolicy, 0);
-    assert.ok(update.kind === 'accepted', name);
-    return update.bindings.map(({ contact }) => [
-      formatUri(contact.uri),
-      contact.parameters.has('unknownparam'),
-    ]);
-  };
-  assert.deepEqual(contactsOf('escnull'), [
-    ['sip:%00@host5.example.com', false],
-    ['sip:%00%00@host5.example.com', false],
-  ]);
-  assert.deepEqual(contactsOf('cparam01'), [['sip:+19725552222@gw1.example.net', true]]);
-  assert.deepEqual(contactsOf('cparam02'), [['sip:+19725552222@gw1.example.net;unknownparam', false]]);
-  assert.deepEqual(contactsOf('regescrt'), [['sip:user@example.com?Route=%3Csip:sip.example.com%3E', false]]);
-  const bad = updateBindings([], accepted('regbadct'), defaultRegistrationPolicy, 0);
-  assert.equal(bad.kind === 'refused' && bad.statusCode, 400);
 });
 
 test('StreamFramer: a stream with a wrong or double Content-Length is beyond repair; with one too long it waits', () => {

@@ -2,17 +2,23 @@
  * Every SIP role of the project behind one door, for the torture messages: octets go in by UDP, and what the role does within half a
  * second comes out in words: 'answers 400', 'forwards', 'is silent'.
  */
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { Instant } from '../../src/base/instant.ts';
 import { isMalformed } from '../../src/base/malformed.ts';
 import { SeededRandomSource } from '../../src/base/random-source.ts';
 import { CorrespondentNode } from '../../src/correspondent-node/correspondent-node.ts';
+import { SipServer } from '../../src/home-network/sip-server/sip-server.ts';
 import { ServingCscf } from '../../src/ims-core/s-cscf/serving-cscf.ts';
+import { DigestClient } from '../../src/protocols/sip/authentication/digest-client.ts';
 import { BackToBackUserAgent } from '../../src/protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import { SipEndpoint } from '../../src/protocols/sip/endpoint.ts';
+import { cseqOf, toOf } from '../../src/protocols/sip/message/header-fields.ts';
 import { parseSipMessage } from '../../src/protocols/sip/message/parse-sip-message.ts';
-import type { SipMessage } from '../../src/protocols/sip/message/sip-message.ts';
+import { serializeSipMessage } from '../../src/protocols/sip/message/serialize-sip-message.ts';
+import { type SipMessage, SipRequest, SipResponse } from '../../src/protocols/sip/message/sip-message.ts';
 import { SipProxy } from '../../src/protocols/sip/proxy/sip-proxy.ts';
+import { addressOfRecord } from '../../src/protocols/sip/registration/address-of-record.ts';
 import { type SipTestMachine, SipTestNetwork } from '../../src/protocols/sip/test-support/sip-network.ts';
 import { diameterOf, TestHomeSubscriberServer, WithoutEvents } from '../figures/ims-core-lab.ts';
 
@@ -34,7 +40,13 @@ export function octetsOf(name: string): Uint8Array {
   return readFileSync(`${folder}/${wire ?? file}`);
 }
 
-export type Role = 'user agent' | 'back-to-back user agent' | 'proxy' | 'registrar';
+export type Role =
+  | 'user agent'
+  | 'back-to-back user agent'
+  | 'proxy'
+  | 'registrar'
+  | 'SIP server'
+  | 'redirect server';
 
 export interface Outcome {
   readonly words: string;
@@ -86,6 +98,12 @@ const roles: Readonly<Record<Role, (network: SipTestNetwork) => SipTestMachine>>
   },
   proxy,
   registrar,
+  'SIP server': (network) => sipServer(network),
+  'redirect server': (network) => {
+    const machine = sipServer(network, true);
+    authorized(network, machine, registration);
+    return machine;
+  },
 };
 
 function terminal(network: SipTestNetwork, sip: typeof door): SipTestMachine {
@@ -190,6 +208,52 @@ function registrar(network: SipTestNetwork): SipTestMachine {
   const machine = added(network, new WithoutEvents(cscf));
   network.run(1_000);
   return machine;
+}
+
+/** Registrar, proxy and redirect server of example.com, whose users all have the password 'x'. */
+function sipServer(network: SipTestNetwork, redirect = false): SipTestMachine {
+  const users = ['watson', 'null-\0-null', 'j.user', 'user'].map((name) => ({ name, password: 'x' }));
+  const listen = [{ transport: 'udp' as const, ...door }];
+  const server = new SipServer({
+    listen,
+    address: door,
+    domain: 'example.com',
+    users,
+    redirect,
+    random: new SeededRandomSource(6),
+  });
+  return added(network, new WithoutEvents(server));
+}
+
+const registration = Buffer.from(
+  'REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.200;branch=z9hG4bKreg\r\nFrom: <sip:user@example.com>;tag=1\r\n' +
+    'To: <sip:user@example.com>\r\nCall-ID: registration\r\nCSeq: 1 REGISTER\r\nContact: <sip:user@192.0.2.8>\r\nContent-Length: 0\r\n\r\n',
+);
+
+/** What a registrar that challenged the REGISTER says when it comes again with credentials. */
+export function registrationOutcome(octets: Uint8Array): string {
+  const network = new SipTestNetwork();
+  return authorized(network, sipServer(network), octets);
+}
+
+/** The last response. */
+function authorized(network: SipTestNetwork, machine: SipTestMachine, octets: Uint8Array): string {
+  const ask = (payload: Uint8Array): string => {
+    network.inject(machine, { kind: 'datagram-received', local: door, remote: sender, payload });
+    return network.messages.at(-1)!;
+  };
+  const challenge = readable(ask(octets));
+  const request = readable(Buffer.from(octets).toString('latin1'));
+  assert.ok(challenge instanceof SipResponse && request instanceof SipRequest);
+  const user = /^sip:([^@]*)@/.exec(addressOfRecord(toOf(request).uri))![1]!;
+  const digest = new DigestClient(user, 'x', new SeededRandomSource(8));
+  assert.ok(digest.acceptChallenge(request, challenge));
+  request.headers.removeAll('Authorization');
+  digest.authorize(request);
+  const { number } = cseqOf(request);
+  request.headers.set('CSeq', `${number + 1} REGISTER`);
+  request.headers.set('Via', 'SIP/2.0/UDP 192.0.2.200;branch=z9hG4bKagain');
+  return ask(serializeSipMessage(request));
 }
 
 function added<M extends SipTestMachine & { start(now: Instant): void }>(

@@ -134,9 +134,12 @@ export class SipServer implements NetworkFunction<never, SipServerEvent, never> 
   /** RFC 3261 §10.3. */
   #register(event: Arrived, now: Instant): void {
     const { request, transaction } = event;
-    const user = this.#ownNames.includes(toOf(request).uri) ? userOf(toOf(request).uri) : undefined;
+    const { uri } = toOf(request);
+    const user = this.#ownNames.includes(uri) ? userOf(uri) : undefined;
     if (user === undefined) {
-      this.#proxy.respond(transaction, this.#response(request, 404), now);
+      // An address-of-record of another scheme belongs to no domain (RFC 4475 §3.3.4).
+      const statusCode = uri.kind === 'opaque' ? 400 : 404;
+      this.#proxy.respond(transaction, this.#response(request, statusCode), now);
       return;
     }
     const required = request.headers.getAll('Require').filter((tag) => tag.toLowerCase() !== 'path');
