@@ -47,6 +47,7 @@ export class KernelNetwork {
   readonly #trace: TraceEntry[] = [];
   /** In order of starting. */
   readonly #programs: Pick<LabProgram, 'failure' | 'stop'>[] = [];
+  readonly #roles = new Map<LabRole, LabProgram>();
   #correspondent: LabProgram | undefined;
   #mobileNode: LabProgram | undefined;
   #client: ControlClient | undefined;
@@ -172,6 +173,11 @@ export class KernelNetwork {
     if (event === 'session-established') this.#options.onSession?.(media as readonly RemoteMedium[]);
   }
 
+  /** To the process of a role that runs: SIGSTOP makes it silent. */
+  signal(role: LabRole, signal: NodeJS.Signals): void {
+    this.#roles.get(role)?.signal(signal);
+  }
+
   #startRole(role: LabRole): LabProgram {
     const { topology, ims, correspondentMedia = [], folder, onMessage, onMobileEvent } = this.#options;
     const file = writeRoleConfiguration(role, { ...ims, correspondentMedia }, folder, this.#control);
@@ -187,6 +193,7 @@ export class KernelNetwork {
       },
     });
     this.#programs.push(program);
+    this.#roles.set(role, program);
     return program;
   }
 }

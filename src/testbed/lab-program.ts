@@ -106,6 +106,10 @@ export class LabProgram {
     return this.until(() => this.lines.some((line) => line['event'] === event), event);
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** Settles when the program has ended, with force if it does not by itself. */
   async stop(): Promise<void> {
     if (this.#hasEnded) return;

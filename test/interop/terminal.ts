@@ -44,6 +44,7 @@ export class Terminal {
   readonly program: LabProgram;
   readonly #identity: string;
   readonly #control: string;
+  #calls = 0;
 
   /** Registered when it resolves. */
   static async start(lab: InteropLab, side: Side, options: TerminalOptions): Promise<Terminal> {
@@ -77,6 +78,8 @@ export class Terminal {
   }
 
   async call(peer: Terminal): Promise<void> {
+    this.#calls++;
+    peer.#calls++;
     const control = await ControlClient.connect(this.#control);
     await control.request('call', { to: peer.#identity });
     control.close();
@@ -84,7 +87,12 @@ export class Terminal {
 
   /** Where its media go, once its latest call is established and acknowledged. */
   async established(): Promise<RemoteMedium> {
-    await this.program.until(() => this.dialogue().at(-1)?.endsWith(' ACK') === true, 'ACK');
+    const count = (event: string) => this.program.lines.filter((line) => line['event'] === event).length;
+    const acks = () => this.dialogue().filter((line) => line.endsWith(' ACK')).length;
+    await this.program.until(
+      () => acks() >= this.#calls && count('session-established') >= this.#calls,
+      'ACK',
+    );
     const [medium] = (await this.#latest('session-established'))['media'] as RemoteMedium[];
     if (medium === undefined) throw new Error('a call without media');
     return medium;
