@@ -45,6 +45,7 @@ export class Terminal {
   readonly #identity: string;
   readonly #control: string;
   #calls = 0;
+  #call: number | undefined;
 
   /** Registered when it resolves. */
   static async start(lab: InteropLab, side: Side, options: TerminalOptions): Promise<Terminal> {
@@ -80,17 +81,21 @@ export class Terminal {
   async call(peer: Terminal): Promise<void> {
     this.#calls++;
     peer.#calls++;
-    const control = await ControlClient.connect(this.#control);
-    await control.request('call', { to: peer.#identity });
-    control.close();
+    const { call } = (await this.#ask('call', { to: peer.#identity })) as { readonly call: number };
+    this.#call = call;
+  }
+
+  /** The latest call that it made. */
+  async hangUp(): Promise<void> {
+    await this.#ask('hang-up', { call: this.#call });
+    await this.ended();
   }
 
   /** Where its media go, once its latest call is established and acknowledged. */
   async established(): Promise<RemoteMedium> {
-    const count = (event: string) => this.program.lines.filter((line) => line['event'] === event).length;
     const acks = () => this.dialogue().filter((line) => line.endsWith(' ACK')).length;
     await this.program.until(
-      () => acks() >= this.#calls && count('session-established') >= this.#calls,
+      () => acks() >= this.#calls && this.#count('session-established') >= this.#calls,
       'ACK',
     );
     const [medium] = (await this.#latest('session-established'))['media'] as RemoteMedium[];
@@ -98,9 +103,9 @@ export class Terminal {
     return medium;
   }
 
-  /** When its call is over. */
+  /** When all its calls are over. */
   async ended(): Promise<void> {
-    await this.#latest('session-ended');
+    await this.program.until(() => this.#count('session-ended') >= this.#calls, 'the end of the call');
   }
 
   /** What was said in its calls. */
@@ -108,6 +113,17 @@ export class Terminal {
     return this.trace
       .filter(({ protocol, summary }) => protocol === 'sip' && !/REGISTER/.test(summary))
       .map(({ direction, summary }) => `${direction} ${summary.replace(/ sip:\S*$/, '')}`);
+  }
+
+  async #ask(command: string, parameters: Readonly<Record<string, unknown>>): Promise<unknown> {
+    const control = await ControlClient.connect(this.#control);
+    const result = await control.request(command, parameters);
+    control.close();
+    return result;
+  }
+
+  #count(event: string): number {
+    return this.program.lines.filter((line) => line['event'] === event).length;
   }
 
   async #latest(event: string): Promise<Readonly<Record<string, unknown>>> {

@@ -53,7 +53,9 @@ function startCorrespondentNode(configuration: CorrespondentNodeConfiguration, h
     });
     return { call: handle };
   };
+  const hangUp = ({ parameters }: { readonly parameters: Readonly<Record<string, unknown>> }) =>
+    loop.perform((now) => machine.hangUp(Number(parameters['call']), now));
   return configuration.control === undefined
     ? {}
-    : { control: { path: configuration.control, commands: { call } } };
+    : { control: { path: configuration.control, commands: { call, 'hang-up': hangUp } } };
 }
