@@ -10,6 +10,7 @@ import type { NetworkFunction } from '../../src/base/network-function.ts';
 import {
   CorrespondentNode,
   type CorrespondentNodeEvent,
+  type CorrespondentNodeOptions,
 } from '../../src/correspondent-node/correspondent-node.ts';
 import { HomeAgent } from '../../src/home-network/home-agent/home-agent.ts';
 import type {
@@ -246,6 +247,22 @@ export class MobileNodeNetwork {
     return { phone: phone.events, peer: peer.events };
   }
 
+  /** The home agent's SIP proxy calls the softphone at the node's first care-of address. Whether that comes about. */
+  callFromHomeAgent(): boolean {
+    const phone = this.#addTerminal(this.#mobileHost, internalAddress, 5062, 'phone', {
+      registers: true,
+      outboundProxy: { address: internalAddress, port: 5070 },
+    });
+    this.run(500);
+    const address = careOfAddressOf(1);
+    const proxy = this.#addTerminal(this.#agentHost, homeAgentAddress, 5060, 'ha', {
+      outboundProxy: { address, port: 5060 },
+    });
+    proxy.perform((terminal, now) => void terminal.placeCall(`sip:bob@${address}`, now));
+    this.run(3000);
+    return phone.events.some(({ type }) => type === 'session-established');
+  }
+
   get #names(): string[] {
     return Object.keys(this.#options.delays);
   }
@@ -273,7 +290,13 @@ export class MobileNodeNetwork {
     return host;
   }
 
-  #addTerminal(host: VirtualHost, address: string, port: number, name: string): Terminal {
+  #addTerminal(
+    host: VirtualHost,
+    address: string,
+    port: number,
+    name: string,
+    changes: Partial<CorrespondentNodeOptions> = {},
+  ): Terminal {
     const events: CorrespondentNodeEvent[] = [];
     const terminal = new CorrespondentNode({
       sip: { address, port },
@@ -291,6 +314,7 @@ export class MobileNodeNetwork {
       withReservation: false,
       ringMs: 100,
       random: this.network.newRandomSource(),
+      ...changes,
     });
     const process = host.run<never, CorrespondentNodeEvent, never>({
       machine: terminal,

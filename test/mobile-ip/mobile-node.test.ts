@@ -336,6 +336,11 @@ test('MobileNode: says of every handover by choice what was compared, with numbe
   assert.ok(Math.abs(U - (0.2 * Math.log(P) + 0.3 * Math.log(C) + 0.5 * Math.log(RNL))) < 1e-9);
 });
 
+test("MobileNode: the home agent's SIP proxy may call a node that it registers; to others it is a stranger", () => {
+  assert.equal(started({ registration: 'home-agent' }).callFromHomeAgent(), true);
+  assert.equal(started({ registration: 'none' }).callFromHomeAgent(), false);
+});
+
 test('MobileNode: takes all bindings back when it stops', () => {
   const all = started();
   all.stop();
