@@ -59,6 +59,8 @@ export interface MobileNodeNetworkOptions {
   readonly mobileIp?: Partial<NonNullable<MobileNodeOptions['mobileIp']>>;
   /** What the access's SIP requests go to: the peer itself unless told otherwise. */
   readonly hasSip?: boolean;
+  /** Another one, by access. */
+  readonly proxies?: Readonly<Record<string, string>>;
   readonly agent?: Partial<HomeAgentOptions>;
 }
 
@@ -380,7 +382,7 @@ export class MobileNodeNetwork {
   }
 
   #newNode(): MobileNode {
-    const { selector, registration = 'none', mobileIp, hasSip = true } = this.#options;
+    const { selector, registration = 'none', mobileIp, hasSip = true, proxies = {} } = this.#options;
     return new MobileNode({
       identity: {
         publicIdentity: 'sip:bob@home.test',
@@ -397,7 +399,7 @@ export class MobileNodeNetwork {
         name,
         interface: name,
         index: index + 1,
-        ...(hasSip && { proxyCscf: { address: peerAddress, port: 5060 } }),
+        ...(hasSip && { proxyCscf: { address: proxies[name] ?? peerAddress, port: 5060 } }),
       })),
       selector: this.#noting(selector ?? new PreferenceOrder(this.#names)),
       registration,

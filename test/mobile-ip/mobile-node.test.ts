@@ -336,6 +336,16 @@ test('MobileNode: says of every handover by choice what was compared, with numbe
   assert.ok(Math.abs(U - (0.2 * Math.log(P) + 0.3 * Math.log(C) + 0.5 * Math.log(RNL))) < 1e-9);
 });
 
+test('MobileNode: a re-INVITE goes to the peer itself where no proxy wanted to stay on the way, whatever proxy the access has', () => {
+  const all = started({ proxies: { wlan: '203.0.113.99' } });
+  all.call();
+  all.requestHandover('wlan');
+  all.run(1000);
+  const [session] = all.events('handover-completed').at(-1)?.sessions ?? [];
+  assert.equal(session?.method, 're-INVITE');
+  assert.deepEqual(all.sessions, ['wlan']);
+});
+
 test("MobileNode: the home agent's SIP proxy may call a node that it registers; to others it is a stranger", () => {
   assert.equal(started({ registration: 'home-agent' }).callFromHomeAgent(), true);
   assert.equal(started({ registration: 'none' }).callFromHomeAgent(), false);

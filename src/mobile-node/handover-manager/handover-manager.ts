@@ -298,10 +298,14 @@ export class HandoverManager {
       };
   }
 
-  /** The route set of the dialog names the old P-CSCF for ever (RFC 6141 §5.2), so another one needs another dialog. */
+  /**
+   * The route set of the dialog names the old P-CSCF for ever (RFC 6141 §5.2), so another one needs another dialog. Without a route set
+   * the peer is reached directly, whatever proxy the access has.
+   */
   #needsReplacement(session: MobileSession, access: NetworkAccess): boolean {
     const leg = this.#agent.legOf(session.call, session.networkLeg);
-    return leg?.state !== 'confirmed' || !sameTransportAddress(session.access.proxyCscf, access.proxyCscf);
+    if (leg?.state !== 'confirmed') return true;
+    return leg.hasRouteSet && !sameTransportAddress(session.access.proxyCscf, access.proxyCscf);
   }
 
   #reinvite(session: MobileSession, access: NetworkAccess, body: string, now: Instant): number | undefined {

@@ -50,6 +50,8 @@ export interface LegView {
   readonly remoteTag: string;
   /** The peer's Contact URI. */
   readonly remoteTarget: string;
+  /** False: requests go to the peer itself. */
+  readonly hasRouteSet: boolean;
   readonly path: SignallingPath;
   readonly state: 'early' | 'confirmed' | 'lost';
 }
@@ -198,9 +200,9 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     const leg = this.#calls.get(call)?.leg(name);
     const dialog = (leg?.mainDialog ?? leg?.allDialogs[0])?.dialog;
     if (leg === undefined || dialog === undefined) return undefined;
-    const { callId, localTag, remoteTag, remoteTarget } = dialog;
+    const { callId, localTag, remoteTag, remoteTarget, hasRouteSet } = dialog;
     const state = leg.isEnded || leg.isSuspect ? 'lost' : dialog.state;
-    return { callId, localTag, remoteTag, remoteTarget, path: leg.path, state };
+    return { callId, localTag, remoteTag, remoteTarget, hasRouteSet, path: leg.path, state };
   }
 
   /** Answers a request outside calls. */

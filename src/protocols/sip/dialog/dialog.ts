@@ -91,6 +91,11 @@ export class Dialog {
     });
   }
 
+  /** Proxies that wanted to stay on the way (Record-Route); without them requests go to the peer itself. */
+  get hasRouteSet(): boolean {
+    return this.#routeSet.length > 0;
+  }
+
   get remoteTarget(): string {
     return this.#remoteTarget;
   }
