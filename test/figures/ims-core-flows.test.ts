@@ -53,6 +53,38 @@ test('ImsUserAgent: sends no STUN where the core does not know flows (RFC 5626 �
   assert.equal(keepAlives(), 0);
 });
 
+test('P-CSCF: a flow whose connection has gone is answered 430, and the S-CSCF tries the next flow of the device', () => {
+  const user = (name: string) => ({
+    publicIdentity: `sip:${name}@home1.net`,
+    password: 'secret',
+    criteria: '',
+  });
+  const core = new ImsCoreLab({ subscribers: [user('mn'), user('cn')] });
+  const at = (address: string, seed: number, name = 'mn') =>
+    core.user({ identity: `sip:${name}@home1.net`, password: 'secret', address, seed });
+  const [old, recent, cn] = [at('10.0.2.10', 1), at('10.0.0.10', 2), at('10.0.0.20', 3, 'cn')];
+  const contact = (address: string, regId: number) =>
+    `<sip:ue@${address}:5060>;+sip.instance="<urn:uuid:1>";reg-id=${regId};expires=3600`;
+  old.register(core.now, contact('10.0.2.10', 1));
+  cn.register(core.now);
+  core.run(1_000);
+  // Too long for a datagram: the flow is a connection.
+  recent.headers = [['X-Padding', 'x'.repeat(1_300)]];
+  recent.register(core.now, contact('10.0.0.10', 2));
+  core.run(1_000);
+  core.network.breakConnections('10.0.0.10');
+  core.run(1_000);
+  core.takeLadder();
+  cn.call(core.now, 'sip:mn@home1.net');
+  core.run(1_000);
+  const ladder = core.takeLadder();
+  assert.deepEqual(
+    ladder.filter((line) => / 430$|→ MN'? /.test(line) && !line.endsWith('ACK')),
+    ['P → S 430', "P → MN' INVITE"],
+  );
+  assert.equal(cn.responses.at(-1)!.statusCode, 200);
+});
+
 function registered(serving: Partial<ServingCscfOptions> = {}) {
   const core = new ImsCoreLab({
     subscribers: [{ publicIdentity: 'sip:mn@home1.net', password: 'secret', criteria: '' }],

@@ -218,8 +218,15 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       this.#refuse(event, 430, now);
       return;
     }
+    // RFC 5626 §5.3.1. A user agent without outbound may have come by TCP only as its request was long: it is reached where its contact says.
+    const hasFlow = this.#hasFlow(contact.flow);
+    if (!hasFlow && contact.isOutbound === true) {
+      this.#refuse(event, 430, now);
+      return;
+    }
     leaveTrustDomain(event.request);
-    const target = { recordRoute: this.#recordRoute('mt'), nextHop: targetOf(contact.flow) };
+    const nextHop = hasFlow ? { nextHop: targetOf(contact.flow) } : {};
+    const target = { recordRoute: this.#recordRoute('mt'), ...nextHop };
     this.#forward(event.transaction, { kind: 'to-user', contact }, target, now);
   }
 
@@ -282,6 +289,10 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
   #forward(transaction: ServerTransactionId, pending: Pending, target: ForwardTarget, now: Instant): void {
     this.#pending.set(transaction, pending);
     this.#proxy.forward(transaction, [target], now);
+  }
+
+  #hasFlow({ source, local, transport }: Flow): boolean {
+    return this.#proxy.endpoint.hasFlow({ transport, local, remote: source });
   }
 
   #refuse({ request, transaction }: Arrived, statusCode: number, now: Instant): void {

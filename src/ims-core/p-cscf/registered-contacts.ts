@@ -9,7 +9,7 @@ import type { JournalWriter } from '../../base/journal-writer.ts';
 import type { Timeout } from '../../base/machine.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import { sameTransportAddress } from '../../base/network.ts';
-import { addressesOf, contactsOf, toOf } from '../../protocols/sip/message/header-fields.ts';
+import { addressesOf, contactsOf, listIncludes, toOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri } from '../../protocols/sip/message/sip-uri.ts';
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
@@ -25,6 +25,8 @@ export interface RegisteredContact {
   readonly addressOfRecord: string;
   readonly contactUri: string;
   readonly flow: Flow;
+  /** The registrar knows flows (RFC 5626): it has others to try when this one fails. */
+  readonly isOutbound?: boolean;
   /** In canonical form, the default identity first. */
   readonly identities: readonly string[];
   readonly serviceRoute: readonly string[];
@@ -100,6 +102,7 @@ export class RegisteredContacts {
           addressOfRecord: user,
           contactUri,
           flow,
+          ...(listIncludes(response, 'Require', 'outbound') && { isOutbound: true }),
           // Kamailio 5.6 writes a list that cannot be read when a telephone number is in it.
           identities: identities.length > 0 ? identities : [user],
           serviceRoute: response.headers.getAll('Service-Route'),

@@ -181,6 +181,11 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#transport.keepFlow(flow, flowTimerMs, now);
   }
 
+  /** Whether a message can still go this way: over a byte stream, whether that is open. */
+  hasFlow(flow: KeptFlow): boolean {
+    return this.#transport.hasFlow(flow);
+  }
+
   releaseFlow(flow: KeptFlow): void {
     this.#transport.releaseFlow(flow);
   }

@@ -95,12 +95,18 @@ export class SipTestNetwork {
     this.#arrivals.set(happen, this.now + delayMs, 'wanted by the test');
   }
 
-  /** Every open connection is gone, and both ends are told. */
-  breakConnections(): void {
+  /** Every open connection, or those of one host, are gone, and both ends are told. */
+  breakConnections(address?: string): void {
     for (const [machine, peers] of this.#peers) {
-      for (const connection of peers.keys())
+      for (const [connection, peer] of [...peers]) {
+        const ends = [
+          this.#remotes.get(machine)!.get(connection)!,
+          this.#remotes.get(peer.machine)!.get(peer.connection)!,
+        ];
+        if (address !== undefined && !ends.some((end) => end.address === address)) continue;
+        peers.delete(connection);
         this.inject(machine, { kind: 'connection-closed', connection, reason: 'reset' });
-      peers.clear();
+      }
     }
   }
 

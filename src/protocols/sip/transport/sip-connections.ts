@@ -149,10 +149,14 @@ export class SipConnections {
 
   /** Sends a keep-alive (RFC 5626 §4.4.1) between messages; false when there is no open connection that way. */
   ping(route: StreamRoute): boolean {
-    const connection = this.#connectionFor(route);
-    if (connection === undefined || connection.pending !== undefined) return false;
-    this.#transmit(connection.id, ping);
+    if (!this.isOpen(route)) return false;
+    this.#transmit(this.#connectionFor(route)!.id, ping);
     return true;
+  }
+
+  isOpen(route: StreamRoute): boolean {
+    const connection = this.#connectionFor(route);
+    return connection !== undefined && connection.pending === undefined;
   }
 
   isHeardSince(route: StreamRoute, since: Instant): boolean {

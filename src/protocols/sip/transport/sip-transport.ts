@@ -92,14 +92,7 @@ export class SipTransport implements FlowKeeperOwner {
 
   handleInput(input: NetworkInput, now: Instant): void {
     if (input.kind === 'datagram-received') {
-      if (isStun(input.payload)) this.#handleStun(input, now);
-      else if (this.#isListening('udp', input.local))
-        this.#receive(
-          input.payload,
-          { transport: 'udp', local: input.local, source: input.remote },
-          undefined,
-          now,
-        );
+      if (this.#isListening('udp', input.local)) this.#receiveDatagram(input, now);
     } else if (input.kind === 'datagram-refused')
       this.#events.push({ kind: 'flow-failed', flow: udpFlow(input.local, input.remote), wasRefused: false });
     else if (input.kind === 'connection-accepted') {
@@ -201,6 +194,11 @@ export class SipTransport implements FlowKeeperOwner {
     this.#keeper.release(flow);
   }
 
+  hasFlow({ transport, ...flow }: KeptFlow): boolean {
+    if (transport === 'udp') return this.#isListening('udp', flow.local);
+    return this.#connections.isOpen({ ...flow, transport });
+  }
+
   sendDatagram(payload: Uint8Array, { local, remote }: KeptFlow): void {
     this.#outputs.push({ kind: 'transmit', transport: 'udp', local, remote, payload });
   }
@@ -218,14 +216,15 @@ export class SipTransport implements FlowKeeperOwner {
     this.#events.push({ kind: 'kept-flow-failed', flow });
   }
 
-  /** RFC 5626 §8: a small STUN server on every port of SIP over UDP. */
-  #handleStun(
+  /** RFC 5626 §8: every port of SIP over UDP is a small STUN server. */
+  #receiveDatagram(
     { local, remote, payload }: Extract<NetworkInput, { kind: 'datagram-received' }>,
     now: Instant,
   ): void {
-    const message = this.#isListening('udp', local) ? decodeBinding(payload) : undefined;
-    if (message === undefined) return;
-    if (message.kind !== 'request') this.#keeper.handleStun(payload, local, remote, now);
+    const message = isStun(payload) ? decodeBinding(payload) : undefined;
+    if (message === undefined)
+      this.#receive(payload, { transport: 'udp', local, source: remote }, undefined, now);
+    else if (message.kind !== 'request') this.#keeper.handleStun(payload, local, remote, now);
     else this.sendDatagram(answerBinding(payload, message, remote), { transport: 'udp', local, remote });
   }
 
