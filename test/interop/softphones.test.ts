@@ -3,6 +3,7 @@
  * addresses, or in sound. The one on the mobile node knows nothing but its outbound proxy, 10.64.0.1:5070.
  */
 import assert from 'node:assert/strict';
+import { kamailioPackages } from '../../src/testbed/kamailio/kamailio-cscf.ts';
 import { accessPlaces, internalAddress, labAddresses } from '../../src/testbed/lab-addresses.ts';
 import { correspondentIdentity, mobileIdentity } from '../../src/testbed/lab-users.ts';
 import type { ImsSettings } from '../../src/testbed/role-configurations.ts';
@@ -15,6 +16,7 @@ import { Softphone } from './softphone.ts';
 const handovers = 10;
 const mobilePort = 5062;
 const countingSteps = { mobile: 1, correspondent: 3 } as const;
+const kamailio = { 'p-cscf': 'kamailio', 'i-cscf': 'kamailio', 's-cscf': 'kamailio' } as const;
 const needs = { packages: { 'baresip-core': '/usr/bin/baresip' } } as const;
 
 kernelTest(
@@ -40,6 +42,16 @@ kernelTest(
     }),
   needs,
 );
+
+for (const [caller, hangsUp] of [
+  ['mobile', 'correspondent'],
+  ['correspondent', 'mobile'],
+] as const)
+  kernelTest(
+    `softphones: behind Kamailio's CSCFs, the ${caller} calls, ten handovers`,
+    () => call({ transport: 'udp', caller, hangsUp, ims: { core: kamailio } }),
+    { packages: { ...needs.packages, [kamailioPackages]: '/usr/sbin/kamailio' } },
+  );
 
 kernelTest(
   'softphones: a call is held, moved, resumed and moved again, with the same addresses',
