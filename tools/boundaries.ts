@@ -61,7 +61,7 @@ export const boundaries: readonly Boundary[] = [
   pure('ims-core/hss', 'base', 'protocols/aka', 'protocols/diameter'),
   pure('home-network/trim-as', 'base', 'protocols/sip', 'protocols/sdp', 'protocols/diameter', 'translation'),
   pure('home-network/address-translator', 'base', 'protocols/ip', 'protocols/diameter', 'translation'),
-  pure('home-network/home-agent', 'base', 'protocols/ip', 'protocols/mobile-ip'),
+  pure('home-network/home-agent', 'base', 'protocols/ip', 'protocols/mobile-ip', 'protocols/sip'),
   pure('home-network/sip-server', 'base', 'protocols/sip'),
   pure('mobile-node/access-monitor', 'base'),
   pure('mobile-node/access-selection', 'base', 'mobile-node/access-monitor'),

@@ -1,4 +1,4 @@
-/** How the lab's messages are drawn: the nodes of TRIM fig. 4 and 6 from left to right, by names short enough for 80 columns. */
+/** How the lab's messages are drawn: the nodes of TRIM fig. 4 and 6, and of MIP–SIP fig. 2, from left to right, by names short enough for 80 columns. */
 import type { TraceEntry } from '../base/trace.ts';
 import type { LadderOptions } from '../observation/message-ladder.ts';
 import { applicationPort, internalAddress, labAddresses } from './lab-addresses.ts';
@@ -10,7 +10,12 @@ const shortNames: Readonly<Record<string, string>> = {
   'p-cscf-1': 'p-cscf',
 };
 const application = 'program';
-const nodes = [application, 'mn', 'p-cscf', 'p-cscf-2', 'i-cscf', 's-cscf', 'trim-as', 'translator', 'cn'];
+const nodes = [
+  application,
+  'mn',
+  ...['p-cscf', 'p-cscf-2', 'i-cscf', 's-cscf', 'trim-as', 'translator'],
+  ...['home-agent', 'sip-server', 'cn'],
+];
 
 /** Only nodes that take part get a column. Diameter's watchdogs go on whatever happens, and are left out. */
 export function labLadder(trace: readonly TraceEntry[]): {

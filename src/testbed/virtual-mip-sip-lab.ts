@@ -5,6 +5,11 @@
 
 import { perfectLink } from '../access-network/link-characteristics.ts';
 import type { CorrespondentNodeOptions } from '../correspondent-node/correspondent-node.ts';
+import {
+  CareOfRegistration,
+  type CareOfRegistrationEvent,
+  type ForwardingChange,
+} from '../home-network/home-agent/care-of-registration.ts';
 import { HomeAgent } from '../home-network/home-agent/home-agent.ts';
 import type { HomeAgentEffect, HomeAgentEvent } from '../home-network/home-agent/home-agent-options.ts';
 import { SipServer } from '../home-network/sip-server/sip-server.ts';
@@ -13,6 +18,7 @@ import type { SecurityAssociation } from '../protocols/mobile-ip/authentication.
 import type { VirtualHost } from '../sim/virtual-host.ts';
 import type { VirtualLink } from '../sim/virtual-link.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
+import type { VirtualProcess } from '../sim/virtual-process.ts';
 import { internalAddress, labAddresses } from './lab-addresses.ts';
 import {
   correspondentIdentity,
@@ -103,9 +109,14 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
       ],
       timeOfDayOffsetMs,
     });
+    const registration = this.#startRegistration(host);
     const process = host.run({
       machine,
-      onEvent: (event: HomeAgentEvent) => this.homeAgentEvents.push(event),
+      onEvent: (event: HomeAgentEvent) => {
+        this.homeAgentEvents.push(event);
+        if (event.type === 'binding-changed')
+          registration?.handleInput({ ...event, kind: 'binding-changed' });
+      },
       onEffect: (effect: HomeAgentEffect) => {
         if (effect.type === 'journal') process.handleInput({ kind: 'effect-completed', id: effect.id });
         else if (effect.type === 'tunnel') tunnel.apply(effect.change);
@@ -115,6 +126,22 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     });
     process.perform((now) => machine.start(now));
     return machine;
+  }
+
+  /** The home agent's SIP function, where it registers the mobile node's user. */
+  #startRegistration(
+    host: VirtualHost,
+  ): VirtualProcess<ForwardingChange, CareOfRegistrationEvent, never> | undefined {
+    if (this.#options.scenario.mobileIp.registration !== 'home-agent') return undefined;
+    const machine = new CareOfRegistration({
+      local: { address: labAddresses.homeAgent, port: 5060 },
+      registrar: sipServer,
+      accounts: [{ homeAddress: labAddresses.mobileNodeHome, identity: identityOf(mobileIdentity) }],
+      random: this.network.newRandomSource(),
+    });
+    const process = host.run<ForwardingChange, CareOfRegistrationEvent, never>({ machine });
+    process.perform((now) => machine.start(now));
+    return process;
   }
 
   #addSipServer(): void {
