@@ -29,6 +29,20 @@ export function homeAgentConfiguration({ mobileIp }: Settings, folder: string): 
         encapsulation: mobileIp.encapsulation,
       },
     ],
+    ...(mobileIp.registration === 'home-agent' && {
+      'sip-registration': {
+        sip: `${labAddresses.homeAgent}:5060`,
+        registrar: sipServer,
+        accounts: [
+          {
+            'home-address': labAddresses.mobileNodeHome,
+            public: mobileIdentity,
+            private: privateIdentityOf(mobileIdentity),
+            password: passwordOf(mobileIdentity),
+          },
+        ],
+      },
+    }),
     journal: join(folder, 'home-agent'),
     control: join(folder, 'home-agent.sock'),
   };

@@ -1,8 +1,9 @@
 /** The configuration file of `trimaran home-agent` (examples/home-agent.yaml). */
 import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
+import type { TransportAddress } from '../../base/network.ts';
 import type { TunnelEncapsulation } from '../../protocols/mobile-ip/tunnel-state.ts';
-import { duration } from './configuration-values.ts';
+import { duration, secret, transportAddress } from './configuration-values.ts';
 import {
   type Ipv4Prefix,
   ipv4Address,
@@ -12,6 +13,7 @@ import {
   securityAssociation,
   tunnelEncapsulation,
 } from './mobile-ip-values.ts';
+import type { Secret } from './secret.ts';
 
 export interface ServedMobileNodeConfiguration {
   readonly 'home-address': string;
@@ -20,6 +22,24 @@ export interface ServedMobileNodeConfiguration {
   readonly 'security-associations': readonly SecurityAssociationConfiguration[];
   readonly multipath: boolean;
   readonly encapsulation: TunnelEncapsulation;
+}
+
+/** Users of SIP whose contact is the care-of address (MIP–SIP fig. 2). */
+export interface SipFunctionConfiguration {
+  /** Of the home agent as a SIP user agent. */
+  readonly sip: TransportAddress;
+  readonly registrar: TransportAddress;
+  readonly accounts: readonly SipAccountConfiguration[];
+}
+
+export interface SipAccountConfiguration {
+  readonly 'home-address': string;
+  readonly public: string;
+  /** The user name of Digest; absent: what stands before the "@". */
+  readonly private?: string | undefined;
+  readonly password: Secret;
+  /** Where the mobile node listens for SIP on its care-of addresses. */
+  readonly 'contact-port': number;
 }
 
 export interface HomeAgentConfiguration {
@@ -36,6 +56,7 @@ export interface HomeAgentConfiguration {
   readonly journal: string;
   /** Of the tunnels of all mobile nodes. */
   readonly device: string;
+  readonly 'sip-registration'?: SipFunctionConfiguration | undefined;
   readonly control?: string | undefined;
 }
 
@@ -47,6 +68,25 @@ const mobileNode = z.strictObject({
   }),
   multipath: z.boolean().default(true),
   encapsulation: tunnelEncapsulation.default('rfc3519'),
+});
+
+const sipFunction: z.ZodType<SipFunctionConfiguration> = z.strictObject({
+  sip: transportAddress,
+  registrar: transportAddress,
+  accounts: z
+    .array(
+      z.strictObject({
+        'home-address': ipv4Address,
+        public: z
+          .string()
+          .regex(/^sip:[^@\s]+@[^@\s]+$/, 'a SIP URI with a user name, such as sip:bob@home.example'),
+        private: z.string().min(1).optional(),
+        password: secret,
+        'contact-port': z.number().int().min(1).max(65_535).default(5060),
+      }),
+    )
+    .min(1)
+    .max(100_000),
 });
 
 export const homeAgentSchema: z.ZodType<HomeAgentConfiguration> = z
@@ -65,6 +105,7 @@ export const homeAgentSchema: z.ZodType<HomeAgentConfiguration> = z
       .string()
       .regex(/^[\w.-]{1,15}$/, 'a name of at most 15 letters, digits, dots, dashes and underscores')
       .default('trimaran-ha'),
+    'sip-registration': sipFunction.optional(),
     control: z.string().optional(),
   })
   .superRefine(checkHomeAddresses);

@@ -5,6 +5,11 @@
 import { join } from 'node:path';
 import { formatTransportAddress } from '../../base/network.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
+import {
+  CareOfRegistration,
+  type CareOfRegistrationEvent,
+  type ForwardingChange,
+} from '../../home-network/home-agent/care-of-registration.ts';
 import { HomeAgent } from '../../home-network/home-agent/home-agent.ts';
 import type { HomeAgentInput, ServedMobileNode } from '../../home-network/home-agent/home-agent-options.ts';
 import { forwardingBinding } from '../../home-network/home-agent/mobility-record.ts';
@@ -35,12 +40,16 @@ function startHomeAgent(configuration: HomeAgentConfiguration, host: RoleHost): 
   const machine = createMachine(configuration, readJournal(path));
   const journal = new JournalFile(path, () => machine.journalSnapshot());
   journal.replace();
+  const registration = startRegistration(configuration, host);
   const loop = host.run({
     name: homeAgentRole.name,
     machine,
     start: (now) => machine.start(now),
     sayGoodbye: () => machine.stop(),
     openPort: (local, owner) => kernel.ports.open(local, owner),
+    onEvent: (event) => {
+      if (event.type === 'binding-changed') registration?.handleInput({ ...event, kind: 'binding-changed' });
+    },
     onEffect: (effect) => {
       if (effect.type !== 'journal') kernel.perform(effect);
       else journal.append(effect.line, (error) => loop.handleInput(completionOf(effect.id, error)));
@@ -61,6 +70,35 @@ function startHomeAgent(configuration: HomeAgentConfiguration, host: RoleHost): 
       await kernel.close();
     },
   };
+}
+
+/** The users whose contact follows the binding; undefined when there are none. */
+function startRegistration(
+  { 'sip-registration': sip }: HomeAgentConfiguration,
+  host: RoleHost,
+): { handleInput(change: ForwardingChange): void } | undefined {
+  if (sip === undefined) return undefined;
+  const machine = new CareOfRegistration({
+    local: sip.sip,
+    registrar: sip.registrar,
+    accounts: sip.accounts.map((account) => ({
+      homeAddress: account['home-address'],
+      identity: {
+        publicIdentity: account.public,
+        privateIdentity: account.private ?? account.public.replace(/^sip:|@.*/g, ''),
+        // Digest is computed over octets (RFC 7616 §4: UTF-8).
+        password: Buffer.from(account.password.reveal()).toString('latin1'),
+        homeDomain: account.public.slice(account.public.indexOf('@') + 1),
+      },
+      contactPort: account['contact-port'],
+    })),
+    random: host.random,
+  });
+  return host.run<ForwardingChange, CareOfRegistrationEvent, never>({
+    name: homeAgentRole.name,
+    machine,
+    start: (now) => machine.start(now),
+  });
 }
 
 function openKernel(configuration: HomeAgentConfiguration, host: RoleHost): HomeAgentKernel {
