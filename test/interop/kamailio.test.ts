@@ -45,31 +45,6 @@ for (const [name, core] of Object.entries(cores)) {
   );
 }
 
-kernelTest(
-  'kamailio: an application server that falls silent: calls in both directions come about without it (DefaultHandling 0)',
-  async () => {
-    const lab = await InteropLab.start({ core: kamailio });
-    const options = { authentication: 'sip-digest', withReservation: false, rtpPort: 40_000 } as const;
-    const mobile = await Terminal.start(lab, 'mobile', options);
-    const correspondent = await Terminal.start(lab, 'correspondent', options);
-    lab.network.signal('trim-as', 'SIGSTOP');
-    for (const [caller, callee] of [
-      [mobile, correspondent],
-      [correspondent, mobile],
-    ] as const) {
-      await caller.call(callee);
-      const [seen] = await Promise.all([mobile.established(), correspondent.established()]);
-      assert.equal(seen.address, labAddresses.correspondentNode, 'no translator');
-      await caller.hangUp();
-      await callee.ended();
-    }
-    lab.network.signal('trim-as', 'SIGCONT');
-    await Promise.all([mobile.program.stop(), correspondent.program.stop()]);
-    await lab.close();
-  },
-  needs,
-);
-
 type Terminals = Readonly<Record<Side, Terminal>>;
 
 async function call({ caller, ...ims }: Partial<ImsSettings> & { readonly caller: Side }): Promise<void> {
