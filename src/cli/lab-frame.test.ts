@@ -4,25 +4,27 @@ import { loadScenario } from '../testbed/load-scenario.ts';
 import { runInVirtualTime } from '../testbed/virtual-runner.ts';
 import { LabFrame } from './lab-frame.ts';
 
-test('LabFrame: at every moment of a run, and on every height of terminal, the picture fits 80 columns and the rows that there are', () => {
-  const scenario = loadScenario('trim');
-  const frame = new LabFrame(scenario, ['Runs in: virtual time (a test).']);
-  let pictures = 0;
-  runInVirtualTime({
-    scenario,
-    tell: (progress) => {
-      frame.take(progress);
-      if (progress.kind !== 'message-seen') frame.take(measuredAt('at' in progress ? progress.at + 200 : 0));
-      for (const rows of [24, 50]) {
-        const lines = frame.lines(rows).map(withoutColour);
-        assert.ok(lines.length < rows, `${lines.length} lines on ${rows} rows`);
-        for (const line of lines) assert.ok(line.length <= 80, line);
-        pictures += 1;
-      }
-    },
+for (const name of ['trim', 'mip-sip'])
+  test(`LabFrame: at every moment of ${name}, and on every height of terminal, the picture fits 80 columns and the rows that there are`, () => {
+    const scenario = loadScenario(name);
+    const frame = new LabFrame(scenario, ['Runs in: virtual time (a test).']);
+    let pictures = 0;
+    runInVirtualTime({
+      scenario,
+      tell: (progress) => {
+        frame.take(progress);
+        if (progress.kind !== 'message-seen')
+          frame.take(measuredAt('at' in progress ? progress.at + 200 : 0));
+        for (const rows of [24, 50]) {
+          const lines = frame.lines(rows).map(withoutColour);
+          assert.ok(lines.length < rows, `${lines.length} lines on ${rows} rows`);
+          for (const line of lines) assert.ok(line.length <= 80, line);
+          pictures += 1;
+        }
+      },
+    });
+    assert.ok(pictures > 100);
   });
-  assert.ok(pictures > 100);
-});
 
 test('LabFrame: shows progress, accesses, messages and the four times of each handover', () => {
   const scenario = loadScenario('trim-udp');
