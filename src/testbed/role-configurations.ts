@@ -94,6 +94,7 @@ function configurationOf(role: LabRole, settings: RoleSettings, { folder, contro
         realm: labDomain,
         translators: [{ identity: diameterHosts.translator, address: diameter(labAddresses.translator) }],
         reconnect: '1s',
+        control: join(folder, 'trim-as.sock'),
       };
     case 'correspondent-node':
       return {

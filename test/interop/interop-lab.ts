@@ -48,6 +48,11 @@ export class InteropLab {
     });
   }
 
+  /** Of the application server, for `trimaran doctor ims` and others that ask it. */
+  get applicationServerControl(): string {
+    return join(this.#folder, 'trim-as.sock');
+  }
+
   /** A new folder for files of a program. */
   folder(name: string): string {
     const path = join(this.#folder, name);

@@ -1,12 +1,20 @@
 /** Calls behind Debian's Kamailio that a move meets in the middle, or that have to do without the application server. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
 import { kamailioPackages } from '../../src/testbed/kamailio/kamailio-cscf.ts';
 import { labAddresses } from '../../src/testbed/lab-addresses.ts';
+import { correspondentIdentity, mobileIdentity } from '../../src/testbed/lab-users.ts';
+import { identityOf } from '../../src/testbed/role-configurations.ts';
 import { kernelTest } from '../linux/own-namespace.ts';
 import { InteropLab } from './interop-lab.ts';
 import { type Side, Terminal } from './terminal.ts';
 
 const kamailio = { 'p-cscf': 'kamailio', 'i-cscf': 'kamailio', 's-cscf': 'kamailio' } as const;
+const trimaran = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const needs = { packages: { [kamailioPackages]: '/usr/sbin/kamailio' } };
 
 for (const caller of ['mobile', 'correspondent'] as const)
@@ -36,6 +44,37 @@ kernelTest(
     }
     lab.network.signal('trim-as', 'SIGCONT');
     await Promise.all([mobile.program.stop(), correspondent.program.stop()]);
+    await lab.close();
+  },
+  needs,
+);
+
+kernelTest(
+  'kamailio: "trimaran doctor ims" finds every hop of the foreign core at work',
+  async () => {
+    const lab = await InteropLab.start({ core: kamailio });
+    const file = join(lab.folder('doctor'), 'doctor-ims.yaml');
+    const user = (identity: string, port: number) => ({
+      sip: `${labAddresses.correspondentNode}:${port}`,
+      identity: identityOf(identity, { authentication: 'sip-digest' }),
+    });
+    const configuration = {
+      control: lab.applicationServerControl,
+      'application-server': `${labAddresses.trimApplicationServer}:5060`,
+      'p-cscf': `${labAddresses.proxyCscf}:5060`,
+      subscriber: user(mobileIdentity, 5080),
+      peer: user(correspondentIdentity, 5082),
+    };
+    writeFileSync(file, stringify(configuration), { mode: 0o600 });
+    const doctor = lab.topology.spawn('cn', process.execPath, [trimaran, 'doctor', 'ims', '-c', file], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let report = '';
+    doctor.stdout?.on('data', (octets) => {
+      report += octets;
+    });
+    const [status] = await once(doctor, 'close');
+    assert.equal(status, 0, report);
     await lab.close();
   },
   needs,
