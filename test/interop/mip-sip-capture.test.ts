@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { runLab, skip } from '../linux/lab-run.ts';
+import { runLab, skipTunnels as skip } from '../linux/lab-run.ts';
 import { dissectFile, hasTshark } from './wireshark.ts';
 
 const scenarios = fileURLToPath(new URL('../../../src/testbed/scenarios/', import.meta.url));

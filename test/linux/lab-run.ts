@@ -7,13 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { LabResult } from '../../src/testbed/lab-result.ts';
-import { detectLabTier } from '../../src/testbed/lab-tier.ts';
+import { detectLabTier, tierFor } from '../../src/testbed/lab-tier.ts';
 
 const binary = new URL('../../src/cli/main.js', import.meta.url).pathname;
 const { tier, reason } = detectLabTier();
 
 /** Of tests that need the kernel: why they are skipped here, or false. */
 export const skip: string | false = tier === 'virtual' ? reason : false;
+
+const withTunnels = tierFor('mip-sip', { tier, reason, remedy: '' });
+/** The same for the MIP-SIP paper's network. */
+export const skipTunnels: string | false = withTunnels.tier === 'virtual' ? withTunnels.reason : false;
 
 export interface FinishedRun {
   readonly status: number | null;

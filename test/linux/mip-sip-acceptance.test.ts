@@ -8,7 +8,7 @@ import type { TraceEntry } from '../../src/base/trace.ts';
 import { ladderArrows } from '../../src/observation/message-ladder.ts';
 import { labLadder } from '../../src/testbed/lab-ladder.ts';
 import type { FlowResult, LabResult } from '../../src/testbed/lab-result.ts';
-import { type FinishedRun, runLab, skip } from './lab-run.ts';
+import { type FinishedRun, runLab, skipTunnels as skip } from './lab-run.ts';
 
 test('MIP-SIP: the node leaves each access when it gets worse, before it is gone, and nothing is lost', {
   skip,

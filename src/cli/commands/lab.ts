@@ -7,7 +7,7 @@ import { runKernelLab } from '../../testbed/kernel-lab.ts';
 import type { LabProgress } from '../../testbed/lab-progress.ts';
 import type { LabResult } from '../../testbed/lab-result.ts';
 import { formatSummary } from '../../testbed/lab-summary.ts';
-import { detectLabTier, type LabTierReport } from '../../testbed/lab-tier.ts';
+import { detectLabTier, type LabTierReport, tierFor } from '../../testbed/lab-tier.ts';
 import { listScenarios, loadScenario } from '../../testbed/load-scenario.ts';
 import { writeResultFiles } from '../../testbed/result-files.ts';
 import { linkShapers, type Scenario } from '../../testbed/scenario.ts';
@@ -80,7 +80,7 @@ async function run({ options, operands }: CommandArguments): Promise<ExitCode> {
   const report: LabTierReport =
     options['virtual'] === true
       ? { tier: 'virtual', reason: 'asked for by --virtual', remedy: '' }
-      : detectLabTier();
+      : tierFor(scenario.architecture, detectLabTier());
   const folder = typeof options['output'] === 'string' ? options['output'] : join('results', scenario.name);
   const isCaptured = options['capture'] === true && report.tier !== 'virtual';
   if (isCaptured) makeFolder(folder);
