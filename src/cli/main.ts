@@ -12,6 +12,7 @@ import { deregisterCommand } from './commands/deregister.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { handoverCommand } from './commands/handover.ts';
 import { homeAgentCommand } from './commands/home-agent.ts';
+import { homeAgentAccountsCommand } from './commands/home-agent-accounts.ts';
 import { homeSubscriberServerCommand } from './commands/hss.ts';
 import { interrogatingCscfCommand } from './commands/i-cscf.ts';
 import { imsCoreCommand } from './commands/ims-core.ts';
@@ -40,6 +41,7 @@ const commands: readonly Command[] = [
   trimAsCommand,
   addressTranslatorCommand,
   homeAgentCommand,
+  homeAgentAccountsCommand,
   sipServerCommand,
   correspondentNodeCommand,
   statusCommand,

@@ -5,13 +5,14 @@
 
 import { perfectLink } from '../access-network/link-characteristics.ts';
 import type { CorrespondentNodeOptions } from '../correspondent-node/correspondent-node.ts';
-import {
-  CareOfRegistration,
-  type CareOfRegistrationEvent,
-  type ForwardingChange,
-} from '../home-network/home-agent/care-of-registration.ts';
 import { HomeAgent } from '../home-network/home-agent/home-agent.ts';
 import type { HomeAgentEffect, HomeAgentEvent } from '../home-network/home-agent/home-agent-options.ts';
+import { addressesOf } from '../home-network/home-agent/mobility-record.ts';
+import { SipProxyFunction } from '../home-network/home-agent/sip-proxy-function.ts';
+import type {
+  ForwardingChange,
+  SipProxyFunctionEvent,
+} from '../home-network/home-agent/sip-proxy-function-options.ts';
 import { SipServer } from '../home-network/sip-server/sip-server.ts';
 import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
 import type { SecurityAssociation } from '../protocols/mobile-ip/authentication.ts';
@@ -131,15 +132,16 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
   /** The home agent's SIP function, where it registers the mobile node's user. */
   #startRegistration(
     host: VirtualHost,
-  ): VirtualProcess<ForwardingChange, CareOfRegistrationEvent, never> | undefined {
+  ): VirtualProcess<ForwardingChange, SipProxyFunctionEvent, never> | undefined {
     if (this.#options.scenario.mobileIp.registration !== 'home-agent') return undefined;
-    const machine = new CareOfRegistration({
+    const machine = new SipProxyFunction({
       local: { address: labAddresses.homeAgent, port: 5060 },
       registrar: sipServer,
       accounts: [{ homeAddress: labAddresses.mobileNodeHome, identity: identityOf(mobileIdentity) }],
+      addressesOf: (homeAddress) => addressesOf(this.homeAgent.record(homeAddress)),
       random: this.network.newRandomSource(),
     });
-    const process = host.run<ForwardingChange, CareOfRegistrationEvent, never>({ machine });
+    const process = host.run<ForwardingChange, SipProxyFunctionEvent, never>({ machine });
     process.perform((now) => machine.start(now));
     return process;
   }

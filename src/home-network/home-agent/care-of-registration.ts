@@ -1,196 +1,173 @@
 /**
- * The home agent's part in SIP (MIP–SIP §3, fig. 2: "sends a corresponding SIP re-REGISTER to the SIP registrar indicating the new CoA of the
- * MN"): per mobile node a user whose contact is the care-of address that packets are forwarded to. It follows the event 'binding-changed'.
+ * The re-REGISTER of MIP–SIP fig. 2 ("indicating the new CoA of the MN"): per mobile node a user whose contact is the care-of address that
+ * packets are forwarded to. It makes the requests and reads the responses; its owner sends them (sip-proxy-function.ts).
  *
  *   binding-changed ─▶ REGISTER sip:user@careOf ─401─▶ with credentials ─200─▶ the former contact is taken back, and only that one
  *
- * The former contact stays until the new one is in force, so the user can be reached at every instant. Requests of and to the mobile node are
- * none of its business: they take the direct way.
+ * The former contact stays until the new one is in force, so the user can be reached at every instant. Of each contact one REGISTER at most
+ * is under way (RFC 3261 §10.2); what was wanted meanwhile is done when it is answered, so that flapping bindings leave no contact behind.
  */
-import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../../base/machine.ts';
-import type { NetworkInput, NetworkOutput, TransportAddress } from '../../base/network.ts';
-import type { EventOutput, NetworkFunction } from '../../base/network-function.ts';
 import type { RandomSource } from '../../base/random-source.ts';
-import { DigestClient } from '../../protocols/sip/authentication/digest-client.ts';
-import { SipEndpoint } from '../../protocols/sip/endpoint.ts';
+import type { DigestClient } from '../../protocols/sip/authentication/digest-client.ts';
+import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { userPartOf } from '../../protocols/sip/message/sip-uri.ts';
-import {
-  RegistrationClient,
-  type RegistrationIdentity,
-} from '../../protocols/sip/registration/registration-client.ts';
+import { RegistrationClient } from '../../protocols/sip/registration/registration-client.ts';
 import type { ClientTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
-
-export interface SipAccount {
-  readonly homeAddress: string;
-  readonly identity: RegistrationIdentity;
-  /** Where the mobile node listens for SIP on its care-of addresses; 5060 by default. */
-  readonly contactPort?: number;
-}
+import { maximumContactsPerAccount } from './limits.ts';
+import type { CareOfRegistrationEvent, SipAccount } from './sip-proxy-function-options.ts';
 
 export interface CareOfRegistrationOptions {
-  /** Of the home agent. */
-  readonly local: TransportAddress;
-  readonly registrar: TransportAddress;
-  readonly accounts: readonly SipAccount[];
-  readonly expiresSeconds?: number;
+  readonly account: SipAccount;
+  /** Of the account: what one contact was challenged with serves the others. */
+  readonly digest: DigestClient;
+  readonly expiresSeconds: number;
   readonly random: RandomSource;
+  readonly send: (request: SipRequest, now: Instant) => ClientTransactionId;
+  readonly tell: (event: CareOfRegistrationEvent) => void;
 }
-
-/** As the home agent tells it. Without a care-of address nothing is forwarded. */
-export interface ForwardingChange {
-  readonly kind: 'binding-changed';
-  readonly homeAddress: string;
-  readonly careOfAddress?: string;
-}
-
-export type CareOfRegistrationEvent =
-  | { readonly type: 'contact-registered'; readonly homeAddress: string; readonly careOfAddress: string }
-  | {
-      readonly type: 'contact-refused';
-      readonly homeAddress: string;
-      readonly careOfAddress: string;
-      readonly statusCode: number;
-    };
 
 interface Contact {
-  readonly account: SipAccount;
   readonly careOfAddress: string;
   readonly client: RegistrationClient;
+  /** Of the REGISTER that is under way. */
+  transaction: ClientTransactionId | undefined;
+  /** The latest one was to take it back. */
+  isLeaving: boolean;
+  /** The registrar may have it, as far as one can tell from here. */
+  mayBeRegistered: boolean;
 }
 
-const defaultExpiresSeconds = 600;
+const defaultContactPort = 5060;
 
-export class CareOfRegistration implements NetworkFunction<ForwardingChange, CareOfRegistrationEvent, never> {
+/** Of one account. */
+export class CareOfRegistration {
   readonly #options: CareOfRegistrationOptions;
-  readonly #endpoint: SipEndpoint;
-  /** By home address: a nonce that one contact was given serves the others. */
-  readonly #digests = new Map<string, DigestClient>();
-  /** The one that shall be registered, by home address. */
-  readonly #wanted = new Map<string, Contact>();
-  /** Those that may still be registered although another one is wanted. */
-  readonly #former = new Set<Contact>();
-  readonly #awaited = new Map<ClientTransactionId, Contact>();
-  readonly #events = new Fifo<EventOutput<CareOfRegistrationEvent>>();
+  /** By care-of address: the wanted one, and those that may still be registered. */
+  readonly #contacts = new Map<string, Contact>();
+  #wanted: Contact | undefined;
 
   constructor(options: CareOfRegistrationOptions) {
-    const { local, random } = options;
     this.#options = options;
-    const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...local }));
-    this.#endpoint = new SipEndpoint({ listen, random });
   }
 
-  start(now: Instant): void {
-    this.#endpoint.start(now);
+  /** Where requests to the user go now. */
+  get careOfAddress(): string | undefined {
+    return this.#wanted?.careOfAddress;
   }
 
-  handleInput(input: NetworkInput | ForwardingChange, now: Instant): void {
-    if (input.kind === 'binding-changed') this.#follow(input, now);
-    else this.#endpoint.handleInput(input, now);
-    this.#drain(now);
+  follow(careOfAddress: string | undefined, now: Instant): void {
+    if (this.#wanted?.careOfAddress === careOfAddress) return;
+    this.#wanted = careOfAddress === undefined ? undefined : this.#contactAt(careOfAddress);
+    const wanted = this.#wanted;
+    // Also when the registrar may still have it: what was sent last may have been to take it back.
+    if (wanted !== undefined && wanted.transaction === undefined) this.#register(wanted, now);
+    this.#takeBackFormer(now);
+  }
+
+  /** False when the transaction is none of this registration's. `undefined`: no answer came. */
+  handleAnswer(transaction: ClientTransactionId, response: SipResponse | undefined, now: Instant): boolean {
+    const contact = [...this.#contacts.values()].find((one) => one.transaction === transaction);
+    if (contact === undefined) return false;
+    const { client, isLeaving } = contact;
+    const wasRegistered = client.isRegistered;
+    const outcome = client.handleResponse(response, now);
+    if (outcome === undefined) return true;
+    contact.transaction = undefined;
+    const isWanted = this.#wanted === contact;
+    if (outcome.kind === 'repeat') contact.mayBeRegistered = wasRegistered;
+    else if (outcome.kind === 'failed') contact.mayBeRegistered = wasRegistered || response === undefined;
+    else contact.mayBeRegistered = outcome.kind === 'registered';
+    if (outcome.kind === 'repeat' && isLeaving !== isWanted) this.#send(contact, outcome.request, now);
+    else if (isWanted && isLeaving) this.#register(contact, now);
+    else {
+      if (isWanted) this.#tell(contact, outcome);
+      this.#takeBackFormer(now);
+    }
+    return true;
   }
 
   handleTimeout(now: Instant): void {
-    this.#endpoint.handleTimeout(now);
-    for (const contact of this.#wanted.values()) {
-      const refresh = contact.client.pollTimeout();
-      if (refresh !== undefined && refresh.at <= now) this.#register(contact, now);
-    }
-    this.#drain(now);
+    const refresh = this.#refresh();
+    if (this.#wanted !== undefined && refresh !== undefined && refresh.at <= now)
+      this.#register(this.#wanted, now);
   }
 
   pollTimeout(): Timeout | undefined {
-    const refreshes = [...this.#wanted.values()].map(({ client }) => client.pollTimeout());
-    return refreshes.reduce(earlierTimeout, this.#endpoint.pollTimeout());
+    return this.#refresh();
   }
 
-  pollOutput(): NetworkOutput | EventOutput<CareOfRegistrationEvent> | undefined {
-    return this.#events.shift() ?? this.#endpoint.pollOutput();
+  #refresh(): Timeout | undefined {
+    return this.#wanted?.transaction === undefined ? this.#wanted?.client.pollTimeout() : undefined;
   }
 
-  #follow({ homeAddress, careOfAddress }: ForwardingChange, now: Instant): void {
-    const account = this.#options.accounts.find((one) => one.homeAddress === homeAddress);
-    const present = this.#wanted.get(homeAddress);
-    if (account === undefined || present?.careOfAddress === careOfAddress) return;
-    if (present !== undefined) this.#former.add(present);
-    this.#wanted.delete(homeAddress);
-    if (careOfAddress === undefined) {
-      this.#takeBack(homeAddress, now);
-      return;
-    }
-    const contact = this.#contactOf(account, careOfAddress);
-    this.#wanted.set(homeAddress, contact);
-    this.#register(contact, now);
-  }
-
-  #contactOf(account: SipAccount, careOfAddress: string): Contact {
-    const { random, expiresSeconds = defaultExpiresSeconds } = this.#options;
-    const { identity, homeAddress, contactPort = 5060 } = account;
-    const former = [...this.#former].find(
-      (one) => one.account === account && one.careOfAddress === careOfAddress,
-    );
-    if (former !== undefined) {
-      this.#former.delete(former);
-      return former;
-    }
-    const digest =
-      this.#digests.get(homeAddress) ?? new DigestClient(identity.privateIdentity, identity.password, random);
-    this.#digests.set(homeAddress, digest);
+  #contactAt(careOfAddress: string): Contact {
+    const known = this.#contacts.get(careOfAddress);
+    if (known !== undefined) return known;
+    const { account, digest, expiresSeconds, random } = this.#options;
+    const { identity, contactPort = defaultContactPort } = account;
     const contact = `sip:${userPartOf(identity.publicIdentity) ?? ''}@${careOfAddress}:${contactPort}`;
     const client = new RegistrationClient({ identity, contact, expiresSeconds, digest, random });
-    return { account, careOfAddress, client };
+    const made: Contact = {
+      careOfAddress,
+      client,
+      transaction: undefined,
+      isLeaving: false,
+      mayBeRegistered: false,
+    };
+    this.#forgetOldest();
+    this.#contacts.set(careOfAddress, made);
+    return made;
+  }
+
+  /** While the registrar is silent they pile up; it lets them expire. */
+  #forgetOldest(): void {
+    for (const [careOfAddress, { transaction }] of this.#contacts) {
+      if (this.#contacts.size < maximumContactsPerAccount) return;
+      if (transaction === undefined) this.#contacts.delete(careOfAddress);
+    }
   }
 
   #register(contact: Contact, now: Instant): void {
+    contact.isLeaving = false;
     this.#send(contact, contact.client.register(), now);
   }
 
-  #send(contact: Contact, request: ReturnType<RegistrationClient['register']>, now: Instant): void {
-    this.#awaited.set(this.#endpoint.sendRequest(request, this.#options.registrar, now), contact);
+  #send(contact: Contact, request: SipRequest, now: Instant): void {
+    contact.mayBeRegistered ||= !contact.isLeaving;
+    contact.transaction = this.#options.send(request, now);
   }
 
-  #takeBack(homeAddress: string, now: Instant): void {
-    for (const contact of this.#former) {
-      if (contact.account.homeAddress !== homeAddress) continue;
-      this.#former.delete(contact);
-      if (contact.client.isRegistered) this.#send(contact, contact.client.deregister(), now);
+  /** When the wanted one is in force, or none is wanted. */
+  #takeBackFormer(now: Instant): void {
+    if (this.#wanted !== undefined && !this.#wanted.client.isRegistered) return;
+    for (const contact of [...this.#contacts.values()]) {
+      if (contact === this.#wanted || contact.transaction !== undefined) continue;
+      if (contact.mayBeRegistered) {
+        contact.mayBeRegistered = false;
+        contact.isLeaving = true;
+        this.#send(contact, contact.client.deregister(), now);
+      } else this.#contacts.delete(contact.careOfAddress);
     }
   }
 
-  #drain(now: Instant): void {
-    for (let event = this.#endpoint.pollEvent(); event !== undefined; event = this.#endpoint.pollEvent()) {
-      if (event.kind === 'response') this.#answered(event.transaction, event.response, now);
-      else if (event.kind === 'timed-out') this.#answered(event.transaction, undefined, now);
-      else if (event.kind === 'transport-failed')
-        this.#answered(event.transaction as ClientTransactionId, undefined, now);
-    }
+  #tell({ careOfAddress }: Contact, outcome: ReturnType<RegistrationClient['handleResponse']>): void {
+    const { homeAddress } = this.#options.account;
+    if (outcome?.kind === 'registered')
+      this.#options.tell({ type: 'contact-registered', homeAddress, careOfAddress });
+    else if (outcome?.kind === 'failed')
+      this.#options.tell({
+        type: 'contact-refused',
+        homeAddress,
+        careOfAddress,
+        statusCode: outcome.statusCode,
+      });
   }
+}
 
-  #answered(
-    transaction: ClientTransactionId,
-    response: Parameters<RegistrationClient['handleResponse']>[0],
-    now: Instant,
-  ): void {
-    const contact = this.#awaited.get(transaction);
-    if (contact === undefined) return;
-    const { homeAddress } = contact.account;
-    const { careOfAddress } = contact;
-    const outcome = contact.client.handleResponse(response, now);
-    if (outcome === undefined) return;
-    this.#awaited.delete(transaction);
-    const isWanted = this.#wanted.get(homeAddress) === contact;
-    if (outcome.kind === 'repeat') this.#send(contact, outcome.request, now);
-    else if (outcome.kind === 'registered' && isWanted) {
-      this.#tell({ type: 'contact-registered', homeAddress, careOfAddress });
-      this.#takeBack(homeAddress, now);
-    } else if (outcome.kind === 'failed' && isWanted) {
-      const { statusCode } = outcome;
-      this.#tell({ type: 'contact-refused', homeAddress, careOfAddress, statusCode });
-    }
-  }
-
-  #tell(event: CareOfRegistrationEvent): void {
-    this.#events.push({ kind: 'event', event });
-  }
+export function earliestTimeout(registrations: Iterable<CareOfRegistration>): Timeout | undefined {
+  let earliest: Timeout | undefined;
+  for (const registration of registrations) earliest = earlierTimeout(earliest, registration.pollTimeout());
+  return earliest;
 }

@@ -26,3 +26,6 @@ export const gratuitousArpIntervalMs: DurationMs = 1000;
 /** RFC 3543 §3.3: not more than one per second; four of them reach back over 15 s. */
 export const revocationTimes = 4;
 export const revocationIntervalMs: DurationMs = 1000;
+
+/** Contacts of one user of SIP: as many as a registrar takes (protocols/sip/registration), twice what the mobile node can have bound. */
+export const maximumContactsPerAccount = 16;

@@ -96,6 +96,11 @@ function defaultBindings({ bindings }: MobilityRecord): readonly Binding[] {
   return paths.length > 0 ? paths.slice(-1) : bindings;
 }
 
+/** Every address that the mobile node's packets have here: at home, over each access, and what address translation makes of that. */
+export function addressesOf({ homeAddress, bindings }: MobilityRecord): readonly string[] {
+  return [homeAddress, ...bindings.flatMap(({ careOfAddress, remote }) => [careOfAddress, remote.address])];
+}
+
 function endpointOf({ local, remote, encapsulation }: Binding): TunnelEndpoint {
   return { local, remote, encapsulation };
 }

@@ -1,9 +1,9 @@
 /** The configuration file of `trimaran home-agent` (examples/home-agent.yaml). */
 import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
-import type { TransportAddress } from '../../base/network.ts';
 import type { TunnelEncapsulation } from '../../protocols/mobile-ip/tunnel-state.ts';
-import { duration, secret, transportAddress } from './configuration-values.ts';
+import { duration } from './configuration-values.ts';
+import { checkSipAccounts, type SipFunctionConfiguration, sipFunction } from './home-agent-sip.ts';
 import {
   type Ipv4Prefix,
   ipv4Address,
@@ -13,7 +13,6 @@ import {
   securityAssociation,
   tunnelEncapsulation,
 } from './mobile-ip-values.ts';
-import type { Secret } from './secret.ts';
 
 export interface ServedMobileNodeConfiguration {
   readonly 'home-address': string;
@@ -22,24 +21,6 @@ export interface ServedMobileNodeConfiguration {
   readonly 'security-associations': readonly SecurityAssociationConfiguration[];
   readonly multipath: boolean;
   readonly encapsulation: TunnelEncapsulation;
-}
-
-/** Users of SIP whose contact is the care-of address (MIP–SIP fig. 2). */
-export interface SipFunctionConfiguration {
-  /** Of the home agent as a SIP user agent. */
-  readonly sip: TransportAddress;
-  readonly registrar: TransportAddress;
-  readonly accounts: readonly SipAccountConfiguration[];
-}
-
-export interface SipAccountConfiguration {
-  readonly 'home-address': string;
-  readonly public: string;
-  /** The user name of Digest; absent: what stands before the "@". */
-  readonly private?: string | undefined;
-  readonly password: Secret;
-  /** Where the mobile node listens for SIP on its care-of addresses. */
-  readonly 'contact-port': number;
 }
 
 export interface HomeAgentConfiguration {
@@ -70,25 +51,6 @@ const mobileNode = z.strictObject({
   encapsulation: tunnelEncapsulation.default('rfc3519'),
 });
 
-const sipFunction: z.ZodType<SipFunctionConfiguration> = z.strictObject({
-  sip: transportAddress,
-  registrar: transportAddress,
-  accounts: z
-    .array(
-      z.strictObject({
-        'home-address': ipv4Address,
-        public: z
-          .string()
-          .regex(/^sip:[^@\s]+@[^@\s]+$/, 'a SIP URI with a user name, such as sip:bob@home.example'),
-        private: z.string().min(1).optional(),
-        password: secret,
-        'contact-port': z.number().int().min(1).max(65_535).default(5060),
-      }),
-    )
-    .min(1)
-    .max(100_000),
-});
-
 export const homeAgentSchema: z.ZodType<HomeAgentConfiguration> = z
   .strictObject({
     address: ipv4Address,
@@ -108,7 +70,8 @@ export const homeAgentSchema: z.ZodType<HomeAgentConfiguration> = z
     'sip-registration': sipFunction.optional(),
     control: z.string().optional(),
   })
-  .superRefine(checkHomeAddresses);
+  .superRefine(checkHomeAddresses)
+  .superRefine(checkSipAccounts);
 
 function haveDistinctSpis(associations: readonly SecurityAssociationConfiguration[]): boolean {
   return new Set(associations.map(({ spi }) => spi)).size === associations.length;

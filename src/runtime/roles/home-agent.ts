@@ -5,14 +5,9 @@
 import { join } from 'node:path';
 import { formatTransportAddress } from '../../base/network.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
-import {
-  CareOfRegistration,
-  type CareOfRegistrationEvent,
-  type ForwardingChange,
-} from '../../home-network/home-agent/care-of-registration.ts';
 import { HomeAgent } from '../../home-network/home-agent/home-agent.ts';
 import type { HomeAgentInput, ServedMobileNode } from '../../home-network/home-agent/home-agent-options.ts';
-import { forwardingBinding } from '../../home-network/home-agent/mobility-record.ts';
+import { addressesOf, forwardingBinding } from '../../home-network/home-agent/mobility-record.ts';
 import {
   type HomeAgentConfiguration,
   homeAgentSchema,
@@ -21,6 +16,7 @@ import {
 import { toSecurityAssociation } from '../configuration/mobile-ip-values.ts';
 import type { ControlCommands } from '../control-server.ts';
 import { HomeAgentKernel } from '../home-agent-kernel.ts';
+import { startSipProxyFunction } from '../home-agent-sip.ts';
 import { JournalFile, readJournal } from '../journal-file.ts';
 import { monotonicNow } from '../monotonic-clock.ts';
 import type { Role, RunningRole } from '../role.ts';
@@ -40,7 +36,9 @@ function startHomeAgent(configuration: HomeAgentConfiguration, host: RoleHost): 
   const machine = createMachine(configuration, readJournal(path));
   const journal = new JournalFile(path, () => machine.journalSnapshot());
   journal.replace();
-  const registration = startRegistration(configuration, host);
+  const sip = startSipProxyFunction(configuration, host, (homeAddress) =>
+    addressesOf(machine.record(homeAddress)),
+  );
   const loop = host.run({
     name: homeAgentRole.name,
     machine,
@@ -48,7 +46,7 @@ function startHomeAgent(configuration: HomeAgentConfiguration, host: RoleHost): 
     sayGoodbye: () => machine.stop(),
     openPort: (local, owner) => kernel.ports.open(local, owner),
     onEvent: (event) => {
-      if (event.type === 'binding-changed') registration?.handleInput({ ...event, kind: 'binding-changed' });
+      if (event.type === 'binding-changed') sip?.handleInput({ ...event, kind: 'binding-changed' });
     },
     onEffect: (effect) => {
       if (effect.type !== 'journal') kernel.perform(effect);
@@ -70,35 +68,6 @@ function startHomeAgent(configuration: HomeAgentConfiguration, host: RoleHost): 
       await kernel.close();
     },
   };
-}
-
-/** The users whose contact follows the binding; undefined when there are none. */
-function startRegistration(
-  { 'sip-registration': sip }: HomeAgentConfiguration,
-  host: RoleHost,
-): { handleInput(change: ForwardingChange): void } | undefined {
-  if (sip === undefined) return undefined;
-  const machine = new CareOfRegistration({
-    local: sip.sip,
-    registrar: sip.registrar,
-    accounts: sip.accounts.map((account) => ({
-      homeAddress: account['home-address'],
-      identity: {
-        publicIdentity: account.public,
-        privateIdentity: account.private ?? account.public.replace(/^sip:|@.*/g, ''),
-        // Digest is computed over octets (RFC 7616 §4: UTF-8).
-        password: Buffer.from(account.password.reveal()).toString('latin1'),
-        homeDomain: account.public.slice(account.public.indexOf('@') + 1),
-      },
-      contactPort: account['contact-port'],
-    })),
-    random: host.random,
-  });
-  return host.run<ForwardingChange, CareOfRegistrationEvent, never>({
-    name: homeAgentRole.name,
-    machine,
-    start: (now) => machine.start(now),
-  });
 }
 
 function openKernel(configuration: HomeAgentConfiguration, host: RoleHost): HomeAgentKernel {
