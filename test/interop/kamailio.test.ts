@@ -53,7 +53,8 @@ async function call({ caller, ...ims }: Partial<ImsSettings> & { readonly caller
   assert.ok(plan);
   const lab = await InteropLab.start({ ...ims, withReservation: true });
   const { authentication } = scenario;
-  const options = { authentication, withReservation: true, rtpPort: plan.port };
+  // It rings for a while: a 200 that overtakes its 180 within Kamailio is the last of the call's responses (RFC 3261 §16.7).
+  const options = { authentication, withReservation: true, rtpPort: plan.port, ring: '300ms' };
   const [mobile, correspondent] = await Promise.all([
     Terminal.start(lab, 'mobile', options),
     Terminal.start(lab, 'correspondent', options),
