@@ -91,7 +91,8 @@ function overview(): string {
   const list = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   return `Usage: trimaran COMMAND [OPTION]…
 
-Keeps calls, streams and TCP connections alive while a host changes access networks.
+Keeps calls, streams and TCP connections alive while a host changes access
+networks.
 
 Commands:
 ${list.join('\n')}

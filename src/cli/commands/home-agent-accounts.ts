@@ -10,7 +10,7 @@ import { exitCode } from '../exit-code.ts';
 
 export const homeAgentAccountsCommand: Command = {
   name: 'home-agent-accounts',
-  summary: 'keep the SIP accounts that a home agent registers, encrypted',
+  summary: 'keep the SIP accounts of a home agent, encrypted',
   synopsis: '--store FILE --key FILE ACTION [OPERAND]…',
   description: [
     'The home agent registers the care-of address of a mobile node with SIP, and needs the password of its user for that. The passwords lie in one file that is encrypted with AES-256-GCM; the key lies in a second file, which only its owner may read. The first "add" makes both. Without the key the file is worthless: keep them, and their backups, apart.',

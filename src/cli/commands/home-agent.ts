@@ -4,7 +4,7 @@ import type { Command } from '../command.ts';
 import { roleCommand } from './role-command.ts';
 
 export const homeAgentCommand: Command = roleCommand(homeAgentRole, {
-  summary: 'keep mobile nodes reachable at their home addresses (Mobile IP)',
+  summary: 'keep mobile nodes reachable at their home (Mobile IP)',
   description: [
     'Stands for mobile nodes on their home link (proxy ARP) and tunnels their packets in UDP to wherever they are, over several accesses at once (RFC 5944, 3519, 3024, 7629, 3543). Mobile nodes authenticate every registration with a key that they share with it.',
     'With "sip-registration" it registers the care-of addresses of mobile nodes with SIP whenever they change, and is their SIP proxy; the passwords for that lie encrypted in a store ("trimaran home-agent-accounts") or, for tests, in the configuration.',

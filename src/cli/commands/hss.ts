@@ -5,7 +5,7 @@ import { roleCommand } from './role-command.ts';
 import { subscriberKeys } from './subscriber-keys.ts';
 
 export const homeSubscriberServerCommand: Command = roleCommand(homeSubscriberServerRole, {
-  summary: 'run an HSS: users, their secrets, their application servers',
+  summary: 'run an HSS: users, secrets and application servers',
   description: [
     'Answers CSCFs of any maker over Diameter Cx: who may register, with what he proves himself (SIP digest, AKA), which S-CSCF serves him, and which application servers see his requests.',
     'SIGHUP makes it read its users again: S-CSCFs get the profiles that changed (PPR), and users who are gone lose their registration (RTR). With a journal, registrations and AKA sequence numbers survive a crash and a restart.',

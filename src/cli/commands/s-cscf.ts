@@ -4,7 +4,7 @@ import type { Command } from '../command.ts';
 import { roleCommand } from './role-command.ts';
 
 export const servingCscfCommand: Command = roleCommand(servingCscfRole, {
-  summary: 'run an S-CSCF: registrar, session control, application servers',
+  summary: 'run an S-CSCF: registrar and session control',
   description: [
     'Registers users with what their HSS hands out over Diameter Cx (SIP digest, AKA), and sends their initial requests through the application servers that their filter criteria name.',
     'With a journal, registrations and dialogs survive a crash and a restart.',

@@ -9,7 +9,7 @@ const defaultLast = 3;
 
 export const whyCommand: Command = {
   name: 'why',
-  summary: 'explain the last choices of access of a running mobile node',
+  summary: 'explain the last choices of access of a mobile node',
   synopsis: '--control PATH [--last N] [--json]',
   description: [
     'Shows what the mobile node compared when it last looked, and at its last handovers by choice, with every number: P and C are power and cost as configured; z is the smoothed round trip to the home agent and J its variation, in milliseconds; RNL = z + c·J; samples and missed count round trips and probes without answer in a row; U is the utility, of which the least is best; below is what U had to stay under.',
