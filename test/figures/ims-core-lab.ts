@@ -104,11 +104,11 @@ export class TestHomeSubscriberServer implements Machine<NetworkInput, NetworkOu
   }
 
   /** RTR (TS 29.228 §6.1.3). */
-  terminate(privateIdentity: string, now: Instant): void {
+  terminate(privateIdentity: string, now: Instant, reason = 0): void {
     const avps = [
       avp(baseAvps.authSessionState, 1),
       avp(baseAvps.userName, privateIdentity),
-      avp(cxAvps.deregistrationReason, [avp(cxAvps.reasonCode, 0)]),
+      avp(cxAvps.deregistrationReason, [avp(cxAvps.reasonCode, reason)]),
     ];
     this.#endpoint.request('scscf.home1.net', { command: cxCommands.registrationTermination, avps }, now);
   }
@@ -354,6 +354,17 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
       routeRequest(request, [`<sip:${this.#proxyCscf};lr>`, ...this.serviceRoute]),
       now,
     );
+  }
+
+  /** A SUBSCRIBE within the dialog that this 200 has made. */
+  resubscribe(now: Instant, made: SipResponse, expires: number): void {
+    const request = new SipRequest('SUBSCRIBE', '');
+    request.headers.append('CSeq', `${this.#cseq++} SUBSCRIBE`);
+    const routed = Dialog.asCaller(request, made).buildRequest('SUBSCRIBE');
+    routed.request.headers.append('Contact', this.contact);
+    routed.request.headers.append('Event', 'reg');
+    routed.request.headers.append('Expires', String(expires));
+    this.#send(routed, now);
   }
 
   cancel(now: Instant): void {

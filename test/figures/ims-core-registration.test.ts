@@ -39,9 +39,16 @@ test('IMS core: registration with digest and third-party registration, message b
     'I → P 200',
     'S → AS REGISTER',
     'P → MN 200',
+    // The P-CSCF watches the registration from now on (RFC 3680).
+    'P → I SUBSCRIBE',
     'AS → S 200',
+    'I → S SUBSCRIBE',
+    'S → I 200',
+    'S → P NOTIFY',
+    'I → P 200',
+    'P → S 200',
   ]);
-  assert.deepEqual(core.hss.log, ['UAR', 'MAR', 'UAR', 'SAR 1']);
+  assert.deepEqual(core.hss.log, ['UAR', 'MAR', 'UAR', 'SAR 1', 'LIR']);
 });
 
 test('IMS core: a REGISTER gains on its way what each function adds, and the 200 what the terminal needs', () => {
@@ -86,7 +93,7 @@ test('IMS core: a refresh takes one round trip while the nonce is good, and says
   core.run(2_000);
   assert.deepEqual(core.takeLadder().slice(0, 3), ['MN → P REGISTER', 'P → I REGISTER', 'I → S REGISTER']);
   assert.deepEqual(statusCodes(mn), [401, 200, 200]);
-  assert.deepEqual(core.hss.log.slice(4), ['UAR', 'SAR 2']);
+  assert.deepEqual(core.hss.log.slice(4), ['LIR', 'UAR', 'SAR 2']);
   assert.equal(core.applicationServer.registers.length, 2);
 });
 

@@ -374,14 +374,6 @@ test('IMS core: a call given up while the HSS is being asked ends with 487', () 
   assert.equal(lastStatus(mn), 487);
 });
 
-test('IMS core: a subscription to the reg event is not sent to the terminal itself', () => {
-  const { core, mn } = lab('');
-  mn.headers = [['Event', 'reg']];
-  mn.call(core.now, 'sip:mn@home1.net', 'SUBSCRIBE');
-  core.run(1_000);
-  assert.equal(lastStatus(mn), 489);
-});
-
 test('IMS core: a terminal that has moved behind another P-CSCF calls and is called through that one', () => {
   const { core, mn, cn } = lab(criterion(0, method('INVITE')));
   const flow = (address: string, regId: number, expires = 3600): string =>

@@ -60,7 +60,7 @@ async function call({ caller, ...ims }: Partial<ImsSettings> & { readonly caller
     Terminal.start(lab, 'correspondent', options),
   ]);
   const terminals: Terminals = { mobile, correspondent };
-  assertRegistered(lab);
+  assertRegistered(lab, ims);
 
   const callee = caller === 'mobile' ? 'correspondent' : 'mobile';
   await terminals[caller].call(terminals[callee]);
@@ -94,11 +94,14 @@ async function call({ caller, ...ims }: Partial<ImsSettings> & { readonly caller
 const noCaptures = { mobile: [], correspondent: [] };
 
 /** The HSS gave what challenges are made of; the application server got the third-party REGISTER and answered it. */
-function assertRegistered(lab: InteropLab): void {
+function assertRegistered(lab: InteropLab, ims: Partial<ImsSettings>): void {
   const messages = lab.network.trace.map(({ node, direction, summary }) => `${node} ${direction} ${summary}`);
   assert.ok(messages.includes('hss sent MAA 2001'), 'nobody was challenged');
   assert.ok(messages.some((message) => message.startsWith('trim-as received REGISTER')));
   assert.ok(messages.includes('trim-as sent 200 OK (REGISTER)'));
+  // RFC 3680, where one of the two is ours: its P-CSCF watches the registration, and understands what it is told.
+  if (ims.core?.['p-cscf'] === 'trimaran') assert.ok(messages.includes('p-cscf sent 200 OK (NOTIFY)'));
+  if (ims.core?.['s-cscf'] === 'trimaran') assert.ok(messages.includes('s-cscf received 200 OK (NOTIFY)'));
 }
 
 /** TRIM fig. 4: it rings once both sides have their resources. Two answers that follow one another may overtake each other on the way. */

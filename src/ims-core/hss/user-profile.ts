@@ -2,6 +2,7 @@
  * The user profile in XML, as User-Data carries it to the S-CSCF (TS 29.228 annex E; its rules as Kamailio 5.6.3 checks them).
  * The schema fixes the order of elements, and numbers where one would expect words.
  */
+import { escapeXml } from '../../base/xml-element.ts';
 import type {
   InitialFilterCriterion,
   RegistrationType,
@@ -108,6 +109,5 @@ function flag(name: string, value: boolean): string {
 }
 
 function text(name: string, value: string | number): string {
-  const escaped = String(value).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  return `<${name}>${escaped}</${name}>`;
+  return `<${name}>${escapeXml(String(value))}</${name}>`;
 }

@@ -27,13 +27,15 @@ import type { ForwardTarget, ProxyEvent } from '../../protocols/sip/proxy/proxy-
 import { type HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
 import type {
+  ClientTransactionId,
   ServerTransactionId,
   SipArrival,
   SipTarget,
 } from '../../protocols/sip/transaction/sip-event.ts';
 import type { SipTimers } from '../../protocols/sip/transaction/timers.ts';
 import { type Flow, type RegisteredContact, RegisteredContacts } from './registered-contacts.ts';
-import { enterTrustDomain, hideKeys, leaveTrustDomain } from './trust-domain.ts';
+import { enterTrustDomain, leaveTrustDomain } from './trust-domain.ts';
+import { WatchedRegistrations } from './watched-registrations.ts';
 
 export interface ProxyCscfOptions {
   readonly listen: readonly SipListener[];
@@ -72,6 +74,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
   readonly #proxy: SipProxy;
   readonly #journal: JournalWriter;
   readonly #contacts: RegisteredContacts;
+  readonly #watched: WatchedRegistrations;
   readonly #events = new Fifo<EventOutput<ProxyCscfEvent>>();
   readonly #pending = new Map<ServerTransactionId, Pending>();
   readonly #authority: string;
@@ -97,8 +100,20 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     const { lines, timeOfDayOffsetMs } = options.journal ?? { lines: [], timeOfDayOffsetMs: 0 };
     this.#journal = new JournalWriter(options.journal !== undefined);
     this.#contacts = new RegisteredContacts(this.#journal, timeOfDayOffsetMs);
-    for (const line of this.#contacts.replay(lines))
-      this.#events.push({ kind: 'event', event: { kind: 'journal-damaged', line } });
+    this.#watched = new WatchedRegistrations({
+      proxy: this.#proxy,
+      contacts: this.#contacts,
+      journal: this.#journal,
+      timeOfDayOffsetMs,
+      uri: `sip:${this.#authority}`,
+      random,
+    });
+    lines.forEach((line, index) => {
+      // The last one may be torn by the end of the process before this.
+      const isUnderstood = this.#contacts.replay(line) || this.#watched.replay(line);
+      if (!isUnderstood && index < lines.length - 1)
+        this.#events.push({ kind: 'event', event: { kind: 'journal-damaged', line: index + 1 } });
+    });
   }
 
   /** How many contacts are registered through here. */
@@ -108,7 +123,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
 
   /** The journal as short as it can be, for the host to write in place of the one that grew. */
   journalSnapshot(): readonly string[] {
-    return this.#contacts.journalSnapshot();
+    return [...this.#contacts.journalSnapshot(), ...this.#watched.journalSnapshot()];
   }
 
   start(now: Instant): void {
@@ -123,12 +138,14 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
 
   handleTimeout(now: Instant): void {
     this.#contacts.expire(now);
+    this.#watched.handleTimeout(now);
     this.#proxy.handleTimeout(now);
     this.#handleEvents(now);
   }
 
   pollTimeout(): Timeout | undefined {
-    return earlierTimeout(this.#proxy.pollTimeout(), this.#contacts.pollTimeout());
+    const ofUsers = earlierTimeout(this.#contacts.pollTimeout(), this.#watched.pollTimeout());
+    return earlierTimeout(this.#proxy.pollTimeout(), ofUsers);
   }
 
   pollOutput(): NetworkOutput | EventOutput<ProxyCscfEvent> | EffectOutput<JournalEffect> | undefined {
@@ -140,12 +157,16 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       if (event.kind === 'request') this.#handleRequest(event, now);
       else if (event.kind === 'ack') this.#handleAck(event, now);
       else if (event.kind === 'response-chosen') this.#handleResponse(event, now);
+      else if (event.kind === 'response') this.#watched.conclude(event.transaction, event.response, now);
+      else if (event.kind === 'timed-out' || event.kind === 'transport-failed')
+        this.#watched.conclude(event.transaction as ClientTransactionId, undefined, now);
       else if (event.kind === 'terminated') this.#pending.delete(event.transaction as ServerTransactionId);
     }
   }
 
   #handleRequest(event: Arrived, now: Instant): void {
-    const { request, ownRoute } = event;
+    const { request, ownRoute, transaction } = event;
+    if (this.#watched.take(transaction, request, now)) return;
     const token = ownRoute?.parameters.has('ob') === true ? ownRoute.user : undefined;
     if (request.method === 'REGISTER') this.#register(event, now);
     else if (toTagOf(request) !== undefined) this.#handleInDialog(event, now);
@@ -275,9 +296,12 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       if (response.statusCode === 401) hideKeys(response);
     }
     if (pending?.kind === 'registration' && response.statusCode >= 200 && response.statusCode < 300) {
-      this.#contacts.learn(request, response, pending.flow, now);
+      const identity = this.#contacts.learn(request, response, pending.flow, now);
       // Not before the journal has it. A disk that fails is no reason to turn away a user whom the S-CSCF has registered.
-      this.#journal.flushed(now, (later) => this.#proxy.respond(transaction, response, later));
+      this.#journal.flushed(now, (later) => {
+        this.#proxy.respond(transaction, response, later);
+        if (identity !== undefined) this.#watched.watch(identity, later);
+      });
     } else this.#proxy.respond(transaction, response, now);
   }
 
@@ -320,4 +344,13 @@ function targetOf({ source, local, transport }: Flow): SipTarget {
 /** A user who is not (or no longer) registered is reached where the Request-URI says. */
 function targetFor(contact: RegisteredContact | undefined): ForwardTarget {
   return contact === undefined ? {} : { nextHop: targetOf(contact.flow) };
+}
+
+/** The keys of IMS AKA are for the P-CSCF only (TS 24.229 §5.2.2.2). */
+function hideKeys(response: SipResponse): void {
+  const challenges = response.headers.getAll('WWW-Authenticate');
+  response.headers.removeAll('WWW-Authenticate');
+  for (const challenge of challenges) {
+    response.headers.append('WWW-Authenticate', challenge.replace(/,?\s*\b(?:ck|ik)="[^"]*"/gi, ''));
+  }
 }

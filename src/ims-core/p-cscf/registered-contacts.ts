@@ -54,15 +54,13 @@ export class RegisteredContacts {
     return this.#contacts.size;
   }
 
-  /** Takes over what a journal says; returns the numbers of lines that cannot be read, but for the last, which a crash may have torn. */
-  replay(lines: readonly string[]): readonly number[] {
-    return lines.flatMap((text, index) => {
-      const line = parseLine(text);
-      if (line === undefined) return index < lines.length - 1 ? [index + 1] : [];
-      if ('gone' in line) this.#remove(line.gone);
-      else this.#store({ ...line.contact, expiresAt: line.contact.expiresAt - this.#timeOfDayOffsetMs });
-      return [];
-    });
+  /** Takes over what a line of a journal says; false when it is not about a contact. */
+  replay(text: string): boolean {
+    const line = parseLine(text);
+    if (line === undefined) return false;
+    if ('gone' in line) this.#remove(line.gone);
+    else this.#store({ ...line.contact, expiresAt: line.contact.expiresAt - this.#timeOfDayOffsetMs });
+    return true;
   }
 
   journalSnapshot(): readonly string[] {
@@ -76,9 +74,9 @@ export class RegisteredContacts {
 
   /**
    * Brings the contacts that the request names in line with the 200. Others stay until they expire though the 200 may not list them: RFC 3261
-   * §10.3 asks for all bindings, but Kamailio 5.6 lists those of the request only.
+   * §10.3 asks for all bindings, but Kamailio 5.6 lists those of the request only. Returns the default identity of who has registered.
    */
-  learn(request: SipRequest, response: SipResponse, flow: Flow, now: Instant): void {
+  learn(request: SipRequest, response: SipResponse, flow: Flow, now: Instant): string | undefined {
     const user = addressOfRecord(toOf(request).uri);
     const lifetimes = new Map(
       contactsOf(response).map(({ uri, parameters }) => [
@@ -88,29 +86,48 @@ export class RegisteredContacts {
     );
     const named = new Set(contactsOf(request).map(({ uri }) => formatUri(uri)));
     const isForAll = request.headers.get('Contact') === '*';
-    for (const contact of this.#lookUp(`user ${user}`)) {
+    for (const contact of this.ofUser(user)) {
       const { contactUri } = contact;
       if ((isForAll || named.has(contactUri)) && !lifetimes.has(contactUri)) this.#delete(contact, now);
     }
-    const identities = addressesOf(response, 'P-Associated-URI').map(({ uri }) => addressOfRecord(uri));
+    const associated = addressesOf(response, 'P-Associated-URI').map(({ uri }) => addressOfRecord(uri));
+    // Kamailio 5.6 writes a list that cannot be read when a telephone number is in it.
+    const identities = associated.length > 0 ? associated : [user];
+    let registered: string | undefined;
     for (const { uri } of contactsOf(request)) {
       const contactUri = formatUri(uri);
       const seconds = lifetimes.get(contactUri) ?? 0;
       if (!(seconds > 0)) continue;
+      registered = identities[0];
       this.#put(
         {
           addressOfRecord: user,
           contactUri,
           flow,
           ...(listIncludes(response, 'Require', 'outbound') && { isOutbound: true }),
-          // Kamailio 5.6 writes a list that cannot be read when a telephone number is in it.
-          identities: identities.length > 0 ? identities : [user],
+          identities,
           serviceRoute: response.headers.getAll('Service-Route'),
           expiresAt: now + seconds * 1000,
         },
         now,
       );
     }
+    return registered;
+  }
+
+  ofUser(user: string): RegisteredContact[] {
+    return this.#lookUp(`user ${user}`);
+  }
+
+  /** Whether anybody is registered here whose default identity this is. */
+  hasDefaultIdentity(identity: string): boolean {
+    return this.#lookUp(`default ${identity}`).length > 0;
+  }
+
+  /** The registrar says how long a contact lasts. */
+  expireBy(contact: RegisteredContact, expiresAt: Instant, now: Instant): void {
+    // Whole seconds, and as long as a notification is under way: that is no news.
+    if (Math.abs(contact.expiresAt - expiresAt) > 2_000) this.#put({ ...contact, expiresAt }, now);
   }
 
   /** The contacts registered over exactly this flow; if there are none, those that the request's Contact and source name. */
@@ -206,9 +223,10 @@ function keyOf(contact: RegisteredContact): string {
   return `${contact.addressOfRecord} ${contact.contactUri}`;
 }
 
-function indexNames({ addressOfRecord, flow, contactUri }: RegisteredContact): string[] {
+function indexNames({ addressOfRecord, flow, contactUri, identities }: RegisteredContact): string[] {
   return [
     `user ${addressOfRecord}`,
+    `default ${identities[0]}`,
     `source ${flow.source.address}`,
     `token ${flow.token}`,
     `contact ${contactUri}`,

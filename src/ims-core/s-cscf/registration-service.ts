@@ -5,7 +5,7 @@
  *             └─ good credentials ── SAR/SAA (profile) ── bindings ── 200, REGISTER to the application servers
  *
  * Follows RFC 3261 §10.3, RFC 3327, RFC 3608, RFC 5626 §6, TS 24.229 §5.4.1, TS 29.228 §6.1 and §6.3. Every path ends in an answer: the
- * HSS that stays silent makes a 504. Left out: the reg event package (RFC 3680), gruu.
+ * HSS that stays silent makes a 504. Left out: gruu.
  */
 import type { Instant } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
@@ -38,6 +38,7 @@ import {
 } from './cx-requests.ts';
 import type { RegistrationType } from './initial-filter-criteria.ts';
 import { associatedIdentities, filterCriteriaOf, type ServedUser } from './registrar.ts';
+import type { ContactEnd } from './registration-subscriptions.ts';
 import type { ServingCscfContext } from './serving-cscf-options.ts';
 import { formatUserLine } from './serving-journal.ts';
 import { ThirdPartyRegistrations } from './third-party-registrations.ts';
@@ -120,6 +121,7 @@ export class RegistrationService {
       this.#tellHss({ privateIdentity, publicIdentity }, serverAssignmentType.timeoutDeregistration, now);
     }
     for (const { before, after } of this.#context.registrar.expire(now)) {
+      this.#context.subscriptions.changed(before, after, 'expired', now);
       if (after.bindings.length > 0) continue;
       this.#write(after, now);
       this.#sayFarewell(before, serverAssignmentType.timeoutDeregistration, 'expiry', now);
@@ -127,11 +129,17 @@ export class RegistrationService {
   }
 
   /** The network ends a registration: the HSS wants it, or an application server that must not be missed does not answer. */
-  deregister(user: ServedUser, cause: 'home-subscriber-server' | 'application-server', now: Instant): void {
+  deregister(
+    user: ServedUser,
+    cause: 'home-subscriber-server' | 'application-server',
+    end: ContactEnd,
+    now: Instant,
+  ): void {
     const gone = { ...user, bindings: [] };
     this.#context.registrar.store(gone);
     this.#write(gone, now);
     this.#context.dialogs.end(contactUrisOf(user.bindings), now);
+    this.#context.subscriptions.changed(user, gone, end, now);
     this.#sayFarewell(user, serverAssignmentType.administrativeDeregistration, cause, now);
   }
 
@@ -337,6 +345,7 @@ export class RegistrationService {
   #announce(change: CommittedChange, now: Instant): void {
     const { user, before, replaced, publicIdentity, request, response } = change;
     this.#context.dialogs.end(contactUrisOf(replaced), now);
+    this.#context.subscriptions.changed(before, user, 'unregistered', now);
     const contacts = contactUrisOf(user.bindings);
     this.#context.events.push(
       contacts.length > 0

@@ -8,8 +8,8 @@
  */
 import type { Instant } from '../../base/instant.ts';
 import type { JournalWriter } from '../../base/journal-writer.ts';
-import { isMalformed } from '../../base/malformed.ts';
 import { routeRequest } from '../../protocols/sip/dialog/dialog.ts';
+import { sequenceLeap } from '../../protocols/sip/dialog/limits.ts';
 import {
   callIdOf,
   contactsOf,
@@ -18,10 +18,9 @@ import {
   toTagOf,
 } from '../../protocols/sip/message/header-fields.ts';
 import { SipRequest, type SipResponse } from '../../protocols/sip/message/sip-message.ts';
-import { formatUri, parseUri } from '../../protocols/sip/message/sip-uri.ts';
-import { nextHopOf } from '../../protocols/sip/proxy/next-hop.ts';
-import type { HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
-import { maximumDialogs, sequenceLeap } from './limits.ts';
+import { formatUri } from '../../protocols/sip/message/sip-uri.ts';
+import type { SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
+import { maximumDialogs } from './limits.ts';
 import { formatDialogLine } from './serving-journal.ts';
 
 /** One of the two ends of a dialog. */
@@ -50,14 +49,12 @@ export interface ConfirmedDialog {
 
 export class ServedDialogs {
   readonly #proxy: SipProxy;
-  readonly #hosts: ReadonlyMap<string, HostAddress>;
   readonly #journal: JournalWriter;
   /** By role of the served user and dialog, the oldest first: when both ends are served here, each has its own entry. */
   readonly #dialogs = new Map<string, ServedDialog>();
 
-  constructor(proxy: SipProxy, hosts: ReadonlyMap<string, HostAddress>, journal: JournalWriter) {
+  constructor(proxy: SipProxy, journal: JournalWriter) {
     this.#proxy = proxy;
-    this.#hosts = hosts;
     this.#journal = journal;
   }
 
@@ -153,9 +150,7 @@ export class ServedDialogs {
     // RFC 3326: why, for those who would rather call again than give up.
     bye.headers.append('Reason', 'SIP;cause=480;text="Registration ended"');
     const { request, nextHop } = routeRequest(bye, to.routes);
-    const uri = parseUri(nextHop);
-    const target = isMalformed(uri) ? undefined : nextHopOf(uri, this.#hosts);
-    if (target !== undefined) this.#proxy.endpoint.sendRequest(request, target, now);
+    this.#proxy.sendRequest(request, nextHop, now);
   }
 }
 

@@ -12,6 +12,7 @@ import type { SipTimers } from '../../protocols/sip/transaction/timers.ts';
 import type { AuthenticationScheme } from './cx-requests.ts';
 import type { Registrar } from './registrar.ts';
 import type { RegistrationSubject } from './registration-service.ts';
+import type { RegistrationSubscriptions } from './registration-subscriptions.ts';
 import type { ServedDialogs } from './served-dialogs.ts';
 import type { ServingCscfEvent } from './serving-cscf-event.ts';
 import type { SessionSubject } from './session-service.ts';
@@ -54,6 +55,7 @@ export interface ServingCscfContext {
   readonly registrar: Registrar;
   readonly unregistered: UnregisteredUsers;
   readonly dialogs: ServedDialogs;
+  readonly subscriptions: RegistrationSubscriptions;
   readonly journal: JournalWriter;
   readonly events: ServingCscfEvent[];
 }

@@ -21,6 +21,7 @@ import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { cxAvps, cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
 import { cxResultCode, resultCode } from '../../protocols/diameter/result-code.ts';
 import { SipEndpoint } from '../../protocols/sip/endpoint.ts';
+import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatHostPort, parseSipUri } from '../../protocols/sip/message/sip-uri.ts';
 import type { ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
 import { SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
@@ -28,6 +29,7 @@ import type { ClientTransactionId, ServerTransactionId } from '../../protocols/s
 import { userProfileOf } from './cx-requests.ts';
 import { canonicalIdentity, Registrar } from './registrar.ts';
 import { RegistrationService, type RegistrationSubject } from './registration-service.ts';
+import { type ContactEnd, RegistrationSubscriptions } from './registration-subscriptions.ts';
 import { ServedDialogs } from './served-dialogs.ts';
 import type { ServingCscfEvent } from './serving-cscf-event.ts';
 import type { ServingCscfContext, ServingCscfOptions } from './serving-cscf-options.ts';
@@ -55,14 +57,16 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
     const ownNames = [formatHostPort(address.address, address.port), ...names];
     const proxy = new SipProxy({ endpoint, ownNames, hosts, ...timers });
     const journal = new JournalWriter(options.journal !== undefined);
+    const registrar = new Registrar();
     this.#context = {
       options,
       proxy,
       journal,
       cx: new CxClient<RegistrationSubject | SessionSubject>(diameter, random),
-      registrar: new Registrar(),
+      registrar,
       unregistered: new UnregisteredUsers(),
-      dialogs: new ServedDialogs(proxy, hosts, journal),
+      dialogs: new ServedDialogs(proxy, journal),
+      subscriptions: new RegistrationSubscriptions({ proxy, registrar, journal, options }),
       events: [],
     };
     this.#registrations = new RegistrationService(this.#context);
@@ -75,18 +79,18 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
     return this.#context.cx.isConnected;
   }
 
-  /** How many users are registered here, and how many of their dialogs go on. */
-  get counters(): { readonly users: number; readonly dialogs: number } {
-    const { registrar, dialogs } = this.#context;
-    return { users: registrar.size, dialogs: dialogs.size };
+  /** How many users are registered here, how many of their dialogs go on, and how many watch registrations. */
+  get counters(): { readonly users: number; readonly dialogs: number; readonly subscriptions: number } {
+    const { registrar, dialogs, subscriptions } = this.#context;
+    return { users: registrar.size, dialogs: dialogs.size, subscriptions: subscriptions.size };
   }
 
   /** The journal as short as it can be, for the host to write in place of the one that grew. */
   journalSnapshot(): readonly string[] {
-    const { registrar, dialogs, options } = this.#context;
+    const { registrar, dialogs, subscriptions, options } = this.#context;
     const offsetMs = options.journal?.timeOfDayOffsetMs ?? 0;
     const users = [...registrar.users].map((user) => formatUserLine(user, offsetMs));
-    return [...users, ...dialogs.journalSnapshot()];
+    return [...users, ...dialogs.journalSnapshot(), ...subscriptions.journalSnapshot()];
   }
 
   start(now: Instant): void {
@@ -110,14 +114,15 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
 
   handleTimeout(now: Instant): void {
     this.#registrations.expire(now);
+    this.#context.subscriptions.handleTimeout(now);
     this.#context.cx.handleTimeout(now);
     this.#context.proxy.handleTimeout(now);
     this.#handleEvents(now);
   }
 
   pollTimeout(): Timeout | undefined {
-    const { cx, proxy, registrar, unregistered } = this.#context;
-    return [cx, registrar, unregistered]
+    const { cx, proxy, registrar, unregistered, subscriptions } = this.#context;
+    return [cx, registrar, unregistered, subscriptions]
       .map((part) => part.pollTimeout())
       .reduce(earlierTimeout, proxy.pollTimeout());
   }
@@ -131,7 +136,7 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
 
   /** Users whose registration ended meanwhile come back too: the HSS has to hear of their end. */
   #replay(journal: TimedJournal | undefined): void {
-    const { registrar, dialogs, events } = this.#context;
+    const { registrar, dialogs, subscriptions, events } = this.#context;
     const { lines, timeOfDayOffsetMs } = journal ?? { lines: [], timeOfDayOffsetMs: 0 };
     lines.forEach((text, index) => {
       const record = parseServingLine(text, timeOfDayOffsetMs);
@@ -139,6 +144,7 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
         if (index < lines.length - 1) events.push({ kind: 'journal-damaged', line: index + 1 });
       } else if (record.kind === 'user') registrar.store(record.user);
       else if (record.kind === 'user-gone') registrar.forget(record.privateIdentity);
+      else if (record.kind === 'subscription') subscriptions.restore(record.key, record.record);
       else dialogs.restore(record.key, record.kind === 'dialog' ? record.dialog : undefined);
     });
   }
@@ -171,11 +177,11 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
         this.#sessions.handleResponse(event, now);
         break;
       case 'response':
-        this.#concludeThirdParty(event.transaction, event, now);
+        this.#conclude(event.transaction, event.response, now);
         break;
       case 'timed-out':
       case 'transport-failed':
-        this.#concludeThirdParty(event.transaction as ClientTransactionId, {}, now);
+        this.#conclude(event.transaction as ClientTransactionId, undefined, now);
         break;
       case 'terminated':
         this.#sessions.forget(event.transaction as ServerTransactionId);
@@ -185,13 +191,12 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
     }
   }
 
-  #concludeThirdParty(
-    transaction: ClientTransactionId,
-    { response }: { readonly response?: Extract<ProxyEvent, { kind: 'response' }>['response'] },
-    now: Instant,
-  ): void {
+  /** The end of a request of the S-CSCF's own. */
+  #conclude(transaction: ClientTransactionId, response: SipResponse | undefined, now: Instant): void {
+    if (this.#context.subscriptions.conclude(transaction, response, now)) return;
     const user = this.#registrations.thirdParties.conclude(transaction, response);
-    if (user !== undefined) this.#registrations.deregister(user, 'application-server', now);
+    // Not at once again, as the server is not there.
+    if (user !== undefined) this.#registrations.deregister(user, 'application-server', 'probation', now);
   }
 
   #handleAnswer(answer: CxAnswer<RegistrationSubject | SessionSubject>, now: Instant): void {
@@ -218,7 +223,9 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
         ? identities.map((identity) => registrar.find(canonicalIdentity(identity)))
         : [registrar.findPrivate(privateIdentity)];
     const known = [...new Set(users)].filter((user) => user !== undefined);
-    for (const user of known) this.#registrations.deregister(user, 'home-subscriber-server', now);
+    const reason = avpValue(avpValue(request.avps, cxAvps.deregistrationReason) ?? [], cxAvps.reasonCode);
+    const end = contactEnds[reason ?? 0] ?? 'rejected';
+    for (const user of known) this.#registrations.deregister(user, 'home-subscriber-server', end, now);
     unregistered.forget(privateIdentity);
     // Not before the journal has it: a restarted S-CSCF must not serve the user again.
     journal.flushed(now, () => cx.answer(request, avp(baseAvps.resultCode, resultCode.success)));
@@ -245,5 +252,8 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
     }
   }
 }
+
+/** By Reason-Code (TS 29.229 §6.3.17, TS 24.229 §5.4.1.5): permanent termination, new server, change of server, removal of the S-CSCF. */
+const contactEnds: readonly ContactEnd[] = ['rejected', 'deactivated', 'deactivated', 'probation'];
 
 type CxRequest = NonNullable<ReturnType<ServingCscfContext['cx']['pollRequest']>>;

@@ -1,12 +1,13 @@
 /**
  * S-CSCF: what it must not forget when its process dies, as lines of a journal: each a whole user (profile as it came from the HSS, and
- * bindings) or a whole dialog, so that the last line about one is what counts. Instants mean nothing after a restart, so times are those
- * of the day. A line without content says that its user or dialog is gone.
+ * bindings), a whole dialog or a whole subscription, so that the last line about one is what counts. Instants mean nothing after a restart,
+ * so times are those of the day. A line without content says that its user, dialog or subscription is gone.
  */
 import type { DurationMs } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import { formatNameAddress, parseNameAddress } from '../../protocols/sip/message/name-address.ts';
 import type { Binding } from '../../protocols/sip/registration/binding.ts';
+import type { SubscriptionRecord } from '../../protocols/sip/subscription/event-notifier.ts';
 import type { ServedUser } from './registrar.ts';
 import type { ServedDialog } from './served-dialogs.ts';
 import { parseUserProfile } from './user-profile.ts';
@@ -33,7 +34,14 @@ export type ServingRecord =
   | { readonly kind: 'user'; readonly user: ServedUser }
   | { readonly kind: 'user-gone'; readonly privateIdentity: string }
   | { readonly kind: 'dialog'; readonly key: string; readonly dialog: ServedDialog }
-  | { readonly kind: 'dialog-gone'; readonly key: string };
+  | { readonly kind: 'dialog-gone'; readonly key: string }
+  | { readonly kind: 'subscription'; readonly key: string; readonly record: SubscriptionRecord | undefined };
+
+interface SubscriptionLine {
+  readonly subscription: string;
+  /** `expiresAt` in milliseconds since 1970. */
+  readonly state?: SubscriptionRecord;
+}
 
 /** A user without bindings is gone. */
 export function formatUserLine(
@@ -58,10 +66,24 @@ export function formatDialogLine(key: string, dialog: ServedDialog | undefined):
   return JSON.stringify({ dialog: key, ...(dialog && { state: dialog }) } satisfies DialogLine);
 }
 
+export function formatSubscriptionLine(
+  key: string,
+  record: SubscriptionRecord | undefined,
+  timeOfDayOffsetMs: DurationMs,
+): string {
+  const state = record && { ...record, expiresAt: record.expiresAt + timeOfDayOffsetMs };
+  return JSON.stringify({ subscription: key, ...(state && { state }) } satisfies SubscriptionLine);
+}
+
 /** undefined: torn, or not ours. */
 export function parseServingLine(text: string, timeOfDayOffsetMs: DurationMs): ServingRecord | undefined {
   try {
-    const line = JSON.parse(text) as UserLine | DialogLine;
+    const line = JSON.parse(text) as UserLine | DialogLine | SubscriptionLine;
+    if ('subscription' in line) {
+      const { subscription: key, state } = line;
+      const record = state && { ...state, expiresAt: state.expiresAt - timeOfDayOffsetMs };
+      return { kind: 'subscription', key, record };
+    }
     if ('dialog' in line)
       return line.state === undefined
         ? { kind: 'dialog-gone', key: line.dialog }

@@ -7,7 +7,7 @@
  *
  * Follows TS 24.229 §5.4.3, RFC 3261 §16, RFC 5502 (P-Served-User), RFC 7315 §4.2 (P-Called-Party-ID), RFC 5626 §7 (newest flow of an
  * instance first; other instances in parallel). Only initial requests are looked at, the rest follows its Route.
- * Left out: the reg event package (RFC 3680; 489 says so), telephone numbers (ENUM), privacy service, charging.
+ * Left out: telephone numbers (ENUM), privacy service, charging.
  */
 import type { Instant } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
@@ -38,6 +38,7 @@ import {
   parseOriginalDialogIdentifier,
 } from './original-dialog-identifier.ts';
 import { canonicalIdentity, filterCriteriaOf, identitiesOf } from './registrar.ts';
+import { isForRegistrar } from './registration-subscriptions.ts';
 import type { ServingCscfContext } from './serving-cscf-options.ts';
 import type { UserProfile } from './user-profile.ts';
 
@@ -89,6 +90,7 @@ export class SessionService {
   handleRequest(event: Arrived, now: Instant): void {
     const { transaction, request, ownRoute } = event;
     if (toTagOf(request) !== undefined) {
+      if (this.#context.subscriptions.refresh(transaction, request, now)) return;
       this.#context.dialogs.passed(request, now);
       this.#context.proxy.forward(transaction, [{}], now);
       return;
@@ -97,7 +99,7 @@ export class SessionService {
     if (mark !== undefined) this.#resume(transaction, request, mark, now);
     else if (ownRoute?.user === 'orig') this.#originate(transaction, request, now);
     else if (ownRoute?.parameters.has('orig') === true) this.#originateFor(transaction, request, now);
-    else if (isForRegistrar(request)) this.#refuse(transaction, request, 489, now);
+    else if (isForRegistrar(request)) this.#context.subscriptions.subscribe(transaction, request, now);
     else this.#terminate(transaction, request, now);
   }
 
@@ -250,7 +252,9 @@ export class SessionService {
     else if (sessionCase === 'terminating-unregistered') this.#refuse(transaction, request, 480, now);
     else {
       this.#attempts.set(transaction, { kind: 'onward', session });
-      this.#context.proxy.forward(transaction, [{ recordRoute: this.#recordRoute(sessionCase) }], now);
+      // A subscription to registrations comes back here, and needs this S-CSCF once only.
+      const target = isForRegistrar(request) ? {} : { recordRoute: this.#recordRoute(sessionCase) };
+      this.#context.proxy.forward(transaction, [target], now);
     }
   }
 
@@ -341,11 +345,6 @@ function servedUserValue({ sessionCase, servedUser }: Session): string {
   const direction = sessionCase.startsWith('originating') ? 'orig' : 'term';
   const state = sessionCase.endsWith('unregistered') ? 'unreg' : 'reg';
   return `<${servedUser}>;sescase=${direction};regstate=${state}`;
-}
-
-/** The S-CSCF itself is the notifier of registrations (RFC 3680); a terminal must not get its own subscription. */
-function isForRegistrar(request: SipRequest): boolean {
-  return request.method === 'SUBSCRIBE' && /^reg(?:\s*;|\s*$)/i.test(request.headers.get('Event') ?? '');
 }
 
 function isBarred(profile: UserProfile, identity: string): boolean {

@@ -4,6 +4,7 @@
  */
 import type { TransportAddress } from '../../base/network.ts';
 import { type RandomSource, randomToken } from '../../base/random-source.ts';
+import { escapeXml } from '../../base/xml-element.ts';
 import { formatSipMessage } from '../../protocols/sip/message/serialize-sip-message.ts';
 import { SipRequest, type SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatHostPort } from '../../protocols/sip/message/sip-uri.ts';
@@ -54,7 +55,7 @@ function partsOf({ applicationServer, request, response }: ThirdPartyRegistratio
   const { serviceInformation, includeRegisterRequest, includeRegisterResponse } = applicationServer;
   const parts: Part[] = [];
   if (serviceInformation !== undefined) {
-    const escaped = serviceInformation.replace(/&/g, '&amp;').replace(/</g, '&lt;');
+    const escaped = escapeXml(serviceInformation);
     const body = `<?xml version="1.0" encoding="UTF-8"?><ims-3gpp version="1"><service-info>${escaped}</service-info></ims-3gpp>`;
     parts.push({ contentType: 'application/3gpp-ims+xml', body });
   }

@@ -3,10 +3,7 @@
  * one that must not be missed (DefaultHandling: terminate) does not answer.
  */
 import type { Instant } from '../../base/instant.ts';
-import { isMalformed } from '../../base/malformed.ts';
 import { SipRequest, type SipResponse } from '../../protocols/sip/message/sip-message.ts';
-import { parseUri } from '../../protocols/sip/message/sip-uri.ts';
-import { nextHopOf } from '../../protocols/sip/proxy/next-hop.ts';
 import type { ClientTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
 import { filteredRequest } from './filtered-request.ts';
 import {
@@ -65,11 +62,10 @@ export class ThirdPartyRegistrations {
         address,
         random,
       );
-      const uri = parseUri(applicationServer.serverName);
-      const target = isMalformed(uri) ? undefined : nextHopOf(uri, this.#context.options.hosts);
       const announcement = { applicationServer, user, publicIdentity, registrationType };
-      if (target === undefined) this.#report(announcement);
-      else this.#pending.set(this.#context.proxy.endpoint.sendRequest(register, target, now), announcement);
+      const transaction = this.#context.proxy.sendRequest(register, applicationServer.serverName, now);
+      if (transaction === undefined) this.#report(announcement);
+      else this.#pending.set(transaction, announcement);
     }
   }
 

@@ -6,6 +6,7 @@
  * ones inside Extension are skipped, as the schema allows. Left out: wildcarded identities, shared filter sets, media profiles.
  */
 import { isMalformed, Malformed } from '../../base/malformed.ts';
+import { parseXmlDocument, type XmlElement } from '../../base/xml-element.ts';
 import type {
   ApplicationServer,
   InitialFilterCriterion,
@@ -16,7 +17,6 @@ import type {
   TriggerPoint,
 } from './initial-filter-criteria.ts';
 import { Pattern } from './pattern.ts';
-import { parseXmlDocument, type XmlElement } from './xml-element.ts';
 
 export interface PublicIdentity {
   readonly identity: string;

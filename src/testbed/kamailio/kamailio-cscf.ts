@@ -1,7 +1,7 @@
 /**
  * A CSCF that nobody here wrote (TRIM fig. 1): Kamailio of Debian (packages kamailio and kamailio-ims-modules) on the home node, in place
- * of ours. Its configuration is made from the templates in this folder. It lives in a mount namespace of its own, where /etc/hosts holds
- * the lab's Diameter peers and /tmp, where its Diameter module leaves named pipes, is its folder; the system's are not touched.
+ * of ours. Its configuration is made from the templates in this folder. It resolves names in a mount namespace of its own, where
+ * /etc/hosts holds the lab's Diameter peers; the system's file is not touched.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -35,8 +35,6 @@ interface KamailioOptions {
 /** Of Debian. */
 export const kamailioPackages: string = 'kamailio kamailio-ims-modules kamailio-presence-modules';
 const program = '/usr/sbin/kamailio';
-/** As it sees its folder. */
-const ownFolder = '/tmp';
 /** One of each package of modules. */
 const modules = ['ims_isc.so', 'presence.so'];
 /** Loading its modules takes half a second on an idle machine. */
@@ -107,15 +105,16 @@ export class KamailioCscf {
   private constructor(options: KamailioOptions) {
     this.#name = options.name;
     const folder = writeConfiguration(options);
+    const hosts = join(folder, 'hosts');
     const command = [
-      `mount --bind "$1/hosts" /etc/hosts && mount --bind "$1" ${ownFolder} && shift && exec "$@"`,
+      'mount --bind "$1" /etc/hosts && shift && exec "$@"',
       'sh',
-      folder,
+      hosts,
       program,
       // In the foreground. Memory managers: the default one takes nine times the time of these. Private memory must not be tlsf, which writes
       // into what is freed: lookup() of ims_registrar_scscf 5.6.3 reads a name after freeing it and unlocks another slot than it locked.
       ...['-DD', '-X', 'fm', '-x', 'tlsf', '-m', '64', '-M', '8'],
-      ...['-f', join(ownFolder, 'kamailio.cfg'), '-Y', ownFolder, '-w', ownFolder],
+      ...['-f', join(folder, 'kamailio.cfg'), '-Y', folder, '-w', folder],
     ];
     this.#child = options.spawn('unshare', ['--mount', 'sh', '-c', ...command], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -150,6 +149,13 @@ const algorithms: Readonly<Record<ImsSettings['authentication'], string>> = {
   aka: 'AKAv1-MD5',
 };
 
+/** Of the P-CSCF's subscriptions. */
+const puaColumns = [
+  'id(int,auto) pres_uri(string) pres_id(string) event(int) expires(int) desired_expires(int) flag(int) etag(string)',
+  'tuple_id(string,null) watcher_uri(string) call_id(string) to_tag(string) from_tag(string) cseq(int)',
+  'record_route(string,null) contact(string) remote_contact(string) version(int) extra_headers(string)\n',
+].join(' ');
+
 /** The templates filled in; the tables of the I-CSCF are for its database driver for text files, where a colon is escaped. */
 function writeConfiguration({
   kind,
@@ -163,7 +169,7 @@ function writeConfiguration({
   const values: Readonly<Record<string, string>> = {
     address,
     domain,
-    folder: ownFolder,
+    folder,
     'i-cscf': labAddresses.interrogatingCscf,
     algorithm: algorithms[authentication],
     'diameter-host': kind === 'p-cscf' ? '' : `${diameterHosts[kind]}.${domain}`,
@@ -179,9 +185,10 @@ function writeConfiguration({
   const server = `sip\\:${labAddresses.servingCscf}\\:5060`;
   const tables: Readonly<Record<string, string>> = {
     version:
-      'table_name(string) table_version(int)\ns_cscf:6\ns_cscf_capabilities:6\nnds_trusted_domains:1\n',
+      'table_name(string) table_version(int)\ns_cscf:6\ns_cscf_capabilities:6\nnds_trusted_domains:1\npua:7\n',
     nds_trusted_domains: `id(int) trusted_domain(string)\n1:${domain}\n`,
     s_cscf: `id(int) name(string) s_cscf_uri(string)\n1:s-cscf:${server}\n`,
+    pua: puaColumns,
     s_cscf_capabilities: 'id(int) id_s_cscf(int) capability(int)\n1:1:0\n',
   };
   for (const [table, text] of Object.entries(tables)) writeFileSync(join(folder, 'tables', table), text);

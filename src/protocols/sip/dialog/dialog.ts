@@ -10,6 +10,7 @@ import { callIdOf, contactsOf, cseqOf, fromTagOf, routesOf, toTagOf } from '../m
 import { withoutParameter } from '../message/parameters.ts';
 import { type SipMessage, SipRequest, type SipResponse } from '../message/sip-message.ts';
 import { formatUri, type Uri } from '../message/sip-uri.ts';
+import { sequenceLeap } from './limits.ts';
 
 /** A request ready for its transaction, and the URI of the next hop it must go to. */
 export interface RoutedRequest {
@@ -17,7 +18,8 @@ export interface RoutedRequest {
   readonly nextHop: string;
 }
 
-interface DialogParts {
+/** All that a confirmed dialog is, in a form that can be written down. */
+export interface DialogParts {
   readonly callId: string;
   readonly localTag: string;
   readonly remoteTag: string;
@@ -89,6 +91,24 @@ export class Dialog {
       localSequence: randomBelow(random, 0x10000),
       remoteSequence: cseqOf(request).number,
     });
+  }
+
+  get parts(): DialogParts {
+    const { callId, localTag, remoteTag, localParty, remoteParty, isCaller } = this;
+    return {
+      ...{ callId, localTag, remoteTag, localParty, remoteParty, isCaller },
+      routeSet: this.#routeSet,
+      remoteTarget: this.#remoteTarget,
+      localSequence: this.#localSequence,
+      remoteSequence: this.#remoteSequence,
+    };
+  }
+
+  /** What `parts` was in a process before this one, which may have sent more requests since. */
+  static restored(parts: DialogParts): Dialog {
+    const dialog = new Dialog({ ...parts, localSequence: parts.localSequence + sequenceLeap });
+    dialog.state = 'confirmed';
+    return dialog;
   }
 
   /** Proxies that wanted to stay on the way (Record-Route); without them requests go to the peer itself. */

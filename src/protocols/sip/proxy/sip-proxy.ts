@@ -12,11 +12,12 @@ import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../../base/machine.ts';
+import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
 import type { SipEndpoint } from '../endpoint.ts';
 import { maxForwardsOf } from '../message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { Uri } from '../message/sip-uri.ts';
+import { parseUri, type Uri } from '../message/sip-uri.ts';
 import {
   type ClientTransactionId,
   isClientTransaction,
@@ -129,6 +130,13 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
     if (context === undefined || response.statusCode < 200) return;
     context.state = 'answered';
     this.#cancelPending(context, now);
+  }
+
+  /** Sends a request of the owner's own to where a URI leads; undefined when it leads nowhere. */
+  sendRequest(request: SipRequest, nextHop: string, now: Instant): ClientTransactionId | undefined {
+    const uri = parseUri(nextHop);
+    const target = isMalformed(uri) ? undefined : this.#destinationOf(uri);
+    return target && this.endpoint.sendRequest(request, target, now);
   }
 
   /** Sends the ACK of an 'ack' event on. */

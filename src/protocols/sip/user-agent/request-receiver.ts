@@ -165,8 +165,7 @@ export class RequestReceiver implements ResponderOwner {
       this.#handUp(event, dialog, role, now, acknowledged);
       return;
     }
-    const isLate = dialog.takeLatePrack(rack);
-    this.#refuse(event, !isLate ? 481 : isSessionDescription(event.request) ? 488 : 200, now);
+    this.#refuse(event, 481, now);
   }
 
   #handleOther(event: RequestEvent, dialog: LegDialog, now: Instant): void {

@@ -1,15 +1,23 @@
 /**
- * S-CSCF (TRIM Fig. 1): a small, strict, bounded reader of the XML that Cx carries in User-Data (TS 29.228 annex E).
+ * A small, strict, bounded reader of XML, for the documents of IMS: user profiles in Cx (TS 29.228 annex E), registration information
+ * (RFC 3680).
  *
- * Follows XML 1.0 for elements, attributes (checked and dropped), character data, CDATA sections, comments, the five predefined
+ * Follows XML 1.0 for elements, attributes, character data, CDATA sections, comments, the five predefined
  * entities and character references. Left out on purpose: document type declarations (entity expansion), other processing
  * instructions, namespaces. Text is one character per octet, as in SIP messages, so that a filter's pattern compares octets.
  */
-import { Malformed } from '../../base/malformed.ts';
-import { maximumProfileDepth, maximumProfileElements, maximumProfileLength } from './limits.ts';
+import { Malformed } from './malformed.ts';
+
+/** Octets of one document: a user profile with a hundred initial filter criteria of the usual 600 octets each. */
+export const maximumXmlLength = 65_536;
+/** Elements inside elements: the deepest path of a user profile (Extension in Extension in PublicIdentity, …) has 8. */
+export const maximumXmlDepth = 16;
+/** Elements of one document; with 20 elements per criterion the length limit is reached first. */
+export const maximumXmlElements = 4_096;
 
 export interface XmlElement {
   readonly name: string;
+  readonly attributes: ReadonlyMap<string, string>;
   /** The character data directly inside, joined, without surrounding white space. */
   readonly text: string;
   readonly children: readonly XmlElement[];
@@ -19,6 +27,7 @@ export interface XmlElement {
 
 interface OpenElement {
   readonly name: string;
+  readonly attributes: ReadonlyMap<string, string>;
   readonly offset: number;
   readonly children: XmlElement[];
   text: string;
@@ -41,8 +50,8 @@ const reference = /&(?:#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6})|([a-z]{2,4}));/g;
 
 /** Reads one document; `text` has one character per octet. Never throws. */
 export function parseXmlDocument(text: string): XmlElement | Malformed {
-  if (text.length > maximumProfileLength) {
-    return new Malformed('document', maximumProfileLength, `at most ${maximumProfileLength} octets`);
+  if (text.length > maximumXmlLength) {
+    return new Malformed('document', maximumXmlLength, `at most ${maximumXmlLength} octets`);
   }
   return new XmlReader(text).read();
 }
@@ -113,12 +122,14 @@ class XmlReader {
     if (match === undefined) return this.#malformed('XML 1.0 §3.1: a start tag');
     if (this.#root !== undefined) return this.#malformed('XML 1.0 §2.1: exactly one root element');
     this.#elements += 1;
-    if (this.#elements > maximumProfileElements) {
-      return this.#malformed(`at most ${maximumProfileElements} elements`);
+    if (this.#elements > maximumXmlElements) {
+      return this.#malformed(`at most ${maximumXmlElements} elements`);
     }
-    if (this.#open.length >= maximumProfileDepth)
-      return this.#malformed(`at most ${maximumProfileDepth} deep`);
-    this.#open.push({ name: match[1]!, offset, children: [], text: '' });
+    if (this.#open.length >= maximumXmlDepth) return this.#malformed(`at most ${maximumXmlDepth} deep`);
+    const attributes = readAttributes(match[2]!);
+    if (attributes === undefined)
+      return this.#malformed('XML 1.0 §3.1: each attribute once, known references');
+    this.#open.push({ name: match[1]!, attributes, offset, children: [], text: '' });
     if (match[3] === '/') this.#close();
     return undefined;
   }
@@ -134,8 +145,8 @@ class XmlReader {
   }
 
   #close(): void {
-    const { name, offset, children, text } = this.#open.pop()!;
-    const element: XmlElement = { name, text: text.trim(), children, offset };
+    const { text, ...rest } = this.#open.pop()!;
+    const element: XmlElement = { ...rest, text: text.trim() };
     const parent = this.#open.at(-1);
     if (parent === undefined) this.#root = element;
     else parent.children.push(element);
@@ -149,9 +160,28 @@ class XmlReader {
   }
 
   #malformed(rule: string): Malformed {
-    return new Malformed('User-Data', this.#offset, rule);
+    return new Malformed('XML', this.#offset, rule);
   }
 }
+
+const attribute = /([A-Za-z_][A-Za-z0-9_.:-]*)[ \t\r\n]*=[ \t\r\n]*(?:"([^"]*)"|'([^']*)')/g;
+
+function readAttributes(text: string): ReadonlyMap<string, string> | undefined {
+  const attributes = new Map<string, string>();
+  for (const [, name = '', quoted, apostrophed] of text.matchAll(attribute)) {
+    const value = resolveReferences(quoted ?? apostrophed ?? '');
+    if (value === undefined || attributes.has(name)) return undefined;
+    attributes.set(name, value);
+  }
+  return attributes;
+}
+
+/** Text as it stands between tags or in a quoted attribute. */
+export function escapeXml(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => escapes[character]!);
+}
+
+const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 function resolveReferences(data: string): string | undefined {
   let known = true;

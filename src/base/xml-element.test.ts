@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isMalformed, type Malformed } from '../../base/malformed.ts';
-import { maximumProfileDepth, maximumProfileElements, maximumProfileLength } from './limits.ts';
-import { parseXmlDocument, type XmlElement } from './xml-element.ts';
+import { isMalformed, type Malformed } from './malformed.ts';
+import {
+  maximumXmlDepth,
+  maximumXmlElements,
+  maximumXmlLength,
+  parseXmlDocument,
+  type XmlElement,
+} from './xml-element.ts';
 
 function read(text: string): XmlElement {
   const root = parseXmlDocument(text);
@@ -25,6 +30,13 @@ test('parseXmlDocument reads elements, attributes, comments, CDATA and reference
     ),
   );
   assert.deepEqual([root.name, root.text, root.children], ['a', '', []]);
+  assert.deepEqual(
+    [...root.attributes],
+    [
+      ['x', '1'],
+      ['y', '<'],
+    ],
+  );
   const nested = read('<a> <b>1 &lt;&#50;&#x20ac;</b><c/><b><![CDATA[<&>]]></b>t </a>\n<!-- end -->');
   assert.equal(nested.text, 't');
   assert.deepEqual(
@@ -70,10 +82,10 @@ test('parseXmlDocument refuses document type declarations, so no entity can grow
 });
 
 test('parseXmlDocument bounds length, depth and number of elements', () => {
-  refuse(`<a>${' '.repeat(maximumProfileLength)}</a>`);
-  read('<a>'.repeat(maximumProfileDepth) + '</a>'.repeat(maximumProfileDepth));
-  refuse('<a>'.repeat(maximumProfileDepth + 1) + '</a>'.repeat(maximumProfileDepth + 1));
-  refuse(`<a>${'<b/>'.repeat(maximumProfileElements)}</a>`);
+  refuse(`<a>${' '.repeat(maximumXmlLength)}</a>`);
+  read('<a>'.repeat(maximumXmlDepth) + '</a>'.repeat(maximumXmlDepth));
+  refuse('<a>'.repeat(maximumXmlDepth + 1) + '</a>'.repeat(maximumXmlDepth + 1));
+  refuse(`<a>${'<b/>'.repeat(maximumXmlElements)}</a>`);
 });
 
 test('parseXmlDocument never throws on garbage', () => {
