@@ -37,8 +37,6 @@ export class AnchoredSession {
   nat: NatSession | undefined;
   components: Components = new Map();
   handover: PendingHandover | undefined;
-  /** When a session is given up whose mobile leg was lost. */
-  lostUntil: Instant | undefined;
   readonly refusedTranslators: Set<string> = new Set();
   readonly jobs: Job[] = [];
   isBusy = false;

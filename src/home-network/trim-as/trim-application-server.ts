@@ -9,7 +9,7 @@
  *
  * Whatever fails on the way leaves session and bindings as they were. A BYE that carries a failure as its Reason comes from the core, which
  * released the old contact's dialogs (TS 24.229 §5.4.5.1.2); then, or when the mobile leg stops answering, the session waits for a grace time
- * for an INVITE with Replaces. Any other BYE is the user's and ends the session.
+ * for an INVITE with Replaces (lost-sessions.ts). Any other BYE is the user's and ends the session.
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../../base/machine.ts';
@@ -35,6 +35,7 @@ import { SipEndpoint } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { AnchoredSession } from './anchored-session.ts';
+import { LostSessions } from './lost-sessions.ts';
 import { RegisteredUsers } from './registered-users.ts';
 import { identityOfCaller, servedUserOf } from './served-user.ts';
 import { answered, moved, offered, translated } from './session-bindings.ts';
@@ -67,13 +68,13 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   readonly #control: TranslatorControl;
   readonly #users = new RegisteredUsers();
   readonly #sessions = new Map<CallHandle, AnchoredSession>();
-  /** Sessions whose mobile leg is lost. */
-  readonly #lost = new Set<AnchoredSession>();
+  readonly #lost: LostSessions;
   readonly #outputs: (NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent })[] = [];
 
   constructor(options: TrimApplicationServerOptions) {
     const { sip, hosts, random, sessionSeconds } = options;
     this.#options = options;
+    this.#lost = new LostSessions(options.graceMs);
     const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip }));
     this.#agent = new BackToBackUserAgent({
       endpoint: new SipEndpoint({
@@ -121,9 +122,8 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   handleTimeout(now: Instant): void {
     this.#agent.handleTimeout(now);
     this.#control.handleTimeout(now);
-    for (const { call, lostUntil } of this.#lost) {
-      if (lostUntil !== undefined && lostUntil <= now) this.#agent.endCall(call, now);
-    }
+    this.#drain(now);
+    for (const session of this.#lost.due(now)) this.#graceTimeOver(session, now);
     this.#drain(now);
   }
 
@@ -133,11 +133,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
 
   pollTimeout(): Timeout | undefined {
     const network = earlierTimeout(this.#agent.pollTimeout(), this.#control.pollTimeout());
-    let earliest = network;
-    for (const { lostUntil } of this.#lost)
-      if (lostUntil !== undefined)
-        earliest = earlierTimeout(earliest, { at: lostUntil, reason: 'grace time' });
-    return earliest;
+    return earlierTimeout(network, this.#lost.pollTimeout());
   }
 
   #drain(now: Instant): void {
@@ -158,6 +154,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     else if (event.type === 'request-cancelled') this.#requestCancelled(event);
     else if (event.type === 'call-confirmed') this.#confirmed(event.call);
     else if (event.type === 'leg-lost') this.#legLost(event, now);
+    else if (event.type === 'response-arrived') this.#answered(event, now);
     else if (event.type === 'call-ended') this.#ended(event.call, now);
     else if (event.type === 'request-arrived')
       this.#agent.respond(event.transaction, this.#answerOutsideCalls(event.request, now), now);
@@ -313,8 +310,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       return this.#agent.answerLocally(token, { statusCode: 200, ...content, ...path }, now);
     });
     if (answers.includes(false)) return false;
-    session.lostUntil = undefined;
-    this.#lost.delete(session);
+    this.#lost.remove(session);
     const method = isReplacement ? 'INVITE with Replaces' : 're-INVITE';
     const durationMs = now - (handover?.startedAt ?? now);
     this.#tell({ type: 'handover-committed', session: session.call, method, durationMs });
@@ -342,17 +338,37 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       this.#agent.endCall(call, now);
       return;
     }
-    const { graceMs } = this.#options;
-    session.lostUntil = now + graceMs;
-    this.#lost.add(session);
-    this.#tell({ type: 'mobile-leg-lost', session: call, cause, graceMs });
+    this.#lost.add(session, now);
+    this.#tell({ type: 'mobile-leg-lost', session: call, cause, graceMs: this.#options.graceMs });
+  }
+
+  /** Silence is no proof: the mobile node has perhaps been back for long, and its media with it. */
+  #graceTimeOver(session: AnchoredSession, now: Instant): void {
+    const { call, mobileLeg } = session;
+    if (this.#agent.legOf(call, mobileLeg)?.state === 'confirmed') {
+      this.#lost.remove(session);
+      return;
+    }
+    const question =
+      this.#lost.questionOf(session) === undefined
+        ? this.#agent.sendLocally(call, mobileLeg, { method: 'OPTIONS' }, now)
+        : undefined;
+    if (question === undefined) this.#agent.endCall(call, now);
+    else this.#lost.asked(session, question, now);
+  }
+
+  #answered({ call, request, response }: Event<'response-arrived'>, now: Instant): void {
+    const session = this.#sessions.get(call);
+    if (session === undefined || this.#lost.questionOf(session) !== request) return;
+    if (response.statusCode < 300) this.#lost.remove(session);
+    else this.#agent.endCall(call, now);
   }
 
   #ended(call: CallHandle, now: Instant): void {
     const session = this.#sessions.get(call);
     if (session === undefined) return;
     this.#sessions.delete(call);
-    this.#lost.delete(session);
+    this.#lost.remove(session);
     // Behind whatever is still asked of the translator, so that nothing is installed after the end.
     this.#enqueue(session, now, (at) => {
       this.#control.release(session, at);

@@ -291,7 +291,11 @@ test('Relay passes INFO, MESSAGE and OPTIONS inside a call both ways', () => {
   );
 });
 
-test('Relay turns a 481 of one leg into a 500 on the other, which the sender tries again, and reports the leg lost', () => {
+for (const statusCode of [404, 408, 410, 430, 480, 481, 483, 502, 604])
+  test(`Relay turns a ${statusCode} of one leg into a 500 on the other, which the sender tries again`, () =>
+    failInDialog(statusCode));
+
+function failInDialog(statusCode: number): void {
   const { network, mn, anchor, callee } = setUpWithRawCallee();
   mn.place('sip:user@10.0.0.9');
   network.run(100);
@@ -299,13 +303,15 @@ test('Relay turns a 481 of one leg into a 500 on the other, which the sender tri
   network.run(1_000);
   mn.agent.sendLocally(mn.call!, mn.leg, { method: 'INFO' }, network.now);
   network.run(1_100);
-  callee.respond(callee.requests('INFO')[0]!, 481);
+  callee.respond(callee.requests('INFO')[0]!, statusCode);
   network.run(1_200);
-  const { leg, cause } = anchor.eventsOf('leg-lost')[0]!;
-  assert.deepEqual([leg, cause], ['callee', 'does-not-exist']);
+  const losses = anchor.eventsOf('leg-lost').map(({ leg, cause }) => [leg, cause]);
+  const expected = { 408: [['callee', 'timed-out']], 481: [['callee', 'does-not-exist']] };
+  assert.deepEqual(losses, expected[statusCode as 408 | 481] ?? []);
   assert.ok(ladderOf(network).includes('AS>MN 500'));
   assert.equal(mn.eventsOf('leg-lost').length, 0);
-});
+  assert.equal(mn.isUp, true);
+}
 
 interface Users {
   network: SipTestNetwork;

@@ -30,6 +30,14 @@ import {
   type ResponsePassage,
 } from './passage.ts';
 
+/**
+ * Inside a dialog these speak of one leg, its flow or the way there (RFC 5057 §5.1; RFC 5626 §5.3.1 for 430). Passed on they would end the
+ * other leg too; 500 does not.
+ */
+const endingStatusCodes: ReadonlySet<number> = new Set([
+  404, 408, 410, 416, 430, 480, 481, 482, 483, 484, 485, 502, 604,
+]);
+
 /** What the relay asks of its call. */
 export interface RelayOwner {
   leg(name: LegName): CallLeg | undefined;
@@ -120,7 +128,8 @@ export class Relay {
     if (outgoing === undefined) return;
     this.#withdrawResponses(outgoing, undefined);
     this.#legOf(outgoing, incoming)?.sender.cancel(outgoing, now);
-    outgoing.isAbandoned = true;
+    // Of another request the end is still wanted: it may show that the leg is lost.
+    if (outgoing.method === 'INVITE') outgoing.isAbandoned = true;
     this.#unlink(incoming);
   }
 
@@ -203,9 +212,7 @@ export class Relay {
       return;
     }
     if (incoming.method === 'INVITE' || statusCode >= 200) this.#unlink(incoming);
-    // 481 and 408 speak of the other leg; passed on they would end this one (RFC 5057 §5.1), 500 does not.
-    if (!isInitial && (statusCode === 481 || statusCode === 408))
-      this.#respondBusy(origin.leg, incoming, now);
+    if (!isInitial && endingStatusCodes.has(statusCode)) this.#respondBusy(origin.leg, incoming, now);
     else origin.leg.respond(incoming, this.#answerOf(passage, false), undefined, now);
     if (isInitial && outgoing.method === 'INVITE') this.#owner.refused(statusCode, now);
   }

@@ -149,6 +149,11 @@ export class Dialog {
     this.#remoteTarget = contactUriOf(message) ?? this.#remoteTarget;
   }
 
+  /** Whether the message names another remote target than the present one. */
+  isMovedBy(message: SipMessage): boolean {
+    return (contactUriOf(message) ?? this.#remoteTarget) !== this.#remoteTarget;
+  }
+
   buildRequest(method: string): RoutedRequest {
     this.#localSequence += 1;
     return this.#build(method, this.#localSequence);

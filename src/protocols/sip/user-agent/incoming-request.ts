@@ -1,4 +1,5 @@
 /** A request of the peer on a call leg, until it is answered (INVITE: acknowledged). Owners compare it by identity. */
+import type { Instant } from '../../../base/instant.ts';
 import type { TransportAddress } from '../../../base/network.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { ServerTransactionId, SipArrival } from '../transaction/sip-event.ts';
@@ -35,6 +36,8 @@ export class IncomingRequest {
   readonly acknowledges: Answer | undefined;
   /** `accepted`: an INVITE whose 2xx is not acknowledged yet. */
   state: 'open' | 'accepted' | 'finished' = 'open';
+  /** When it is answered without its owner; never for INVITE, whose sender has patience. */
+  answerBy: Instant | undefined;
   /** INVITE: by dialog. */
   readonly responders: InviteResponder[] = [];
 

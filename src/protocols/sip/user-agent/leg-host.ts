@@ -47,7 +47,7 @@ export type LegEvent =
     }
   /** CANCEL for an INVITE that has no final response; it still has to be answered. */
   | { readonly kind: 'cancelled'; readonly leg: CallLeg; readonly incoming: IncomingRequest }
-  /** An open request was answered here: its dialog ended (481, 487), or its reliable response was never acknowledged (504). */
+  /** An open request was answered here: its dialog ended (481, 487), nobody answered it in time (500), or its reliable response was never acknowledged (504). */
   | { readonly kind: 'given-up'; readonly leg: CallLeg; readonly incoming: IncomingRequest }
   | {
       readonly kind: 'lost';

@@ -26,6 +26,8 @@ export class OutgoingRequest {
   /** After 491, or 500 with Retry-After. */
   retryAt: Instant | undefined;
   attempts = 0;
+  /** The last time. */
+  sentAt: Instant = 0;
   /** PRACK, UPDATE: the INVITE under way that moves the leg; without it the request makes no sense. */
   partOf: OutgoingRequest | undefined;
   /** A 101–199 or a final response came: the peer's user agent has seen the request. */

@@ -4,23 +4,24 @@
  */
 import type { Instant } from '../../../base/instant.ts';
 import { isMalformed } from '../../../base/malformed.ts';
-import { randomBelow, randomToken } from '../../../base/random-source.ts';
+import { type RandomSource, randomBelow, randomToken } from '../../../base/random-source.ts';
 import { Dialog } from '../dialog/dialog.ts';
 import { createResponse } from '../message/create-response.ts';
 import { cseqOf, rackOf } from '../message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { SipArrival, SipEvent } from '../transaction/sip-event.ts';
+import { transactionTimeoutMs } from '../transaction/timers.ts';
 import type { CallLeg } from './call-leg.ts';
 import { type Answer, IncomingRequest } from './incoming-request.ts';
 import { InviteResponder, type ResponderOwner } from './invite-responder.ts';
 import { LegDialog } from './leg-dialog.ts';
-import type { LegHost, OfferRole } from './leg-host.ts';
-import { emptyContent, isSessionDescription, writeContent } from './message-content.ts';
+import type { LegHost, LegTimer, OfferRole } from './leg-host.ts';
+import { changeHeaders, emptyContent, isSessionDescription, writeContent } from './message-content.ts';
 import { isSessionTooShort, sessionTooShort } from './session-timer.ts';
 
 type RequestEvent = Extract<SipEvent, { kind: 'request' }>;
 
-export class RequestReceiver implements ResponderOwner {
+export class RequestReceiver implements ResponderOwner, LegTimer {
   readonly #leg: CallLeg;
   readonly #host: LegHost;
   /** Requests without final answer, and an INVITE whose 2xx is not acknowledged. */
@@ -103,6 +104,16 @@ export class RequestReceiver implements ResponderOwner {
     for (const responder of responders) if (responder.dialog !== kept) responder.stop();
   }
 
+  /** Whoever is to answer takes too long: the peer is told before he takes the silence for the end of the dialog (RFC 4320 §3, §4.1). */
+  handleTimeout(now: Instant): void {
+    for (const incoming of [...this.#open]) {
+      if (incoming.answerBy === undefined || incoming.answerBy > now) continue;
+      this.#respondFinally(incoming, busyAnswer(this.#host.random), now);
+      this.#leg.emit({ kind: 'given-up', leg: this.#leg, incoming });
+    }
+    this.#scheduleAnswer();
+  }
+
   answerLeaves(invite: IncomingRequest, dialog: LegDialog, answer: Answer): void {
     const isSuccess = answer.statusCode >= 200;
     if (!isSuccess && !answer.isReliable) return;
@@ -176,6 +187,8 @@ export class RequestReceiver implements ResponderOwner {
       this.#host.respond(event.transaction, sessionTooShort(request), now);
       return;
     }
+    if (request.method === 'INVITE' && dialog.dialog.isMovedBy(request))
+      this.#leg.sender.abandonOverdue(dialog, now);
     if (request.method === 'INVITE' && this.#refusesInvite(event, dialog, now)) return;
     if (request.method === 'UPDATE' && [...this.#open].some((other) => other.method === 'UPDATE'))
       this.#refuseBusy(event, now);
@@ -199,11 +212,16 @@ export class RequestReceiver implements ResponderOwner {
     event: RequestEvent,
     dialog: LegDialog,
     role: OfferRole | undefined,
-    _now: Instant,
+    now: Instant,
     acknowledges?: Answer,
   ): void {
     const incoming = new IncomingRequest(event, dialog, acknowledges);
     this.#open.add(incoming);
+    if (event.request.method !== 'INVITE') {
+      const { timers } = this.#host;
+      incoming.answerBy = now + transactionTimeoutMs(timers) - 2 * timers.t2Ms;
+      this.#scheduleAnswer();
+    }
     if (role === 'offer') dialog.openOffer = 'theirs';
     else if (role === 'answer') dialog.openOffer = undefined;
     this.#leg.emit({ kind: 'request', leg: this.#leg, incoming, role });
@@ -260,6 +278,14 @@ export class RequestReceiver implements ResponderOwner {
     incoming.state = 'finished';
     this.#open.delete(incoming);
     for (const responder of incoming.responders) responder.stop();
+    if (incoming.answerBy !== undefined) this.#scheduleAnswer();
+  }
+
+  #scheduleAnswer(): void {
+    let at = Number.POSITIVE_INFINITY;
+    for (const { answerBy } of this.#open) at = Math.min(at, answerBy ?? at);
+    if (at === Number.POSITIVE_INFINITY) this.#host.clearTimer(this);
+    else this.#host.setTimer(this, at, 'answer missing');
   }
 
   #refuse(event: RequestEvent & SipArrival, statusCode: number, now: Instant): void {
@@ -269,9 +295,14 @@ export class RequestReceiver implements ResponderOwner {
   /** RFC 3261 §14.2, RFC 3311 §5.2. */
   #refuseBusy(event: RequestEvent, now: Instant): void {
     const response = createResponse(event.request, 500);
-    response.headers.append('Retry-After', String(randomBelow(this.#host.random, 11)));
+    writeContent(response, busyAnswer(this.#host.random).content);
     this.#host.respond(event.transaction, response, now);
   }
+}
+
+function busyAnswer(random: RandomSource): Answer {
+  const content = changeHeaders(emptyContent, [['Retry-After', String(randomBelow(random, 11))]]);
+  return { ...plainAnswer(500), content };
 }
 
 function plainAnswer(statusCode: number): Answer {

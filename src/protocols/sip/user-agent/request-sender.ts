@@ -19,6 +19,7 @@ import { maxEarlyDialogs, maxQueuedRequests, maxRetries } from './limits.ts';
 import { emptyContent, type MessageContent, writeContent } from './message-content.ts';
 import { isNextReliable, noteOffer, roleOf } from './offer-rules.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
+import { asksToTryAgain, givenUpResponse, isOverdue, retryDelayMs } from './request-retry.ts';
 import type { SignallingPath } from './signalling-path.ts';
 
 /** How an initial INVITE is addressed. From and To are name-addr without tag. */
@@ -118,9 +119,20 @@ export class RequestSender implements LegTimer {
     if (invite === undefined || invite.state !== 'sent') return;
     this.cancel(invite, now);
     invite.isAbandoned = true;
-    const response = createResponse(invite.request!, 500);
-    response.headers.append('Retry-After', '2');
-    this.#finish(invite, response, now);
+    const { dialog } = invite;
+    if (dialog !== undefined && invite.hasOffer) noteOffer(dialog, 'answer');
+    this.#finish(invite, givenUpResponse(invite), now);
+  }
+
+  /** The peer is elsewhere by now: what he did not answer where he was is no longer waited for, or his move would have to wait (491). */
+  abandonOverdue(dialog: LegDialog, now: Instant): void {
+    const { timers } = this.#host;
+    const { inFlight } = dialog;
+    if (this.#invite !== undefined && isOverdue(this.#invite, timers, now)) this.abandonInvite(now);
+    if (inFlight === undefined || !isOverdue(inFlight, timers, now)) return;
+    dialog.inFlight = undefined;
+    if (inFlight.hasOffer) dialog.openOffer = undefined;
+    this.#finish(inFlight, givenUpResponse(inFlight), now);
   }
 
   /** Returns what went out. */
@@ -214,6 +226,7 @@ export class RequestSender implements LegTimer {
     outgoing.request = request;
     outgoing.attempts += 1;
     outgoing.state = 'sent';
+    outgoing.sentAt = now;
     const routed = { request, nextHop: outgoing.nextHop };
     outgoing.transaction = this.#host.send(this.#leg, outgoing, routed, this.#pathOf(outgoing), now);
     if (outgoing.transaction === undefined) this.handleFailure(outgoing, 503, now);
@@ -265,7 +278,7 @@ export class RequestSender implements LegTimer {
     dialog.dialog.refreshTarget(response);
     const role = roleOf(invite, response);
     invite.owesAnswer = role === 'offer';
-    noteOffer(dialog, role ?? 'answer');
+    if (!wasFinished) noteOffer(dialog, role ?? 'answer');
     this.#leg.sessionTimer.takeSuccess(invite.request!, response, now);
     if (invite.isRefresh) this.sendAck(invite, emptyContent, now);
     if (invite.isAbandoned || wasFinished) {
@@ -311,7 +324,7 @@ export class RequestSender implements LegTimer {
     if (dialog !== undefined && outgoing.hasOffer) dialog.openOffer = undefined;
     if (this.#asksForLonger(outgoing, response, now)) return;
     if (dialog !== undefined && this.#triesAgain(outgoing, response)) {
-      this.#retry(outgoing, dialog, retryDelayMs(response, dialog.dialog.isCaller, this.#host), now);
+      this.#retry(outgoing, dialog, retryDelayMs(response, dialog.dialog.isCaller, this.#host.random), now);
       return;
     }
     if (response.statusCode < 300) this.#succeed(outgoing, response, now);
@@ -399,10 +412,10 @@ export class RequestSender implements LegTimer {
   }
 
   #triesAgain(outgoing: OutgoingRequest, response: SipResponse): boolean {
-    const isBusy =
-      response.statusCode === 491 || (response.statusCode === 500 && response.headers.has('Retry-After'));
     const isWanted = !outgoing.isCancelled && !outgoing.isAbandoned && !this.#leg.isEnded;
-    return isBusy && isWanted && outgoing.attempts <= maxRetries && outgoing.method !== 'BYE';
+    return (
+      asksToTryAgain(response) && isWanted && outgoing.attempts <= maxRetries && outgoing.method !== 'BYE'
+    );
   }
 
   /** RFC 4028 §7.3: the same request once more, with the interval that the peer or a proxy wants. */
@@ -458,12 +471,4 @@ export class RequestSender implements LegTimer {
 
 function isPartOfInvite({ method }: OutgoingRequest): boolean {
   return method === 'PRACK' || method === 'UPDATE';
-}
-
-/** RFC 3261 §14.1 and RFC 3311 §5.3 for 491 (steps of 10 ms); the Retry-After itself for 500. */
-function retryDelayMs(response: SipResponse, isCaller: boolean, host: LegHost): number {
-  if (response.statusCode === 491)
-    return isCaller ? 2_100 + 10 * randomBelow(host.random, 191) : 10 * randomBelow(host.random, 201);
-  const seconds = Number.parseInt(response.headers.get('Retry-After') ?? '', 10);
-  return Number.isNaN(seconds) ? 1_000 : Math.min(seconds, 10) * 1_000;
 }
