@@ -1,6 +1,7 @@
 // Runs the compiled tests with node's own runner. Node 20 takes no globs and Node 22 no directories, so the files are listed here.
 // Arguments narrow the run: `node tools/run-tests.js sip/message linux` runs the files whose path holds one of the words.
-// First come the tests of machines, side by side; then, one after the other, those that use the kernel or foreign programs.
+// First come the tests of machines, one for each processor; then, two at a time as they mostly wait, those that use the kernel or foreign
+// programs.
 // With TRIMARAN_ALLOW_SKIP=0 (as in .ci/run) a skipped test fails the run.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -21,7 +22,7 @@ if (files.length === 0) {
 const outside = files.filter((file) => /^dist\/test\/(linux|interop)\//.test(file));
 const inside = files.filter((file) => !outside.includes(file));
 const totals = { pass: 0, fail: 0, skipped: 0 };
-const status = run(inside, availableParallelism()) | run(outside, 1);
+const status = run(inside, availableParallelism()) | run(outside, Math.min(2, availableParallelism()));
 console.log(`tests: ${totals.pass} passed, ${totals.fail} failed, ${totals.skipped} skipped`);
 if (totals.skipped > 0 && process.env['TRIMARAN_ALLOW_SKIP'] === '0') {
   console.error('a test was skipped, and TRIMARAN_ALLOW_SKIP=0 forbids it');

@@ -27,6 +27,8 @@ interface RunningFlow {
 
 /** What is on its way when sending stops arrives within this time, even what a TCP sender wrote faster than the slowest access takes it. */
 const settleMs = 15_000;
+/** Datagrams that are missing when none has come for this long are lost: the longest queue of an access holds half a second. */
+const silenceMs = 3000;
 
 export class KernelMedia {
   readonly #onMobile: Spawn;
@@ -65,9 +67,7 @@ export class KernelMedia {
       mobile.stopSending();
       correspondent.stopSending();
     }
-    const giveUpAt = performance.now() + settleMs;
-    while (performance.now() < giveUpAt && !this.#flows.every(hasArrived))
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    await this.#settled();
     return await Promise.all(
       this.#flows.map(async ({ plan, mobile, correspondent }) => {
         const [atMobile, atCorrespondent] = await Promise.all([mobile.finish(), correspondent.finish()]);
@@ -75,6 +75,21 @@ export class KernelMedia {
         return { plan, reports: reports as MeasuredFlow['reports'] };
       }),
     );
+  }
+
+  async #settled(): Promise<void> {
+    const giveUpAt = performance.now() + settleMs;
+    const rtp = this.#flows.filter(({ plan }) => plan.media === 'rtp');
+    let received = 0;
+    let silentAt = performance.now() + silenceMs;
+    const isOver = (flow: RunningFlow): boolean =>
+      hasArrived(flow) || (flow.plan.media === 'rtp' && performance.now() > silentAt);
+    while (performance.now() < giveUpAt && !this.#flows.every(isOver)) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      const before = received;
+      received = rtp.reduce((sum, flow) => sum + receivedOf(flow.mobile) + receivedOf(flow.correspondent), 0);
+      if (received !== before) silentAt = performance.now() + silenceMs;
+    }
   }
 
   async #startEnds(
@@ -146,14 +161,17 @@ function hasArrived({ plan, mobile, correspondent }: RunningFlow): boolean {
   if (!mobile.hasStopped || !correspondent.hasStopped) return false;
   if (plan.media === 'rtp') {
     const [near, far] = [progressOf(mobile, 'rtp'), progressOf(correspondent, 'rtp')];
-    const received = (report: typeof near): number =>
-      report?.received.reduce((sum, { unique }) => sum + unique, 0) ?? 0;
-    return received(near) === far?.sent && received(far) === near?.sent;
+    return receivedOf(mobile) === far?.sent && receivedOf(correspondent) === near?.sent;
   }
   if (plan.media === 'bulk')
     return [mobile, correspondent].every((program) => progressOf(program, 'bulk')?.ending === 'finished');
   const typist = progressOf(mobile, 'interactive');
   return typist !== undefined && typist.keys === typist.echoed;
+}
+
+/** Datagrams of RTP, each counted once. */
+function receivedOf(program: MediaProgram<MediaKind>): number {
+  return progressOf(program, 'rtp')?.received.reduce((sum, { unique }) => sum + unique, 0) ?? 0;
 }
 
 function progressOf<Kind extends MediaKind>(
