@@ -182,7 +182,9 @@ function nextVectorNumber(
 function mayRoam({ allowedNetworks }: Subscriber, visited: Uint8Array | undefined): boolean {
   if (allowedNetworks === undefined || visited === undefined) return true;
   // As it stands in P-Visited-Network-ID, which may be a quoted string.
-  const name = String.fromCharCode(...visited).replace(/^"(.*)"$/, '$1');
+  const name = Buffer.from(visited)
+    .toString('latin1')
+    .replace(/^"(.*)"$/, '$1');
   return allowedNetworks.includes(name);
 }
 

@@ -126,6 +126,11 @@ test('HomeSubscriberServer: roaming and barring', () => {
     outcome(core.authorize({ network: 'elsewhere.test' })),
     `cx ${cxResultCode.roamingNotAllowed}`,
   );
+  // The longest name that a message can carry: more octets than a function may have arguments.
+  assert.equal(
+    outcome(core.authorize({ network: 'x'.repeat(200_000) })),
+    `cx ${cxResultCode.roamingNotAllowed}`,
+  );
   assert.equal(
     outcome(core.authorize({ network: '"visited.test"' })),
     `cx ${cxResultCode.firstRegistration}`,

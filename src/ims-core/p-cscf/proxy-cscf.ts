@@ -34,7 +34,7 @@ import type {
 } from '../../protocols/sip/transaction/sip-event.ts';
 import type { SipTimers } from '../../protocols/sip/transaction/timers.ts';
 import { type Flow, type RegisteredContact, RegisteredContacts } from './registered-contacts.ts';
-import { enterTrustDomain, leaveTrustDomain } from './trust-domain.ts';
+import { enterTrustDomain, hideKeys, leaveTrustDomain } from './trust-domain.ts';
 import { WatchedRegistrations } from './watched-registrations.ts';
 
 export interface ProxyCscfOptions {
@@ -344,13 +344,4 @@ function targetOf({ source, local, transport }: Flow): SipTarget {
 /** A user who is not (or no longer) registered is reached where the Request-URI says. */
 function targetFor(contact: RegisteredContact | undefined): ForwardTarget {
   return contact === undefined ? {} : { nextHop: targetOf(contact.flow) };
-}
-
-/** The keys of IMS AKA are for the P-CSCF only (TS 24.229 §5.2.2.2). */
-function hideKeys(response: SipResponse): void {
-  const challenges = response.headers.getAll('WWW-Authenticate');
-  response.headers.removeAll('WWW-Authenticate');
-  for (const challenge of challenges) {
-    response.headers.append('WWW-Authenticate', challenge.replace(/,?\s*\b(?:ck|ik)="[^"]*"/gi, ''));
-  }
 }

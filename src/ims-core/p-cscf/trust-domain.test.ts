@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SipRequest } from '../../protocols/sip/message/sip-message.ts';
-import { enterTrustDomain, leaveTrustDomain } from './trust-domain.ts';
+import { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import { enterTrustDomain, hideKeys, leaveTrustDomain } from './trust-domain.ts';
 
 function message(fields: readonly (readonly [string, string])[]): SipRequest {
   const request = new SipRequest('INVITE', 'sip:cn@home1.net');
@@ -36,4 +36,18 @@ test('leaveTrustDomain hides charging, and who called when privacy was asked for
   const secret = message([...fields, ['Privacy', 'header; id']]);
   leaveTrustDomain(secret);
   assert.deepEqual(secret.headers.entries(), [['Privacy', 'header; id']]);
+});
+
+test('hideKeys takes out the keys of IMS AKA wherever they stand in the challenge, and leaves the rest', () => {
+  for (const [challenge, shown] of [
+    ['Digest realm="r", nonce="n", ck="00", ik="11"', 'Digest realm="r", nonce="n"'],
+    ['Digest realm="r",ik = 11,CK=\t"00" , nonce="n"', 'Digest realm="r" , nonce="n"'],
+    ['Digest ck="00", ik="11", realm="r"', 'Digest realm="r"'],
+    [`Digest realm="r",${' '.repeat(60_000)}nonce="n"`, `Digest realm="r",${' '.repeat(60_000)}nonce="n"`],
+  ] as const) {
+    const response = new SipResponse(401, 'Unauthorized');
+    response.headers.append('WWW-Authenticate', challenge);
+    hideKeys(response);
+    assert.equal(response.headers.get('WWW-Authenticate'), shown);
+  }
 });

@@ -9,6 +9,7 @@ import { type Avp, type AvpDefinition, type AvpType, type AvpValues, sameDefinit
 import { baseAvps } from './dictionary/base.ts';
 import type { Dictionary } from './dictionary/dictionary.ts';
 import { maximumGroupDepth } from './limits.ts';
+import type { OctetWriter } from './octet-writer.ts';
 import { resultCode } from './result-code.ts';
 
 const vendorFlag = 0x80;
@@ -40,17 +41,21 @@ export interface AvpDecoding {
   readonly strict: boolean;
 }
 
-/** Decodes `octets` as a list of AVPs; `base` is where they stand in the message, for what `Malformed` says. */
-export function decodeAvps(octets: Uint8Array, decoding: AvpDecoding, base = 0, depth = 0): DecodedAvps {
+/** Decodes the octets [from, to) of a message as a list of AVPs. */
+export function decodeAvps(
+  octets: Buffer,
+  from: number,
+  to: number,
+  decoding: AvpDecoding,
+  depth = 0,
+): DecodedAvps {
   const avps: Avp[] = [];
   let malformed: MalformedAvp | undefined;
-  let offset = 0;
-  while (offset < octets.length) {
-    const header = readHeader(octets, offset, decoding.dictionary);
+  for (let offset = from; offset < to; ) {
+    const header = readHeader(octets, offset, to, decoding.dictionary);
     if (header === undefined)
-      return { avps, malformed: malformed ?? badLength(octets, offset, base, decoding.dictionary) };
-    const data = octets.subarray(offset + header.octets, offset + header.length);
-    const decoded = decodeAvp(header, data, decoding, base + offset + header.octets, depth);
+      return { avps, malformed: malformed ?? badLength(octets, offset, to, decoding.dictionary) };
+    const decoded = decodeAvp(header, octets, decoding, depth);
     if (decoded instanceof Malformed) malformed ??= decoded;
     else avps.push(decoded);
     offset += padded(header.length);
@@ -58,8 +63,8 @@ export function decodeAvps(octets: Uint8Array, decoding: AvpDecoding, base = 0, 
   return malformed === undefined ? { avps } : { avps, malformed };
 }
 
-export function encodeAvps(avps: readonly Avp[]): Uint8Array {
-  return concatenate(avps.map(encodeAvp));
+export function writeAvps(avps: readonly Avp[], writer: OctetWriter): void {
+  for (const avp of avps) writeAvp(avp, writer);
 }
 
 /** A made-up AVP for "this one is missing": code, vendor and the least payload, all zero (RFC 6733 §7.5). */
@@ -68,105 +73,109 @@ export function missingAvp(definition: AvpDefinition): Avp {
   return { definition: asOctets(definition), mandatory: true, value: new Uint8Array(least) };
 }
 
-export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
-}
-
 interface AvpHeader {
   readonly definition: AvpDefinition | undefined;
   readonly code: number;
   readonly vendor: number;
   readonly mandatory: boolean;
-  /** Octets of the header: 8, or 12 with a Vendor-Id. */
-  readonly octets: number;
+  /** Where its data begins in the message, behind 8 octets of header or 12 with a Vendor-Id. */
+  readonly data: number;
+  /** Where its data ends, before the padding. */
+  readonly end: number;
   /** AVP Length: header and data without padding. */
   readonly length: number;
 }
 
 /** Undefined when the length is wrong: then nothing behind it can be found either. */
-function readHeader(octets: Uint8Array, offset: number, dictionary: Dictionary): AvpHeader | undefined {
-  if (offset + 8 > octets.length) return undefined;
-  const view = new DataView(octets.buffer, octets.byteOffset + offset, octets.length - offset);
-  const flags = view.getUint8(4);
-  const length = view.getUint32(4) & 0xff_ffff;
+function readHeader(
+  octets: Buffer,
+  offset: number,
+  to: number,
+  dictionary: Dictionary,
+): AvpHeader | undefined {
+  if (offset + 8 > to) return undefined;
+  const flags = octets[offset + 4]!;
+  const length = octets.readUInt32BE(offset + 4) & 0xff_ffff;
   const headerOctets = flags & vendorFlag ? 12 : 8;
-  if (length < headerOctets || length > view.byteLength) return undefined;
-  const code = view.getUint32(0);
-  const vendor = flags & vendorFlag ? view.getUint32(8) : 0;
-  const definition = dictionary.avp(vendor, code);
+  if (length < headerOctets || offset + length > to) return undefined;
+  const code = octets.readUInt32BE(offset);
+  const vendor = flags & vendorFlag ? octets.readUInt32BE(offset + 8) : 0;
   return {
-    definition,
+    definition: dictionary.avp(vendor, code),
     code,
     vendor,
     mandatory: (flags & mandatoryFlag) !== 0,
-    octets: headerOctets,
+    data: offset + headerOctets,
+    end: offset + length,
     length,
   };
 }
 
 function decodeAvp(
   header: AvpHeader,
-  data: Uint8Array,
+  octets: Buffer,
   decoding: AvpDecoding,
-  base: number,
   depth: number,
 ): Avp | MalformedAvp {
-  const { definition, mandatory } = header;
-  const raw = { definition: unknownDefinition(header), mandatory, value: data.slice() };
+  const { definition, mandatory, data, end } = header;
   if (definition === undefined) {
+    const raw = rawAvp(header, octets);
     if (!decoding.strict || !mandatory) return raw;
     return new MalformedAvp(
       'RFC 6733 §4.1: unknown AVP with the M bit',
-      base,
+      data,
       resultCode.avpUnsupported,
       raw,
     );
   }
-  if (definition.type === 'Grouped') return decodeGroup(definition, raw, data, decoding, base, depth);
-  const value = formats[definition.type].decode(data);
+  if (definition.type === 'Grouped') return decodeGroup(definition, header, octets, decoding, depth);
+  const value = formats[definition.type].read(octets, data, end);
   if (value !== undefined) return { definition, mandatory, value };
-  if (!decoding.strict) return raw;
-  return wrongValue(definition, raw, data, base);
+  if (!decoding.strict) return rawAvp(header, octets);
+  return wrongValue(definition, header, octets);
 }
 
 function decodeGroup(
   definition: AvpDefinition,
-  raw: Avp,
-  data: Uint8Array,
+  header: AvpHeader,
+  octets: Buffer,
   decoding: AvpDecoding,
-  base: number,
   depth: number,
 ): Avp | MalformedAvp {
+  const { mandatory, data, end } = header;
   if (depth + 1 >= maximumGroupDepth) {
     const rule = `nested deeper than ${maximumGroupDepth} groups`;
-    return new MalformedAvp(rule, base, resultCode.invalidAvpValue, raw);
+    return new MalformedAvp(rule, data, resultCode.invalidAvpValue, rawAvp(header, octets));
   }
   // Failed-AVP holds what somebody could not decode. An unknown AVP inside a group without the M bit is harmless (RFC 6733 §4.4).
-  const lenient = sameDefinition(definition, baseAvps.failedAvp) || !raw.mandatory;
-  const inner = decodeAvps(data, lenient ? { ...decoding, strict: false } : decoding, base, depth + 1);
-  if (inner.malformed === undefined) return { definition, mandatory: raw.mandatory, value: inner.avps };
-  if (!decoding.strict) return raw;
+  const lenient = sameDefinition(definition, baseAvps.failedAvp) || !mandatory;
+  const innerDecoding = lenient && decoding.strict ? { ...decoding, strict: false } : decoding;
+  const inner = decodeAvps(octets, data, end, innerDecoding, depth + 1);
+  if (inner.malformed === undefined) return { definition, mandatory, value: inner.avps };
+  if (!decoding.strict) return rawAvp(header, octets);
   const { rule, offset, resultCode: code, failedAvp } = inner.malformed;
-  return new MalformedAvp(rule, offset, code, { definition, mandatory: raw.mandatory, value: [failedAvp] });
+  return new MalformedAvp(rule, offset, code, { definition, mandatory, value: [failedAvp] });
 }
 
-function wrongValue(definition: AvpDefinition, raw: Avp, data: Uint8Array, base: number): MalformedAvp {
+/** The AVP as it came. */
+function rawAvp(header: AvpHeader, octets: Buffer): Avp {
+  const value = new Uint8Array(octets.subarray(header.data, header.end));
+  return { definition: unknownDefinition(header), mandatory: header.mandatory, value };
+}
+
+function wrongValue(definition: AvpDefinition, header: AvpHeader, octets: Buffer): MalformedAvp {
   const { least, fixed } = formats[definition.type];
-  const wrongLength = data.length < least || (fixed === true && data.length !== least);
+  const length = header.end - header.data;
+  const wrongLength = length < least || (fixed === true && length !== least);
   const code = wrongLength ? resultCode.invalidAvpLength : resultCode.invalidAvpValue;
-  return new MalformedAvp(`RFC 6733 §4.2: not a value of format ${definition.type}`, base, code, raw);
+  const rule = `RFC 6733 §4.2: not a value of format ${definition.type}`;
+  return new MalformedAvp(rule, header.data, code, rawAvp(header, octets));
 }
 
 /** The header of the AVP as far as it can be read, and the least payload in zeros (RFC 6733 §7.5). */
-function badLength(octets: Uint8Array, offset: number, base: number, dictionary: Dictionary): MalformedAvp {
+function badLength(octets: Buffer, offset: number, to: number, dictionary: Dictionary): MalformedAvp {
   const header = new Uint8Array(12);
-  header.set(octets.subarray(offset, offset + 12));
+  header.set(octets.subarray(offset, Math.min(offset + 12, to)));
   const view = new DataView(header.buffer);
   const flags = view.getUint8(4);
   const found = {
@@ -182,7 +191,7 @@ function badLength(octets: Uint8Array, offset: number, base: number, dictionary:
   };
   return new MalformedAvp(
     'RFC 6733 §4.1: AVP Length leaves the message',
-    base + offset,
+    offset,
     resultCode.invalidAvpLength,
     failed,
   );
@@ -197,18 +206,16 @@ function asOctets(definition: AvpDefinition): AvpDefinition {
   return { ...definition, type: 'OctetString' };
 }
 
-function encodeAvp({ definition, mandatory, value }: Avp): Uint8Array {
-  const data = formats[definition.type].encode(value as never);
+function writeAvp({ definition, mandatory, value }: Avp, writer: OctetWriter): void {
   const vendor = definition.vendor ?? 0;
-  const headerOctets = vendor === 0 ? 8 : 12;
-  const octets = new Uint8Array(padded(headerOctets + data.length));
-  const view = new DataView(octets.buffer);
-  view.setUint32(0, definition.code);
-  view.setUint32(4, headerOctets + data.length);
-  view.setUint8(4, (vendor === 0 ? 0 : vendorFlag) | (mandatory ? mandatoryFlag : 0));
-  if (vendor !== 0) view.setUint32(8, vendor);
-  octets.set(data, headerOctets);
-  return octets;
+  const start = writer.length;
+  writer.uint32(definition.code);
+  // The length is put in when it is known.
+  writer.uint32(((vendor === 0 ? 0 : vendorFlag) | (mandatory ? mandatoryFlag : 0)) << 24);
+  if (vendor !== 0) writer.uint32(vendor);
+  formats[definition.type].write(value as never, writer);
+  writer.patchUint24(start + 5, writer.length - start);
+  writer.pad();
 }
 
 function padded(length: number): number {
@@ -219,42 +226,46 @@ interface AvpFormat<Value> {
   /** The least octets of data; with `fixed`, the only length. */
   readonly least: number;
   readonly fixed?: true;
-  encode(value: Value): Uint8Array;
-  decode(data: Uint8Array): Value | undefined;
+  write(value: Value, writer: OctetWriter): void;
+  /** The value of the octets [from, to); undefined when they are none. */
+  read(octets: Buffer, from: number, to: number): Value | undefined;
 }
 
 const unsigned32: AvpFormat<number> = {
   least: 4,
   fixed: true,
-  encode: (value) => {
-    const data = new Uint8Array(4);
-    new DataView(data.buffer).setUint32(0, value);
-    return data;
-  },
-  decode: (data) => (data.length === 4 ? viewOf(data).getUint32(0) : undefined),
+  write: (value, writer) => writer.uint32(value),
+  read: (octets, from, to) => (to - from === 4 ? octets.readUInt32BE(from) : undefined),
 };
 
 const integer32: AvpFormat<number> = {
   ...unsigned32,
-  decode: (data) => (data.length === 4 ? viewOf(data).getInt32(0) : undefined),
+  read: (octets, from, to) => (to - from === 4 ? octets.readInt32BE(from) : undefined),
 };
 
 const text: AvpFormat<string> = {
   least: 0,
-  encode: (value) => new TextEncoder().encode(value),
-  decode: decodeUtf8,
+  write: (value, writer) => writer.text(value),
+  read: (octets, from, to) =>
+    isWithin(octets, from, to, 0, 0x7f)
+      ? octets.toString('latin1', from, to)
+      : decodeUtf8(octets.subarray(from, to)),
 };
 
 /** Identities and URIs are ASCII and never empty (RFC 6733 §4.3.1). */
 const identity: AvpFormat<string> = {
   least: 1,
-  encode: text.encode,
-  decode: (data) =>
-    data.length > 0 && data.every((octet) => octet > 0x20 && octet < 0x7f) ? decodeUtf8(data) : undefined,
+  write: text.write,
+  read: (octets, from, to) =>
+    to > from && isWithin(octets, from, to, 0x21, 0x7e) ? octets.toString('latin1', from, to) : undefined,
 };
 
 const formats: { readonly [Type in AvpType]: AvpFormat<AvpValues[Type]> } = {
-  OctetString: { least: 0, encode: (value) => value, decode: (data) => data.slice() },
+  OctetString: {
+    least: 0,
+    write: (value, writer) => writer.octets(value),
+    read: (octets, from, to) => new Uint8Array(octets.subarray(from, to)),
+  },
   UTF8String: text,
   DiameterIdentity: identity,
   DiameterURI: identity,
@@ -265,38 +276,39 @@ const formats: { readonly [Type in AvpType]: AvpFormat<AvpValues[Type]> } = {
   Unsigned64: {
     least: 8,
     fixed: true,
-    encode: (value) => {
-      const data = new Uint8Array(8);
-      new DataView(data.buffer).setBigUint64(0, value);
-      return data;
-    },
-    decode: (data) => (data.length === 8 ? viewOf(data).getBigUint64(0) : undefined),
+    write: (value, writer) => writer.uint64(value),
+    read: (octets, from, to) => (to - from === 8 ? octets.readBigUInt64BE(from) : undefined),
   },
-  Address: { least: 6, encode: encodeAddress, decode: decodeAddress },
+  Address: { least: 6, write: writeAddress, read: readAddress },
   // Groups are decoded in decodeGroup, which knows the dictionary.
-  Grouped: { least: 0, encode: encodeAvps, decode: () => undefined },
+  Grouped: { least: 0, write: writeAvps, read: () => undefined },
 };
 
 /** AddressFamily (IANA: 1 IPv4, 2 IPv6) and the address (RFC 6733 §4.3.1). */
-function encodeAddress(value: string): Uint8Array {
+function writeAddress(value: string, writer: OctetWriter): void {
   const octets = parseIpAddress(value) ?? new Uint8Array(4);
-  return concatenate([new Uint8Array([0, octets.length === 4 ? 1 : 2]), octets]);
+  writer.uint8(0);
+  writer.uint8(octets.length === 4 ? 1 : 2);
+  writer.octets(octets);
 }
 
-function decodeAddress(data: Uint8Array): string | undefined {
-  const expected = data[1] === 1 ? 6 : 18;
-  if (data[0] !== 0 || (data[1] !== 1 && data[1] !== 2) || data.length !== expected) return undefined;
-  return formatIpAddress(data.subarray(2));
+function readAddress(octets: Buffer, from: number, to: number): string | undefined {
+  const family = to - from >= 2 ? octets.readUInt16BE(from) : 0;
+  if ((family !== 1 && family !== 2) || to - from !== (family === 1 ? 6 : 18)) return undefined;
+  return formatIpAddress(octets.subarray(from + 2, to));
 }
+
+function isWithin(octets: Buffer, from: number, to: number, least: number, most: number): boolean {
+  for (let at = from; at < to; at++) if (octets[at]! < least || octets[at]! > most) return false;
+  return true;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function decodeUtf8(data: Uint8Array): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
+    return utf8.decode(data);
   } catch {
     return undefined;
   }
-}
-
-function viewOf(data: Uint8Array): DataView {
-  return new DataView(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -3,7 +3,6 @@
  * A length that cannot be right ends the stream: there is no way to find the next message (RFC 6733 §2.1.1 lets the node close).
  */
 import { Malformed } from '../../base/malformed.ts';
-import { concatenate } from './avp-codec.ts';
 import { maximumMessageOctets } from './limits.ts';
 import { headerOctets } from './message.ts';
 
@@ -25,7 +24,7 @@ export class MessageFramer {
     if (length < headerOctets || length % 4 !== 0 || length > maximumMessageOctets)
       return new Malformed('Message Length', 1, `RFC 6733 §3: ${length} octets`);
     if (this.#octets < length) return undefined;
-    const message = this.#first(length).slice(0, length);
+    const message = new Uint8Array(this.#first(length).subarray(0, length));
     this.#drop(length);
     return message;
   }
@@ -35,7 +34,7 @@ export class MessageFramer {
     let count = 0;
     let sum = 0;
     while (sum < octets) sum += this.#chunks[count++]?.length ?? octets;
-    if (count > 1) this.#chunks.splice(0, count, concatenate(this.#chunks.slice(0, count)));
+    if (count > 1) this.#chunks.splice(0, count, Buffer.concat(this.#chunks.slice(0, count)));
     return this.#chunks[0] ?? new Uint8Array(0);
   }
 

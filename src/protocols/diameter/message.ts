@@ -4,9 +4,10 @@
  */
 import { Malformed } from '../../base/malformed.ts';
 import { type Avp, avp, avpValue } from './avp.ts';
-import { concatenate, decodeAvps, encodeAvps, missingAvp } from './avp-codec.ts';
+import { decodeAvps, missingAvp, writeAvps } from './avp-codec.ts';
 import { baseAvps } from './dictionary/base.ts';
 import type { CommandDefinition, Dictionary } from './dictionary/dictionary.ts';
+import { OctetWriter } from './octet-writer.ts';
 import { isProtocolError, resultCode } from './result-code.ts';
 
 /** Octets of the fixed header. */
@@ -55,18 +56,19 @@ export class MalformedMessage extends Malformed {
   }
 }
 
+const writer = new OctetWriter();
+
 export function encodeMessage(message: DiameterMessage): Uint8Array {
-  const header = new Uint8Array(headerOctets);
-  const octets = concatenate([header, encodeAvps(message.avps)]);
-  const view = new DataView(octets.buffer);
-  view.setUint32(0, octets.length);
-  view.setUint8(0, 1);
-  view.setUint32(4, message.commandCode);
-  view.setUint8(4, flagsOf(message));
-  view.setUint32(8, message.applicationId);
-  view.setUint32(12, message.hopByHopId);
-  view.setUint32(16, message.endToEndId);
-  return octets;
+  writer.begin();
+  // Version 1, and the length, which is put in when it is known.
+  writer.uint32(0x0100_0000);
+  writer.uint32(((flagsOf(message) << 24) | message.commandCode) >>> 0);
+  writer.uint32(message.applicationId);
+  writer.uint32(message.hopByHopId);
+  writer.uint32(message.endToEndId);
+  writeAvps(message.avps, writer);
+  writer.patchUint24(1, writer.length);
+  return writer.copy();
 }
 
 /** Decodes exactly one message, as the framer cuts them out of the stream. */
@@ -75,16 +77,16 @@ export function decodeMessage(
   dictionary: Dictionary,
 ): DiameterMessage | MalformedMessage {
   if (octets.length < headerOctets) return malformedHeader('shorter than its header');
-  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
-  if ((view.getUint32(0) & 0xff_ffff) !== octets.length || octets.length % 4 !== 0)
+  const message = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
+  if (message.readUIntBE(1, 3) !== octets.length || octets.length % 4 !== 0)
     return malformedHeader('§3: Message Length is not the length of the message, or no multiple of 4');
-  const header = readHeader(view);
-  if (view.getUint8(0) !== 1) return malformedHeader('§3: version 1', resultCode.unsupportedVersion, header);
+  const header = readHeader(message);
+  if (message[0] !== 1) return malformedHeader('§3: version 1', resultCode.unsupportedVersion, header);
   // The E bit belongs to answers, the T bit to requests (RFC 6733 §3, §7.1.3).
   if (header.isRequest ? header.isError : header.isRetransmitted)
     return malformedHeader('§3: E in a request or T in an answer', resultCode.invalidHeaderBits, header);
-  const body = octets.subarray(headerOctets);
-  const { avps, malformed } = decodeAvps(body, { dictionary, strict: header.isRequest }, headerOctets);
+  const decoding = { dictionary, strict: header.isRequest };
+  const { avps, malformed } = decodeAvps(message, headerOctets, message.length, decoding);
   return malformed === undefined ? { ...header, avps } : new MalformedMessage(malformed, header, avps);
 }
 
@@ -129,17 +131,17 @@ export function failureAvps(failure: MalformedMessage): readonly Avp[] {
   ];
 }
 
-function readHeader(view: DataView): MessageHeader {
-  const flags = view.getUint8(4);
+function readHeader(octets: Buffer): MessageHeader {
+  const flags = octets.readUInt8(4);
   return {
-    commandCode: view.getUint32(4) & 0xff_ffff,
-    applicationId: view.getUint32(8),
+    commandCode: octets.readUIntBE(5, 3),
+    applicationId: octets.readUInt32BE(8),
     isRequest: (flags & requestFlag) !== 0,
     isProxiable: (flags & proxiableFlag) !== 0,
     isError: (flags & errorFlag) !== 0,
     isRetransmitted: (flags & retransmittedFlag) !== 0,
-    hopByHopId: view.getUint32(12),
-    endToEndId: view.getUint32(16),
+    hopByHopId: octets.readUInt32BE(12),
+    endToEndId: octets.readUInt32BE(16),
   };
 }
 

@@ -14,7 +14,6 @@
 import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
 import { Malformed } from '../../base/malformed.ts';
 import { type Avp, avp, avpValue, optionalAvp } from './avp.ts';
-import { concatenate } from './avp-codec.ts';
 import { natControlAvps, natDirection } from './dictionary/nat-control.ts';
 
 /** One end; without a port when that end opens the TCP connection. */
@@ -143,7 +142,7 @@ function encodeEnd({ address, port }: NatEnd): readonly Avp[] {
   const isIpv6 = octets.length === 16;
   return [
     isIpv6
-      ? avp(natControlAvps.framedIpv6Prefix, concatenate([new Uint8Array([0, 128]), octets]))
+      ? avp(natControlAvps.framedIpv6Prefix, Uint8Array.of(0, 128, ...octets))
       : avp(natControlAvps.framedIpAddress, octets),
     ...optionalAvp(natControlAvps.port, port),
   ];

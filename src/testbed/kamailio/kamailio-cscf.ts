@@ -1,7 +1,7 @@
 /**
  * A CSCF that nobody here wrote (TRIM fig. 1): Kamailio of Debian (packages kamailio and kamailio-ims-modules) on the home node, in place
- * of ours. Its configuration is made from the templates in this folder. It resolves names in a mount namespace of its own, where
- * /etc/hosts holds the lab's Diameter peers; the system's file is not touched.
+ * of ours. Its configuration is made from the templates in this folder. It lives in a mount namespace of its own, where /etc/hosts holds
+ * the lab's Diameter peers and /tmp, where its Diameter module leaves named pipes, is its folder; the system's are not touched.
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -35,6 +35,8 @@ interface KamailioOptions {
 /** Of Debian. */
 export const kamailioPackages: string = 'kamailio kamailio-ims-modules kamailio-presence-modules';
 const program = '/usr/sbin/kamailio';
+/** As it sees its folder. */
+const ownFolder = '/tmp';
 /** One of each package of modules. */
 const modules = ['ims_isc.so', 'presence.so'];
 /** Loading its modules takes half a second on an idle machine. */
@@ -105,16 +107,15 @@ export class KamailioCscf {
   private constructor(options: KamailioOptions) {
     this.#name = options.name;
     const folder = writeConfiguration(options);
-    const hosts = join(folder, 'hosts');
     const command = [
-      'mount --bind "$1" /etc/hosts && shift && exec "$@"',
+      `mount --bind "$1/hosts" /etc/hosts && mount --bind "$1" ${ownFolder} && shift && exec "$@"`,
       'sh',
-      hosts,
+      folder,
       program,
       // In the foreground. Memory managers: the default one takes nine times the time of these. Private memory must not be tlsf, which writes
       // into what is freed: lookup() of ims_registrar_scscf 5.6.3 reads a name after freeing it and unlocks another slot than it locked.
       ...['-DD', '-X', 'fm', '-x', 'tlsf', '-m', '64', '-M', '8'],
-      ...['-f', join(folder, 'kamailio.cfg'), '-Y', folder, '-w', folder],
+      ...['-f', join(ownFolder, 'kamailio.cfg'), '-Y', ownFolder, '-w', ownFolder],
     ];
     this.#child = options.spawn('unshare', ['--mount', 'sh', '-c', ...command], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -169,7 +170,7 @@ function writeConfiguration({
   const values: Readonly<Record<string, string>> = {
     address,
     domain,
-    folder,
+    folder: ownFolder,
     'i-cscf': labAddresses.interrogatingCscf,
     algorithm: algorithms[authentication],
     'diameter-host': kind === 'p-cscf' ? '' : `${diameterHosts[kind]}.${domain}`,

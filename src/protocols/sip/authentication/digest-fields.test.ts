@@ -36,6 +36,18 @@ test('parseDigestChallenge: other schemes are passed over, broken ones malformed
     assert.ok(isMalformed(parseDigestChallenge(text)), text);
 });
 
+test('parseDigestCredentials: takes white space round a value, and no value', () => {
+  const spaces = ' \t'.repeat(30_000);
+  const text = `Digest username =${spaces}"u"${spaces},realm="r",nonce= "n",uri="u",response="",opaque= ,algorithm=${spaces}MD5`;
+  const credentials = parseDigestCredentials(text);
+  assert.ok(credentials !== undefined && !isMalformed(credentials));
+  assert.deepEqual(
+    [credentials.username, credentials.nonce, credentials.opaque, credentials.algorithm],
+    ['u', 'n', '', 'MD5'],
+  );
+  assert.ok(isMalformed(parseDigestCredentials(`Digest username=${spaces}"u`)));
+});
+
 test('formatDigestChallenge: comes back the same, quotes in the realm included', () => {
   const challenge = {
     realm: 'a "b\\',

@@ -134,8 +134,9 @@ export function formatNonceCount(nonceCount: number): string {
   return nonceCount.toString(16).padStart(8, '0');
 }
 
+/** The white space before a value belongs to the value, so that there is one way only to match a run of it. */
 const authParameter =
-  /[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*=[ \t]*("(?:[^"\\]|\\[\s\S])*"|[^\s,"]*)[ \t]*(?:,|$)/y;
+  /[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*=(?:[ \t]*("(?:[^"\\]|\\[\s\S])*"|[^\s,"]+))?[ \t]*(?:,|$)/y;
 
 /** Names in lower case, values without quotes. A name that stands there twice is a forgery attempt as likely as a mistake. */
 function parseAuthParameters(text: string): Map<string, string> | Malformed | undefined {
@@ -148,7 +149,7 @@ function parseAuthParameters(text: string): Map<string, string> | Malformed | un
     const name = match?.[1]?.toLowerCase() ?? '';
     if (match === null || parameters.has(name))
       return new Malformed('Digest', at, 'RFC 7235 §2.1: name=value, each name once');
-    parameters.set(name, unquote(match[2]!));
+    parameters.set(name, unquote(match[2] ?? ''));
   }
   return parameters;
 }

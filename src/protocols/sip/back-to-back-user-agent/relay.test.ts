@@ -145,6 +145,39 @@ test('Relay keeps the order of a 183 that waits for the owner and the 200 behind
   assert.deepEqual(towardsCaller.slice(0, 2), ['AS>MN 183', 'AS>MN 200']);
 });
 
+for (const isMove of [true, false])
+  test(`Relay: an UPDATE that the owner ${isMove ? 'answers' : 'passes on'} after a while is not overtaken by 180 or 200 to the INVITE`, () => {
+    const { network, mn, anchor } = setUp();
+    const callee = new RawPeer(network, correspondent);
+    mn.place('sip:user@10.0.0.9');
+    network.run(50);
+    const invite = callee.requests('INVITE')[0]!;
+    const reliable = [
+      ['Require', '100rel'],
+      ['RSeq', '7'],
+    ] as const;
+    callee.respond(invite, 183, { body: sdp(correspondent), headers: reliable });
+    network.run(100);
+    callee.respond(callee.requests('PRACK')[0]!, 200);
+    network.run(200);
+    anchor.thinkMs = 100;
+    anchor.takesUpdates = isMove;
+    mn.address = mobileNodeMoved;
+    const update = { method: 'UPDATE', body: sdp(mn.address), path: mn.path } as const;
+    mn.agent.sendLocally(mn.call!, mn.leg, update, network.now);
+    network.run(220);
+    const before = ladderOf(network).length;
+    callee.respond(invite, 180);
+    callee.respond(invite, 200);
+    network.run(1_000);
+    const answers = ladderOf(network)
+      .slice(before)
+      .filter((line) => /AS>MN2? \d/.test(line));
+    const ofUpdate = isMove ? ['AS>MN2 200'] : [];
+    assert.deepEqual(answers.slice(0, ofUpdate.length + 2), [...ofUpdate, 'AS>MN 180', 'AS>MN 200']);
+    assert.equal(anchor.mobileMedia, mn.address);
+  });
+
 test('Relay drops a 183 that waits for the owner when the call fails behind it', () => {
   const { network, mn, anchor, callee } = setUpWithRawCallee();
   anchor.thinkMs = 300;

@@ -87,7 +87,7 @@ export class Relay {
   /** The owner decided: the message goes on with this body. */
   decide(passage: Passage, body: string, now: Instant): void {
     passage.decidedBody = body;
-    this.#advance(passage.from, now);
+    this.#advanceAll(passage.from, now);
   }
 
   /** Takes a message out, whoever deals with it from now on; those behind it go on. */
@@ -95,7 +95,7 @@ export class Relay {
     const queue = this.#queues[passage.from];
     const at = queue.indexOf(passage);
     if (at >= 0) queue.splice(at, 1);
-    this.#advance(passage.from, now);
+    this.#advanceAll(passage.from, now);
   }
 
   /** The owner does not let this response pass: the request fails towards both sides. */
@@ -149,13 +149,20 @@ export class Relay {
     this.#origins.clear();
   }
 
+  /** What waited behind the message on its own way, and what waited for its answer on the way back. */
+  #advanceAll(from: LegName, now: Instant): void {
+    this.#advance(from, now);
+    this.#advance(otherOf(from), now);
+  }
+
   #advance(from: LegName, now: Instant): void {
     const queue = this.#queues[from];
     for (let head = queue[0]; head !== undefined; head = queue[0]) {
-      if (head.role !== undefined && head.decidedBody === undefined) {
+      if (isUndecided(head)) {
         if (head.token === undefined) this.#owner.ask(head);
         return;
       }
+      if (isInviteProgress(head) && isUndecidedRequest(this.#queues[otherOf(from)][0])) return;
       queue.shift();
       if (head.kind === 'request') this.#passRequest(head, now);
       else if (head.kind === 'response') this.#passResponse(head, now);
@@ -338,6 +345,24 @@ function isFailureOfInvite(passage: Passage): passage is ResponsePassage {
   return (
     passage.kind === 'response' && passage.outgoing.method === 'INVITE' && passage.response.statusCode >= 300
   );
+}
+
+function isUndecided({ role, decidedBody }: Passage): boolean {
+  return role !== undefined && decidedBody === undefined;
+}
+
+function isInviteProgress(passage: Passage): boolean {
+  return (
+    passage.kind === 'response' && passage.outgoing.method === 'INVITE' && passage.response.statusCode < 300
+  );
+}
+
+/**
+ * UPDATE or PRACK: the owner may answer it by himself. What the callee says of the INVITE meanwhile stays behind that answer: a 2xx that came
+ * first would leave the caller with an open offer in a confirmed session.
+ */
+function isUndecidedRequest(passage: Passage | undefined): boolean {
+  return passage?.kind === 'request' && isUndecided(passage);
 }
 
 function isFinal(passage: Passage): boolean {

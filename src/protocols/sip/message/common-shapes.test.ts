@@ -54,6 +54,21 @@ test('common shapes: a folded line is none', () => {
   assert.equal(shapes.matchesAt(shapes.commonCallId, ' a b\r\n', 0), false);
 });
 
+test('common shapes: a list that is wrong at its end is not tried in all the ways its addresses could be read', () => {
+  // Each of them could once be matched in two ways: with 2^500 of them this test would not end.
+  for (const ambiguous of [
+    ' <sip:a>',
+    ' <sip:a:5060>',
+    ' <sip:a;b@c>',
+    ' "x" <sip:a>',
+    ' x y<sip:a:1;lr>;p="q"',
+  ])
+    assert.equal(
+      shapes.matchesAt(shapes.commonAddressList, `${Array(500).fill(ambiguous).join(',')},<\r\n`, 0),
+      false,
+    );
+});
+
 /** One of the seeds with a few characters inserted, replaced or removed. */
 function mutated(seeds: readonly string[]): fc.Arbitrary<string> {
   const character = fc.constantFrom(...' \t:;,<>"\\@/=?0a[]%.-\r\n\x0b\xe9');

@@ -38,6 +38,16 @@ test('StreamFramer: a stream without a usable Content-Length is given up for goo
   }
 });
 
+test('StreamFramer: takes white space round the number, however much', () => {
+  const spaces = ' \t'.repeat(30_000);
+  const messageWith = (length: string): string => `OPTIONS sip:a@b SIP/2.0\r\nl:${spaces}${length}\r\n\r\n`;
+  const message = messageWith('0 \t');
+  assert.deepEqual(framesOf(message, [message.length]), [message]);
+  const framer = new StreamFramer();
+  framer.push(Buffer.from(messageWith('0 \t0')));
+  assert.ok(isMalformed(framer.pollFrame()));
+});
+
 test('StreamFramer: headers without end are given up at the size limit', () => {
   const framer = new StreamFramer();
   framer.push(Buffer.alloc(65_535, 'a'));

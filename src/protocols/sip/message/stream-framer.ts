@@ -1,9 +1,10 @@
 /**
  * Cuts a TCP byte stream into SIP messages (RFC 3261 §18.3, §7.5) and sees the keep-alives of RFC 5626 §4.4.1. A stream in which
- * Content-Length is missing, wrong or too large cannot be cut any further: the owner closes the connection..
+ * Content-Length is missing, wrong or too large cannot be cut any further: the owner closes the connection.
  */
 import { Malformed } from '../../../base/malformed.ts';
 import { maximumMessageOctets } from './parse-sip-message.ts';
+import { unfoldedValue } from './unfolded-value.ts';
 
 export type StreamFrame =
   | { readonly kind: 'message'; readonly octets: Uint8Array }
@@ -99,9 +100,9 @@ const tooLong = 'RFC 3261 §18.1.1: no message here is longer than 65535 octets'
 /** `undefined` when it is missing, no number, or stands there twice with two values. */
 function contentLengthOf(headerText: string): number | undefined {
   const unfolded = headerText.replace(/\r\n[ \t]+/g, ' ');
-  const values = [...unfolded.matchAll(/\r\n(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)/gi)];
-  const first = values[0]?.[1];
-  if (first === undefined || !/^\d{1,6}$/.test(first) || values.some((value) => value[1] !== first))
+  const lines = unfolded.matchAll(/\r\n(?:content-length|l)[ \t]*:([^\r\n]*)(?=\r\n)/gi);
+  const [first, ...others] = Array.from(lines, ([, value = '']) => unfoldedValue(value, 0, value.length));
+  if (first === undefined || !/^\d{1,6}$/.test(first) || others.some((value) => value !== first))
     return undefined;
   return Number(first);
 }

@@ -271,6 +271,8 @@ export class Anchor extends TestHost {
   refusesMoves = false;
   refusesUpdates = false;
   refusesAnswers = false;
+  /** Answers UPDATEs from elsewhere too. */
+  takesUpdates = false;
   #pendingMove: { token: Token; address: string } | undefined;
 
   constructor(network: SipTestNetwork, seed: number) {
@@ -322,7 +324,11 @@ export class Anchor extends TestHost {
   }
 
   #isMove(method: string, address: string): boolean {
-    return method === 'INVITE' && this.mobileMedia !== '' && address !== this.mobileMedia;
+    return (
+      (method === 'INVITE' || (method === 'UPDATE' && this.takesUpdates)) &&
+      this.mobileMedia !== '' &&
+      address !== this.mobileMedia
+    );
   }
 
   #move(token: Token, body: string, now: Instant): void {

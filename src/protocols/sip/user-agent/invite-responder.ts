@@ -85,6 +85,7 @@ export class InviteResponder implements LegTimer {
 
   stop(): void {
     this.#queue.length = 0;
+    if (this.#awaiting?.answer.isReliable) this.#noteOvertaken(this.#awaiting);
     this.#settle();
   }
 
@@ -137,6 +138,14 @@ export class InviteResponder implements LegTimer {
     response.headers.append('Require', '100rel');
     response.headers.append('RSeq', String(rseq));
     return response;
+  }
+
+  #noteOvertaken({ rseq, answer }: Repeated): void {
+    const { request } = this.#invite;
+    this.dialog.overtaken = { rseq, cseq: cseqOf(request) };
+    // The offer that was in it will not be answered any more.
+    const wasOffer = answer.hasSessionDescription && !this.#invite.hasSessionDescription;
+    if (wasOffer && this.dialog.openOffer === 'ours') this.dialog.openOffer = undefined;
   }
 
   #schedule(awaiting: Repeated, now: Instant): void {

@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../../../base/instant.ts';
 import type { Dialog } from '../dialog/dialog.ts';
+import type { RAck } from '../message/cseq.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
 
 export class LegDialog {
@@ -16,6 +17,8 @@ export class LegDialog {
   lastReliable: { readonly invite: OutgoingRequest; readonly rseq: number } | undefined;
   /** The one request other than INVITE that awaits its answer: sent one by one, so that no number overtakes another on the way. */
   inFlight: OutgoingRequest | undefined;
+  /** The last reliable provisional response of ours that was not acknowledged when its INVITE ended. */
+  overtaken: RAck | undefined;
   /** Another dialog of the same INVITE was confirmed first: acknowledged, and BYE sent. */
   wasRefused = false;
   /** Requests that wait for their turn. */
@@ -24,6 +27,15 @@ export class LegDialog {
   constructor(dialog: Dialog, branch: number) {
     this.dialog = dialog;
     this.branch = branch;
+  }
+
+  /** A PRACK may come after the final response: it is as good as one in time, once (RFC 3262 §3). */
+  takeLatePrack({ rseq, cseq }: RAck): boolean {
+    const { overtaken } = this;
+    if (rseq !== overtaken?.rseq || cseq.number !== overtaken.cseq.number || cseq.method !== 'INVITE')
+      return false;
+    this.overtaken = undefined;
+    return true;
   }
 
   /** The next request that waits for nothing but its time after a 491. */

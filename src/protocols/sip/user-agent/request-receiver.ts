@@ -176,7 +176,8 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
       this.#handUp(event, dialog, role, now, acknowledged);
       return;
     }
-    this.#refuse(event, 481, now);
+    const isLate = dialog.takeLatePrack(rack);
+    this.#refuse(event, !isLate ? 481 : isSessionDescription(event.request) ? 488 : 200, now);
   }
 
   #handleOther(event: RequestEvent, dialog: LegDialog, now: Instant): void {

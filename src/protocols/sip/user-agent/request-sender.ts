@@ -372,8 +372,10 @@ export class RequestSender implements LegTimer {
     // RFC 3261 §12.2.1.2. That a request by a new path, or to where the peer was before, found no answer says nothing about the present.
     const hasMoved = outgoing.target !== outgoing.dialog.dialog.remoteTarget;
     const isTimeout = statusCode === 408 && outgoing.path === undefined && !hasMoved;
-    if (statusCode !== 481 && !isTimeout) return;
-    const cause = statusCode === 481 ? 'does-not-exist' : 'timed-out';
+    // To PRACK it may speak of the response alone that was acknowledged too late (RFC 3262 §3).
+    const doesNotExist = statusCode === 481 && outgoing.method !== 'PRACK';
+    if (!doesNotExist && !isTimeout) return;
+    const cause = doesNotExist ? 'does-not-exist' : 'timed-out';
     this.#leg.emit({ kind: 'lost', leg: this.#leg, cause, message: response });
   }
 
@@ -452,7 +454,9 @@ export class RequestSender implements LegTimer {
     const routed = dialog.dialog.buildAck(cseqOf(invite.request!).number);
     writeContent(routed.request, invite.ack ?? emptyContent);
     this.#leg.noteDescription(routed.request);
-    this.#host.sendAck(routed, invite.path ?? this.#leg.path, now);
+    // To a 2xx repeated late: another INVITE may have moved the leg since.
+    const path = invite === this.#invite ? invite.path : undefined;
+    this.#host.sendAck(routed, path ?? this.#leg.presentPath, now);
   }
 
   /** The dialog that a response to INVITE belongs to; made if it is new. `undefined`: no To tag, or more forks than anybody has. */

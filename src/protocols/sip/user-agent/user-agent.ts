@@ -6,12 +6,13 @@
 import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import type { Instant } from '../../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../../base/machine.ts';
+import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import type { RoutedRequest } from '../dialog/dialog.ts';
 import type { SipEndpoint } from '../endpoint.ts';
 import { createResponse } from '../message/create-response.ts';
-import { callIdOf, fromTagOf, toTagOf } from '../message/header-fields.ts';
+import { callIdOf, fromTagOf, rackOf, toTagOf } from '../message/header-fields.ts';
 import type { Replaces } from '../message/replaces.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type {
@@ -277,12 +278,14 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     }
   }
 
-  /** A BYE that crosses the end of its dialog did what it wanted; anything else is too late (RFC 3261 §12.2.2, §15.1.2). */
+  /** A BYE or PRACK that crosses the end of its dialog did what it wanted; anything else is too late (RFC 3261 §12.2.2, §15.1.2). */
   #refuseUnknown(event: RequestEvent, leg: CallLeg | undefined, now: Instant): void {
     const { request } = event;
-    const knew = leg?.allDialogs.some((candidate) => candidate.dialog.matchesRequest(request)) ?? false;
-    const statusCode = knew && request.method === 'BYE' ? 200 : 481;
-    this.#endpoint.respond(event.transaction, createResponse(request, statusCode), now);
+    const known = leg?.allDialogs.find(({ dialog }) => dialog.matchesRequest(request));
+    const rack = request.method === 'PRACK' ? rackOf(request) : undefined;
+    const isLatePrack = rack !== undefined && !isMalformed(rack) && (known?.takeLatePrack(rack) ?? false);
+    const isBye = known !== undefined && request.method === 'BYE';
+    this.#endpoint.respond(event.transaction, createResponse(request, isBye || isLatePrack ? 200 : 481), now);
   }
 
   #handleAck(request: SipRequest, now: Instant): void {
