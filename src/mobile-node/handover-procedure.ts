@@ -20,7 +20,7 @@ import { DownlinkHold } from './handover-manager/downlink-hold.ts';
 import { Handover, type HandoverKind } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
 import type { HandoverManager } from './handover-manager/handover-manager.ts';
-import type { MobileIpClient } from './mobile-ip-client/mobile-ip-client.ts';
+import type { RouteOptimisingClient } from './mobile-ip-client/route-optimising-client.ts';
 import type { MobileNodeEffect, MobileNodeEvent } from './mobile-node-output.ts';
 import type { ImsUserAgent, RegistrationEvent } from './sip-user-agent/ims-user-agent.ts';
 
@@ -31,7 +31,7 @@ export interface HandoverParts {
   readonly manager: HandoverManager;
   /** Absent when the node does not register itself. */
   readonly userAgent: ImsUserAgent | undefined;
-  readonly mobileIp: MobileIpClient | undefined;
+  readonly mobileIp: RouteOptimisingClient | undefined;
   readonly releaseAfterMs: DurationMs;
   /** False: its link is up but leads nowhere. */
   readonly isAnswering: (index: number) => boolean;

@@ -4,7 +4,7 @@ import type { RandomSource } from '../base/random-source.ts';
 import type { TunnelSelector } from '../protocols/mobile-ip/tunnel-state.ts';
 import type { AccessSelector } from './access-selection/access-selector.ts';
 import type { AccessOptions } from './attached-access.ts';
-import type { MobileIpClientOptions } from './mobile-ip-client/mobile-ip-client-options.ts';
+import type { RouteOptimisingClientOptions } from './mobile-ip-client/mobile-ip-client-options.ts';
 import type { ImsIdentity } from './sip-user-agent/ims-user-agent.ts';
 
 export interface MobileNodeOptions {
@@ -32,7 +32,7 @@ export interface MobileNodeOptions {
 }
 
 /** Every access of the node is registered; its index is the binding identifier. */
-export interface MobileIpOptions extends Omit<MobileIpClientOptions, 'accesses' | 'random'> {
+export interface MobileIpOptions extends Omit<RouteOptimisingClientOptions, 'accesses' | 'random'> {
   /** Unanswered probes in a row after which an access counts as leading nowhere; 3 by default. */
   readonly missedProbes?: number;
   /** Classes of flows through the tunnel that the policy may send another way; the first that fits counts. */

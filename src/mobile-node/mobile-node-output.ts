@@ -8,6 +8,7 @@ import type { SessionSummary } from './handover-manager/mobile-session.ts';
 import type {
   MobileIpClientEffect,
   MobileIpClientEvent,
+  RouteOptimisationEvent,
 } from './mobile-ip-client/mobile-ip-client-options.ts';
 
 /** Effects are carried out in the order in which they come, before any output that follows them. */
@@ -40,6 +41,7 @@ type MobileIpEvent = Exclude<
 export type MobileNodeEvent =
   | HandoverEvent
   | MobileIpEvent
+  | RouteOptimisationEvent
   /** `attachMs`: T_attach of TRIM §4.4; `signallingMs`: T_act-sig. */
   | {
       readonly type: 'access-ready';
@@ -104,6 +106,8 @@ export interface MobileNodeStatus {
     readonly isBound?: boolean;
     readonly isAnswering?: boolean;
   }[];
+  /** With Mobile IP: where what goes to each configured correspondent leaves directly; without access it goes by the home agent. */
+  readonly correspondents?: readonly { readonly address: string; readonly access: string | undefined }[];
   readonly sessions: readonly SessionSummary[];
   readonly handover: { readonly to: string; readonly phase: string } | undefined;
 }

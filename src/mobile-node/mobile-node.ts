@@ -24,8 +24,12 @@ import type { AttachedAccess } from './attached-access.ts';
 import { AttachedAccesses } from './attached-accesses.ts';
 import { HandoverManager } from './handover-manager/handover-manager.ts';
 import { HandoverProcedure } from './handover-procedure.ts';
-import { MobileIpClient } from './mobile-ip-client/mobile-ip-client.ts';
-import type { MobileIpClientEvent } from './mobile-ip-client/mobile-ip-client-options.ts';
+import { mobileIpPort } from './mobile-ip-client/limits.ts';
+import type {
+  MobileIpClientEvent,
+  RouteOptimisationEvent,
+} from './mobile-ip-client/mobile-ip-client-options.ts';
+import { RouteOptimisingClient } from './mobile-ip-client/route-optimising-client.ts';
 import type { MobileNodeOptions } from './mobile-node-options.ts';
 import type {
   MobileNodeEffect,
@@ -53,7 +57,7 @@ export class MobileNode
   readonly #userAgent: ImsUserAgent | undefined;
   readonly #translator = new LocalAddressTranslator();
   readonly #manager: HandoverManager;
-  readonly #mobileIp: MobileIpClient | undefined;
+  readonly #mobileIp: RouteOptimisingClient | undefined;
   readonly #procedure: HandoverProcedure;
   readonly #outputs: (NetworkOutput | EventOutput<MobileNodeEvent> | EffectOutput<MobileNodeEffect>)[] = [];
   /** Effects whose completion is awaited, by id. */
@@ -84,7 +88,7 @@ export class MobileNode
       translator: this.#translator,
     });
     if (mobileIp !== undefined)
-      this.#mobileIp = new MobileIpClient({ ...mobileIp, accesses: options.accesses, random });
+      this.#mobileIp = new RouteOptimisingClient({ ...mobileIp, accesses: options.accesses, random });
     this.#procedure = this.#newProcedure();
   }
 
@@ -143,7 +147,13 @@ export class MobileNode
       }),
     }));
     const handover = underWay && { to: this.#accesses.nameOf(underWay.to), phase: underWay.phase };
-    return { accesses, sessions: this.#manager.sessions.map((session) => session.summary()), handover };
+    const correspondents = this.#mobileIp?.correspondents ?? [];
+    return {
+      accesses,
+      ...(correspondents.length > 0 && { correspondents }),
+      sessions: this.#manager.sessions.map((session) => session.summary()),
+      handover,
+    };
   }
 
   handleInput(input: NetworkInput | AccessInput | MobileNodeInput, now: Instant): void {
@@ -237,7 +247,7 @@ export class MobileNode
     else this.#manager.handleCallEvent(event, now);
   }
 
-  #mobileIpSaid(event: MobileIpClientEvent, now: Instant): void {
+  #mobileIpSaid(event: MobileIpClientEvent | RouteOptimisationEvent, now: Instant): void {
     if (event.type === 'round-trip-measured') {
       const { access, sentAt, rttMs } = event;
       this.#selection.selector.measured?.({ kind: 'answered', access, sentAt, rttMs }, now);
@@ -406,9 +416,6 @@ export class MobileNode
     this.#outputs.push({ kind: 'effect', effect });
   }
 }
-
-/** RFC 5944 §3. */
-const mobileIpPort = 434;
 
 function newAgent({ internalAddress, applicationPort, random }: MobileNodeOptions): BackToBackUserAgent {
   const listen = (['udp', 'tcp'] as const).map((transport) => ({

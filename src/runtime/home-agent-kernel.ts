@@ -1,9 +1,11 @@
 /**
- * The home agent's hold on the kernel (MIP–SIP fig. 3): the tunnels of all mobile nodes and the home link's ARP. Everything it changes is
- * taken back when it closes; what a crashed predecessor left on the home link is taken away when it opens.
+ * The home agent's hold on the kernel (MIP–SIP fig. 3): the tunnels of all mobile nodes and the home link's ARP; or a correspondent's, which
+ * has no home link, but packets of its own to send through its tunnels. Everything it changes is taken back when it closes; what a crashed
+ * predecessor left is taken away when it opens.
  */
 import type { DurationMs, Instant } from '../base/instant.ts';
 import { TrimaranError } from '../base/trimaran-error.ts';
+import { CorrespondentRouting } from '../drivers/linux/correspondent-routing.ts';
 import { ProxyArp } from '../drivers/linux/proxy-arp.ts';
 import type { TunnelCounters } from '../drivers/linux/tunnel-loop.ts';
 import type { HomeAgentEffect } from '../home-network/home-agent/home-agent-options.ts';
@@ -15,8 +17,8 @@ export interface HomeAgentKernelOptions {
   readonly device: string;
   /** UDP port of Mobile IP. */
   readonly port: number;
-  /** Interface on the home link. */
-  readonly homeLink: string;
+  /** Interface on the home link; or the address of a correspondent. */
+  readonly place: { readonly homeLink: string } | { readonly correspondentAddress: string };
 }
 
 export type HomeAgentKernelEvent =
@@ -31,7 +33,10 @@ const pollIntervalMs: DurationMs = 1000;
 
 export class HomeAgentKernel {
   readonly ports: TunnelPorts;
-  readonly #proxyArp: ProxyArp;
+  /** Of a home agent. */
+  readonly #proxyArp: ProxyArp | undefined;
+  /** Of a correspondent. */
+  readonly #routing: CorrespondentRouting | undefined;
   readonly #onEvent: (event: HomeAgentKernelEvent) => void;
   readonly #poll: NodeJS.Timeout;
   #spoofedTold = 0;
@@ -40,10 +45,13 @@ export class HomeAgentKernel {
   /** Throws EBUSY when there is such a device, ENODEV when there is no such link, EPERM. */
   constructor(options: HomeAgentKernelOptions, onEvent: (event: HomeAgentKernelEvent) => void) {
     this.#onEvent = onEvent;
+    const { port, device, place } = options;
+    const placement = 'homeLink' in place ? 'home-agent' : 'correspondent';
     // The device first: while another home agent has it, the entries on the home link are that one's.
-    this.ports = new TunnelPorts(options.port, { placement: 'home-agent', device: options.device });
+    this.ports = new TunnelPorts(port, { placement, device });
     try {
-      this.#proxyArp = new ProxyArp(options.homeLink);
+      if ('homeLink' in place) this.#proxyArp = new ProxyArp(place.homeLink);
+      else this.#routing = new CorrespondentRouting(place.correspondentAddress);
     } catch (error) {
       void this.ports.tunnel.close();
       throw error;
@@ -61,9 +69,9 @@ export class HomeAgentKernel {
       if (effect.type === 'tunnel') this.ports.tunnel.apply(effect.change);
       // A node that came home announces itself.
       else if (effect.type === 'gratuitous-arp') {
-        if (effect.owner === 'home-agent') this.#proxyArp.announce(effect.homeAddress);
-      } else if (effect.enabled) this.#proxyArp.add(effect.homeAddress);
-      else this.#proxyArp.remove(effect.homeAddress);
+        if (effect.owner === 'home-agent') this.#proxyArp?.announce(effect.homeAddress);
+      } else if (effect.enabled) this.#proxyArp?.add(effect.homeAddress);
+      else this.#proxyArp?.remove(effect.homeAddress);
     } catch (error) {
       if (!(error instanceof TrimaranError)) throw error;
       this.#onEvent({ type: 'kernel-refused', reason: error.message });
@@ -72,7 +80,8 @@ export class HomeAgentKernel {
 
   async close(): Promise<void> {
     clearInterval(this.#poll);
-    this.#proxyArp.close();
+    this.#proxyArp?.close();
+    this.#routing?.close();
     await this.ports.tunnel.close();
   }
 

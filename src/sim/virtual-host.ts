@@ -8,6 +8,7 @@
  */
 import type { NetworkOutput, TransportAddress } from '../base/network.ts';
 import { formatTransportAddress } from '../base/network.ts';
+import type { TunnelPlacement } from '../protocols/mobile-ip/tunnel-state.ts';
 import type { FlowKey, TranslationOperation } from '../translation/translation-operation.ts';
 import type { TcpStatistics } from './tcp-connection.ts';
 import type { VirtualAccessRouter } from './virtual-access-router.ts';
@@ -59,7 +60,7 @@ export class VirtualHost {
   }
 
   /** An end of Mobile IP's tunnels, for which the host has one at most. */
-  openTunnel(placement: 'home-agent' | 'mobile-node'): VirtualTunnel {
+  openTunnel(placement: TunnelPlacement): VirtualTunnel {
     this.#tunnel = new VirtualTunnel(placement);
     return this.#tunnel;
   }

@@ -59,6 +59,28 @@ test('VirtualTunnel: only an endpoint of the binding may send for a home address
   assert.deepEqual([...agent.refused], [['198.51.100.66:434', 1]]);
 });
 
+test('VirtualTunnel: from the end of a correspondent only its own packets are accepted', () => {
+  const mobile = new VirtualTunnel('mobile-node');
+  const direct = {
+    local: umts,
+    remote: { address: correspondent, port: 434 },
+    encapsulation: 'rfc3519',
+  } as const;
+  const endpoints = [{ ...direct, correspondentAddress: correspondent }];
+  mobile.apply({ kind: 'bind', binding: { ...bindingOf('mobile-node'), endpoints } });
+  const outer = (tunnelled: VirtualPacket): VirtualPacket => ({
+    source: correspondent,
+    sourcePort: 434,
+    destination: umts.address,
+    destinationPort: umts.port,
+    content: { protocol: 'udp', payload: new Uint8Array(4), tunnelled },
+  });
+  const genuine = datagram(correspondent, homeAddress);
+  assert.deepEqual(mobile.decapsulate(outer(genuine)), genuine);
+  assert.equal(mobile.decapsulate(outer(datagram('203.0.113.10', homeAddress))), undefined);
+  assert.deepEqual([...mobile.refused], [[`${correspondent}:434`, 1]]);
+});
+
 test('VirtualHost: a stream to the home address goes by way of the home agent and finds back', () => {
   const network = new VirtualNetwork(1);
   const host = (name: string, address: string): [ReturnType<VirtualNetwork['addHost']>, VirtualLink] => {

@@ -10,6 +10,7 @@ import {
   type TunnelBinding,
   type TunnelChange,
   type TunnelEndpoint,
+  type TunnelPlacement,
 } from '../protocols/mobile-ip/tunnel-state.ts';
 import type { VirtualPacket } from './virtual-packet.ts';
 
@@ -18,12 +19,12 @@ const protocolNumbers = { icmp: 1, tcp: 6, udp: 17 } as const;
 const nothing: Uint8Array = new Uint8Array(0);
 
 export class VirtualTunnel {
-  readonly #placement: 'home-agent' | 'mobile-node';
+  readonly #placement: TunnelPlacement;
   readonly #bindings = new Map<string, TunnelBinding>();
   /** Packets that came from nobody who may send them (RFC 3024 §4.4, RFC 3519 §4.4), by sender. */
   readonly refused: Map<string, number> = new Map();
 
-  constructor(placement: 'home-agent' | 'mobile-node') {
+  constructor(placement: TunnelPlacement) {
     this.#placement = placement;
   }
 
@@ -37,9 +38,10 @@ export class VirtualTunnel {
   encapsulate(packet: VirtualPacket): VirtualPacket[] | undefined {
     const isMobile = this.#placement === 'mobile-node';
     const binding = this.#bindings.get(isMobile ? packet.source : packet.destination);
-    if (binding === undefined) return undefined;
-    const { sourcePort, destinationPort } = packet;
+    if (binding === undefined || this.#isAnothers(packet, binding)) return undefined;
+    const { source, sourcePort, destination, destinationPort } = packet;
     const rule = selectTunnelRule(binding.rules, {
+      correspondentAddress: isMobile ? destination : source,
       protocol: protocolNumbers[packet.content.protocol],
       homePort: isMobile ? sourcePort : destinationPort,
       correspondentPort: isMobile ? destinationPort : sourcePort,
@@ -54,11 +56,20 @@ export class VirtualTunnel {
     const binding = this.#bindings.get(this.#placement === 'mobile-node' ? inner.destination : inner.source);
     const local = { address: outer.destination, port: outer.destinationPort };
     const remote = { address: outer.source, port: outer.sourcePort };
-    const isAccepted = binding?.endpoints.some((endpoint) => isBetween(endpoint, local, remote)) ?? false;
+    const correspondent = this.#placement === 'mobile-node' ? inner.source : inner.destination;
+    const isAccepted = binding?.endpoints.some(
+      ({ correspondentAddress = correspondent, ...endpoint }) =>
+        isBetween(endpoint, local, remote) && correspondentAddress === correspondent,
+    );
     if (isAccepted) return inner;
     const sender = formatTransportAddress(remote);
     this.refused.set(sender, (this.refused.get(sender) ?? 0) + 1);
     return undefined;
+  }
+
+  /** A correspondent's tunnel is for its own packets (drivers/linux/correspondent-routing.ts). */
+  #isAnothers({ source }: VirtualPacket, { homeAgent }: TunnelBinding): boolean {
+    return this.#placement === 'correspondent' && source !== homeAgent;
   }
 }
 

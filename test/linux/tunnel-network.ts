@@ -2,7 +2,7 @@
  * A home network, a mobile node with two accesses, and the tunnel between them (MIP–SIP fig. 3), in namespaces of this process:
  *
  *   cn ── home link ── ha ── core ─┬─ umts router ── mn
- *                                  └─ wlan router ── mn
+ *                  server ────┘    └─ wlan router ── mn
  *
  * The tunnel's two ends run in this process too; bindings are what registrations would make them.
  */
@@ -20,6 +20,8 @@ import { KernelTopology } from '../../src/testbed/kernel-topology.ts';
 
 export const homeAddress = '198.51.100.99';
 export const correspondent = '198.51.100.2';
+/** A correspondent that is not on the home link. */
+export const server = '203.0.113.2';
 export const homeAgent: TransportAddress = { address: '198.51.100.1', port: 434 };
 export const careOf = {
   umts: { address: '10.1.0.2', port: 43_401 },
@@ -122,12 +124,14 @@ export function openTunnelTopology(): KernelTopology {
         { name: 'umts', isRouter: true, routes: [via('0.0.0.0/0', '192.0.2.5')] },
         { name: 'wlan', isRouter: true, routes: [via('0.0.0.0/0', '192.0.2.9')] },
         { name: 'mn' },
+        { name: 'server', routes: [via('0.0.0.0/0', '203.0.113.1')] },
       ],
       links: [
         wire('cn', '198.51.100.2/24', 'ha', '198.51.100.1/24'),
         wire('ha', '192.0.2.1/30', 'core', '192.0.2.2/30'),
         wire('core', '192.0.2.5/30', 'umts', '192.0.2.6/30'),
         wire('core', '192.0.2.9/30', 'wlan', '192.0.2.10/30'),
+        wire('core', '203.0.113.1/24', 'server', '203.0.113.2/24'),
         wire('mn', '10.1.0.2/24', 'umts', '10.1.0.1/24'),
         wire('mn', '10.2.0.2/24', 'wlan', '10.2.0.1/24'),
       ],

@@ -36,7 +36,7 @@ import {
   type RegistrationRequest,
 } from '../../src/protocols/mobile-ip/message.ts';
 import type { VirtualHost } from '../../src/sim/virtual-host.ts';
-import type { VirtualLink } from '../../src/sim/virtual-link.ts';
+import type { LinkOptions, VirtualLink } from '../../src/sim/virtual-link.ts';
 import { VirtualNetwork } from '../../src/sim/virtual-network.ts';
 import type { VirtualProcess } from '../../src/sim/virtual-process.ts';
 import { TcpParty } from '../figures/tcp-party.ts';
@@ -46,8 +46,12 @@ export const homeAgentAddress = '198.51.100.1';
 export const peerAddress = '203.0.113.2';
 const internalAddress = '10.64.0.1';
 const audio = { media: 'audio', transport: 'udp', port: 40_000, formats: ['8'] } as const;
-const association: SecurityAssociation = { spi: 256, algorithm: 'hmac-sha256', key: Buffer.alloc(32, 7) };
-const timeOfDayOffsetMs = 1_790_000_000_000;
+export const association: SecurityAssociation = {
+  spi: 256,
+  algorithm: 'hmac-sha256',
+  key: Buffer.alloc(32, 7),
+};
+export const timeOfDayOffsetMs = 1_790_000_000_000;
 
 /** One way, between the mobile node and the core. */
 export type AccessDelays = Readonly<Record<string, DurationMs>>;
@@ -62,6 +66,8 @@ export interface MobileNodeNetworkOptions {
   /** Another one, by access. */
   readonly proxies?: Readonly<Record<string, string>>;
   readonly agent?: Partial<HomeAgentOptions>;
+  /** Between the home agent and the core, one way. */
+  readonly homeDelayMs?: DurationMs;
 }
 
 type MobileNodeProcess = VirtualProcess<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>;
@@ -77,9 +83,9 @@ export class MobileNodeNetwork {
   readonly node: MobileNode;
   readonly agent: HomeAgent;
   readonly log: At<MobileNodeEvent>[] = [];
-  readonly #mobileHost: VirtualHost;
+  readonly mobileHost: VirtualHost;
   readonly #agentHost: VirtualHost;
-  readonly #peerHost: VirtualHost;
+  readonly peerHost: VirtualHost;
   readonly #options: MobileNodeNetworkOptions;
   readonly #links = new Map<string, VirtualLink>();
   readonly #process: MobileNodeProcess;
@@ -91,13 +97,13 @@ export class MobileNodeNetwork {
 
   constructor(options: MobileNodeNetworkOptions) {
     this.#options = options;
-    this.#mobileHost = this.network.addHost('mn');
-    this.#agentHost = this.#addServer('ha', homeAgentAddress);
-    this.#peerHost = this.#addServer('cn', peerAddress);
+    this.mobileHost = this.network.addHost('mn');
+    this.#agentHost = this.#addServer('ha', homeAgentAddress, options.homeDelayMs);
+    this.peerHost = this.#addServer('cn', peerAddress);
     for (const [name, delayMs] of Object.entries(options.delays))
-      this.#links.set(name, this.#mobileHost.attach(name, linkOf(delayMs)));
-    this.#mobileHost.addAddress(internalAddress);
-    this.#mobileHost.addAddress(homeAddress);
+      this.#links.set(name, this.mobileHost.attach(name, linkOf(delayMs)));
+    this.mobileHost.addAddress(internalAddress);
+    this.mobileHost.addAddress(homeAddress);
     this.agent = this.#startAgent();
     this.node = this.#newNode();
     this.#process = this.#startNode();
@@ -197,8 +203,8 @@ export class MobileNodeNetwork {
   connect(port = 5201): { readonly mobile: TcpParty; readonly peer: TcpParty; readonly stop: () => void } {
     const peer = new TcpParty({ address: peerAddress, port });
     const mobile = new TcpParty({ address: homeAddress, port: 0 });
-    this.#peerHost.run<never, never, never>({ machine: peer }).perform(() => peer.listen());
-    this.#mobileHost
+    this.peerHost.run<never, never, never>({ machine: peer }).perform(() => peer.listen());
+    this.mobileHost
       .run<never, never, never>({ machine: mobile })
       .perform(() => mobile.connect({ address: peerAddress, port }));
     const stop = (): void => {
@@ -234,13 +240,13 @@ export class MobileNodeNetwork {
   }
 
   startPeer(): Terminal {
-    return this.#addTerminal(this.#peerHost, peerAddress, 5060, 'cn');
+    return this.#addTerminal(this.peerHost, peerAddress, 5060, 'cn');
   }
 
   /** A softphone on the mobile node calls the peer; the session is there when this returns. */
   call(): { readonly phone: CorrespondentNodeEvent[]; readonly peer: CorrespondentNodeEvent[] } {
     const peer = this.startPeer();
-    const phone = this.#addTerminal(this.#mobileHost, internalAddress, 5062, 'phone');
+    const phone = this.#addTerminal(this.mobileHost, internalAddress, 5062, 'phone');
     phone.perform((terminal, now) => void terminal.placeCall(`sip:cn@${peerAddress}`, now));
     const isUp = (events: readonly CorrespondentNodeEvent[]) =>
       events.some(({ type }) => type === 'session-established');
@@ -251,7 +257,7 @@ export class MobileNodeNetwork {
 
   /** The home agent's SIP proxy calls the softphone at the node's first care-of address. Whether that comes about. */
   callFromHomeAgent(): boolean {
-    const phone = this.#addTerminal(this.#mobileHost, internalAddress, 5062, 'phone', {
+    const phone = this.#addTerminal(this.mobileHost, internalAddress, 5062, 'phone', {
       registers: true,
       outboundProxy: { address: internalAddress, port: 5070 },
     });
@@ -278,15 +284,15 @@ export class MobileNodeNetwork {
   #setAccess(name: string, isUp: boolean): void {
     const [link, address] = [this.#link(name), careOfAddressOf(this.#names.indexOf(name) + 1)];
     link.setUp(isUp);
-    if (isUp) this.#mobileHost.addAddress(address, link);
-    else this.#mobileHost.removeAddress(address);
+    if (isUp) this.mobileHost.addAddress(address, link);
+    else this.mobileHost.removeAddress(address);
     this.#process.handleInput({ kind: 'link-changed', interface: name, up: isUp });
     this.#process.handleInput({ kind: 'address-changed', interface: name, address, present: isUp });
   }
 
-  #addServer(name: string, address: string): VirtualHost {
+  #addServer(name: string, address: string, delayMs: DurationMs = 1): VirtualHost {
     const host = this.network.addHost(name);
-    const link = host.attach('eth0', linkOf(1));
+    const link = host.attach('eth0', linkOf(delayMs));
     host.addAddress(address, link);
     if (address === homeAgentAddress) this.#agentLink = link;
     return host;
@@ -346,7 +352,7 @@ export class MobileNodeNetwork {
           this.#agentProcess.handleInput({ kind: 'effect-completed', id: effect.id });
       },
     });
-    this.network.route(homeAddress, host.attach('home', linkOf(0)));
+    this.network.route(homeAddress, host.attach('home', linkOf(this.#options.homeDelayMs ?? 0)));
     this.#agentProcess.perform((now) => agent.start(now));
     return agent;
   }
@@ -431,7 +437,7 @@ export class MobileNodeNetwork {
   }
 
   #startNode(): MobileNodeProcess {
-    const host = this.#mobileHost;
+    const host = this.mobileHost;
     const tunnel = host.openTunnel('mobile-node');
     const process: MobileNodeProcess = host.run({
       machine: this.node,
@@ -454,7 +460,7 @@ export function careOfAddressOf(index: number): string {
   return `10.${index}.0.2`;
 }
 
-function linkOf(delayMs: DurationMs) {
+export function linkOf(delayMs: DurationMs): LinkOptions {
   return { uplink: { ...perfectLink, delayMs }, downlink: { ...perfectLink, delayMs } };
 }
 

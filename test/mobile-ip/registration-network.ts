@@ -304,7 +304,7 @@ export class RegistrationNetwork {
   }
 }
 
-const anyFlow = { protocol: 6, homePort: 1, correspondentPort: 2 };
+const anyFlow = { correspondentAddress: 'anybody', protocol: 6, homePort: 1, correspondentPort: 2 };
 
 function bindingOf(change: TunnelChange): TunnelBinding | undefined {
   return change.kind === 'bind' ? change.binding : undefined;

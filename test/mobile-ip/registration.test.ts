@@ -379,7 +379,8 @@ test('MobileIpClient: registers with a correspondent as with the home agent; bot
     for (const end of [all.agent, correspondent])
       assert.equal(end.tunnels.get('10.0.0.50')?.rules[0]?.endpoints[0]?.remote.address, addresses[access]);
   }
-  all.network.sendToHomeAddress(correspondent, '10.0.0.50', 7);
+  const flow = { correspondentAddress: '172.16.0.9', protocol: 6, homePort: 1, correspondentPort: 2 };
+  all.network.sendToHomeAddress(correspondent, '10.0.0.50', 7, flow);
   all.network.sendFromHomeAddress(direct, 8);
   all.network.run(all.network.now + 1000);
   assert.deepEqual([direct.received, correspondent.received], [[7], [8]]);

@@ -17,7 +17,11 @@ export function hasIpFamily(family: IpFamily): boolean {
 }
 
 /** Every parameter that a translator needs, in the order of setting: to switch forwarding resets others. */
-export function sysctlsOf(placement: 'home' | 'mobile-node', families: readonly IpFamily[]): Sysctl[] {
+export function sysctlsOf(
+  placement: 'home' | 'mobile-node' | 'correspondent',
+  families: readonly IpFamily[],
+): Sysctl[] {
+  if (placement === 'correspondent') return looseSourceValidation();
   const wanted: Sysctl[] = [];
   const isHome = placement === 'home';
   if (isHome && families.includes(4)) wanted.push({ name: 'ipv4/ip_forward', value: '1' });
@@ -32,6 +36,14 @@ export function sysctlsOf(placement: 'home' | 'mobile-node', families: readonly 
     if (isHome) wanted.push({ name: `ipv4/conf/${link}/send_redirects`, value: '0' });
   }
   return wanted;
+}
+
+/** What comes from a home address comes directly, or by the home agent: where its source is validated at all, either way must do. */
+function looseSourceValidation(): Sysctl[] {
+  return readdirSync(`${ROOT}/ipv4/conf`)
+    .map((link) => `ipv4/conf/${link}/rp_filter`)
+    .filter((name) => readFileSync(`${ROOT}/${name}`, 'utf8').trim() === '1')
+    .map((name) => ({ name, value: '2' }));
 }
 
 /** Those whose present value differs, with the present value. */

@@ -1,6 +1,7 @@
 /**
  * The way out of the tunnel (RFC 3519 §4.4, RFC 3024 §4.4): datagrams from the tunnel's sockets. Tunnel data goes into the TUN device when
- * it comes from an endpoint of a binding and the packet inside bears that binding's home address; all else of it is counted and dropped.
+ * it comes from an endpoint of a binding and the packet inside bears that binding's home address, and in a correspondent's tunnel that
+ * correspondent's; all else of it is counted and dropped.
  * What is no tunnel data, and echo probes between the tunnel's ends, goes to the machine. Runs in a thread of its own.
  */
 import type { MessagePort } from 'node:worker_threads';
@@ -32,7 +33,8 @@ interface Peer {
 }
 
 class Decapsulator implements PacketThread {
-  readonly #isHomeAgent: boolean;
+  /** Where in a packet its home address is: the destination here, at an agent the source. */
+  readonly #isMobileNode: boolean;
   readonly #report: (report: TunnelReport) => void;
   readonly #counter: Counter;
   /** By socket, then by remote address and port as one number. */
@@ -43,7 +45,7 @@ class Decapsulator implements PacketThread {
   readonly #output: TcpCoalescer;
 
   constructor(settings: TunnelLoopSettings, report: (report: TunnelReport) => void) {
-    this.#isHomeAgent = settings.placement === 'home-agent';
+    this.#isMobileNode = settings.placement === 'mobile-node';
     this.#report = report;
     this.#counter = new Counter(settings.counters);
     this.#output = new TcpCoalescer(settings.tun, this.#memory, (packets) =>
@@ -145,25 +147,30 @@ class Decapsulator implements PacketThread {
       return;
     }
     // The reverse tunnel check at the home agent; the mobile node asks the same of what is sent to it.
-    const binding = peer.bindings.get(this.#view.getUint32(at + (this.#isHomeAgent ? 12 : 16)));
-    if (binding === undefined) {
+    const binding = peer.bindings.get(this.#view.getUint32(at + (this.#isMobileNode ? 16 : 12)));
+    const { correspondentAddress } = peer.endpoint;
+    const farther = this.#view.getUint32(at + (this.#isMobileNode ? 12 : 16));
+    if (binding === undefined || (correspondentAddress !== undefined && farther !== correspondentAddress)) {
       this.#counter.add('spoofed', 1);
       return;
     }
     this.#counter.add('packetsReceived', 1);
     this.#counter.add('octetsReceived', length);
-    const isProbe = this.#isProbe(at, binding.homeAgent);
+    // A correspondent is pinged by people too: what has data is not ours (tunnel-data.ts).
+    const isProbe =
+      farther === (correspondentAddress ?? binding.homeAgent) &&
+      (correspondentAddress === undefined || length === probeOctets) &&
+      this.#isEcho(at);
     if (isProbe) this.#handUp(fd, peer.endpoint, datagram, header + length);
     // A mobile node's own pings of the home agent look the same; the kernel knows which reply is whose.
-    if (!isProbe || !this.#isHomeAgent) this.#output.add(at, length);
+    if (!isProbe || this.#isMobileNode) this.#output.add(at, length);
   }
 
-  /** An echo request to the home agent, or its reply (RFC 3519 §4.9). */
-  #isProbe(at: number, homeAgent: number): boolean {
+  /** An echo request to the agent, or its reply (RFC 3519 §4.9). */
+  #isEcho(at: number): boolean {
     if (this.#view.getUint8(at + 9) !== ipProtocol.icmp) return false;
-    if (this.#view.getUint32(at + (this.#isHomeAgent ? 16 : 12)) !== homeAgent) return false;
     const type = this.#view.getUint8(at + 4 * (this.#view.getUint8(at) & 15));
-    return type === (this.#isHomeAgent ? ECHO_REQUEST : ECHO_REPLY);
+    return type === (this.#isMobileNode ? ECHO_REPLY : ECHO_REQUEST);
   }
 
   #handUp(fd: number, { address, port }: Destination, at: number, length: number): void {
@@ -208,6 +215,8 @@ const CONTROLS_AT = VECTORS_AT + batchSize * VECTOR;
 const SLOTS_AT = 4096;
 const TUNNEL_DATA = 4;
 const NEXT_HEADER_IPV4 = 4;
+/** IPv4 header and ICMP echo without data. */
+const probeOctets = 28;
 const ECHO_REPLY = 0;
 const ECHO_REQUEST = 8;
 const SOL_UDP = 17;

@@ -40,29 +40,32 @@ export function runEncapsulator(settings: TunnelLoopSettings, port: MessagePort)
 class Encapsulator implements PacketThread {
   readonly descriptors: readonly number[];
   readonly #tun: number;
-  /** Where in a packet its home address is: the destination at the home agent, the source at the mobile node. */
-  readonly #isHomeAgent: boolean;
+  /** Where in a packet its home address is: the source here, at an agent the destination. */
+  readonly #isMobileNode: boolean;
   readonly #report: (report: TunnelReport) => void;
   readonly #counter: Counter;
   readonly #bindings = new Map<number, LoopBinding>();
   readonly #sockets = new Map<number, SegmentedDatagrams>();
   readonly #memory = new PacketMemory(packetArea + headerLimit * headerStride);
   readonly #view = this.#memory.view;
-  readonly #flow = { protocol: 0, homePort: 0, correspondentPort: 0 };
+  readonly #flow = { correspondentAddress: 0, protocol: 0, homePort: 0, correspondentPort: 0 };
   #headersUsed = 0;
   #toldAt = 0;
 
   constructor(settings: TunnelLoopSettings, report: (report: TunnelReport) => void) {
     this.descriptors = [settings.tun];
     this.#tun = settings.tun;
-    this.#isHomeAgent = settings.placement === 'home-agent';
+    this.#isMobileNode = settings.placement === 'mobile-node';
     this.#report = report;
     this.#counter = new Counter(settings.counters);
   }
 
   obey(command: TunnelCommand): void {
     if (command.kind === 'bind') this.#bindings.set(command.binding.homeAddress, command.binding);
-    if (command.kind === 'unbind') this.#bindings.delete(command.homeAddress);
+    if (command.kind === 'unbind') {
+      this.#drain();
+      this.#bindings.delete(command.homeAddress);
+    }
     if (command.kind === 'open')
       this.#sockets.set(command.fd, new SegmentedDatagrams(command.fd, (failure) => this.#lost(failure)));
     if (command.kind === 'close') {
@@ -73,20 +76,33 @@ class Encapsulator implements PacketThread {
 
   /** One packet after the other in the packet area until that is full or nothing more is there; then all leave. */
   receive(): void {
+    this.#receive();
+  }
+
+  /** What was routed here while there was a binding still has one; what follows has another route by now. */
+  #drain(): void {
+    for (let batches = 0; batches < mostBatches && this.#receive(); batches++);
+  }
+
+  /** Whether there was anything. */
+  #receive(): boolean {
     this.#headersUsed = 0;
+    let isEmpty = true;
     for (let at = 0; at + slotOctets <= packetArea && this.#headersUsed + mostSegments <= headerLimit; ) {
       const length = readDescriptor(this.#tun, this.#memory.addressOf(at), slotOctets);
       if (length === undefined) break;
+      isEmpty = false;
       this.#encapsulate(at, length - offloadHeaderOctets);
       at = (at + length + 15) & ~15;
     }
     for (const socket of this.#sockets.values()) socket.send();
+    return !isEmpty;
   }
 
   #encapsulate(offloadHeader: number, length: number): void {
     const at = offloadHeader + offloadHeaderOctets;
     if (length < 20 || this.#view.getUint8(at) >> 4 !== 4) return;
-    const binding = this.#bindings.get(this.#view.getUint32(at + (this.#isHomeAgent ? 16 : 12)));
+    const binding = this.#bindings.get(this.#view.getUint32(at + (this.#isMobileNode ? 12 : 16)));
     const rule = binding && selectTunnelRule(binding.rules, this.#flowOf(at, length));
     if (rule === undefined || rule.endpoints.length === 0) {
       this.#counter.add('unbound', 1);
@@ -100,7 +116,7 @@ class Encapsulator implements PacketThread {
     this.#counter.add('octetsSent', length);
   }
 
-  #flowOf(at: number, length: number): TunnelFlow {
+  #flowOf(at: number, length: number): TunnelFlow<number> {
     const flow = this.#flow;
     const transport = at + 4 * (this.#view.getUint8(at) & 15);
     flow.protocol = this.#view.getUint8(at + 9);
@@ -110,8 +126,9 @@ class Encapsulator implements PacketThread {
       transport + 4 <= at + length;
     const source = hasPorts ? this.#view.getUint16(transport) : 0;
     const destination = hasPorts ? this.#view.getUint16(transport + 2) : 0;
-    flow.homePort = this.#isHomeAgent ? destination : source;
-    flow.correspondentPort = this.#isHomeAgent ? source : destination;
+    flow.homePort = this.#isMobileNode ? source : destination;
+    flow.correspondentPort = this.#isMobileNode ? destination : source;
+    flow.correspondentAddress = this.#view.getUint32(at + (this.#isMobileNode ? 16 : 12));
     return flow;
   }
 
@@ -198,6 +215,8 @@ class Encapsulator implements PacketThread {
 
 /** Room for several TCP pieces of 64 KiB or hundreds of small packets, and still in the processor's cache. */
 const packetArea = 384 * 1024;
+/** Of a full queue of the device (tun-device.ts). */
+const mostBatches = 16;
 const slotOctets = offloadHeaderOctets + 65_536;
 /** Tunnel header, and IP and TCP headers with all their options. */
 const headerStride = 128;

@@ -4,7 +4,11 @@
  */
 import { readSync } from 'node:fs';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import type { TunnelEncapsulation, TunnelSelector } from '../../protocols/mobile-ip/tunnel-state.ts';
+import type {
+  TunnelEncapsulation,
+  TunnelPlacement,
+  TunnelSelector,
+} from '../../protocols/mobile-ip/tunnel-state.ts';
 import type { Destination } from './segmented-datagrams.ts';
 import { waitReadable } from './system-calls.ts';
 
@@ -12,6 +16,7 @@ import { waitReadable } from './system-calls.ts';
 export interface LoopEndpoint extends Destination {
   readonly fd: number;
   readonly encapsulation: TunnelEncapsulation;
+  readonly correspondentAddress: number | undefined;
 }
 
 export interface LoopBinding {
@@ -21,7 +26,7 @@ export interface LoopBinding {
   readonly segmentSize: number;
   readonly endpoints: readonly LoopEndpoint[];
   readonly rules: readonly {
-    readonly selector: TunnelSelector;
+    readonly selector: TunnelSelector<number>;
     readonly endpoints: readonly LoopEndpoint[];
   }[];
 }
@@ -45,7 +50,7 @@ export type TunnelReport =
   | { readonly kind: 'too-big'; readonly destination: Destination };
 
 export interface TunnelLoopSettings {
-  readonly placement: 'home-agent' | 'mobile-node';
+  readonly placement: TunnelPlacement;
   readonly tun: number;
   /** Raised after each command. */
   readonly event: number;
@@ -63,7 +68,7 @@ export const tunnelCounters = [
   'unsent',
   'packetsReceived',
   'octetsReceived',
-  /** From no endpoint of a binding, or with an inner address that is not that binding's. */
+  /** From no endpoint of a binding, or with an inner address that is not that binding's, or not the correspondent's that the tunnel ends at. */
   'spoofed',
   'malformed',
   /** The TUN device took no more. */

@@ -1,11 +1,11 @@
 /**
  * One end of Mobile IP's tunnels on the kernel (MIP–SIP fig. 3; RFC 3519, RFC 3024): at the home agent the common end point of all home
- * addresses, at the mobile node that of its own. This is the handle in the main thread: device, sockets, routes, and what passes between
+ * addresses, at a correspondent that of those it sends to itself, at the mobile node that of its own. This is the handle in the main thread: device, sockets, routes, and what passes between
  * the threads and the Mobile IP machine. The packets pass in two worker threads (tunnel-encapsulator.ts, tunnel-decapsulator.ts), which
  * run this same file.
  *
- * Every home address has a path MTU, the smallest of its endpoints', so that no handover changes it (1468 on links of 1500). At the
- * home agent it is that of the home address's route, at the mobile node the device's: so the kernel itself fragments before encapsulation
+ * Every home address has a path MTU, the smallest of its endpoints', so that no handover changes it (1468 on links of 1500). At an
+ * agent it is that of the home address's route, at the mobile node the device's: so the kernel itself fragments before encapsulation
  * and tells senders of packets with DF what fits.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -17,8 +17,12 @@ import type {
   TunnelChange,
   TunnelEncapsulation,
   TunnelEndpoint,
+  TunnelPlacement,
+  TunnelSelector,
 } from '../../protocols/mobile-ip/tunnel-state.ts';
+import { correspondentTable } from './correspondent-routing.ts';
 import { NetworkNamespace } from './network-namespace.ts';
+import type { Route } from './route-messages.ts';
 import { Rtnetlink } from './rtnetlink.ts';
 import { socketAddress } from './socket-address.ts';
 import { presentSysctls, type Sysctl, sysctlsOf, writeSysctl } from './sysctl.ts';
@@ -38,7 +42,8 @@ import {
 import { giveWay, ipv4Number, ipv4Text, openTunnelSocket, pathMtu } from './tunnel-sockets.ts';
 
 export interface TunnelOptions {
-  readonly placement: 'home-agent' | 'mobile-node';
+  /** A correspondent's routes are in a table of their own, which correspondent-routing.ts leads to. */
+  readonly placement: TunnelPlacement;
   /** Name of the TUN device, at most 15 characters. */
   readonly device: string;
   /** At the mobile node: destinations that its home address reaches through the tunnel; "0.0.0.0/0" is the default route. */
@@ -67,7 +72,7 @@ export class Tunnel {
   constructor(options: TunnelOptions) {
     this.#options = options;
     this.#device = new TunDevice(options.device);
-    const wanted = sysctlsOf(options.placement === 'home-agent' ? 'home' : 'mobile-node', [4]);
+    const wanted = sysctlsOf(options.placement === 'home-agent' ? 'home' : options.placement, [4]);
     this.#changedSysctls = presentSysctls(wanted);
     for (const sysctl of wanted) writeSysctl(sysctl);
     this.#threads = (['encapsulator', 'decapsulator'] as const).map((role) => this.#startThread(role));
@@ -188,16 +193,20 @@ export class Tunnel {
     this.#bindings.set(binding.homeAddress, { binding, mtu });
     this.#command({ kind: 'bind', binding: loopBinding });
     if (former?.mtu === mtu) return;
-    if (this.#options.placement === 'home-agent')
-      this.#rtnetlink.replaceRoute({ ...this.#routeTo(binding.homeAddress), mtu });
-    else this.#configureDevice(binding.homeAddress, mtu, former === undefined);
+    if (this.#options.placement === 'mobile-node')
+      this.#configureDevice(binding.homeAddress, mtu, former === undefined);
+    else this.#rtnetlink.replaceRoute({ ...this.#routeTo(binding), mtu });
   }
 
   #unbind(homeAddress: string): void {
-    if (!this.#bindings.delete(homeAddress)) return;
+    const bound = this.#bindings.get(homeAddress);
+    if (bound === undefined) return;
+    this.#bindings.delete(homeAddress);
+    // Packets take their usual route before the tunnel would drop them.
+    if (this.#options.placement === 'mobile-node')
+      this.#rtnetlink.deleteAddress(this.#device.name, `${homeAddress}/32`);
+    else this.#rtnetlink.deleteRoute(this.#routeTo(bound.binding));
     this.#command({ kind: 'unbind', homeAddress: ipv4Number(homeAddress) });
-    if (this.#options.placement === 'home-agent') this.#rtnetlink.deleteRoute(this.#routeTo(homeAddress));
-    else this.#rtnetlink.deleteAddress(this.#device.name, `${homeAddress}/32`);
   }
 
   /** Where a socket or a path that bindings use has changed. */
@@ -215,8 +224,11 @@ export class Tunnel {
       this.#rtnetlink.replaceRoute({ destination, link: name, source: homeAddress });
   }
 
-  #routeTo(homeAddress: string): { readonly destination: string; readonly link: string } {
-    return { destination: `${homeAddress}/32`, link: this.#device.name };
+  #routeTo({ homeAddress, homeAgent: source }: TunnelBinding): Route & { readonly link: string } {
+    const route = { destination: `${homeAddress}/32`, link: this.#device.name };
+    return this.#options.placement === 'correspondent'
+      ? { ...route, table: correspondentTable, source }
+      : route;
   }
 
   #pathMtuOf({ endpoints }: TunnelBinding): number {
@@ -236,9 +248,11 @@ export class Tunnel {
   #loopBindingOf(binding: TunnelBinding, mtu: number): LoopBinding {
     const toLoop = (endpoint: TunnelEndpoint): LoopEndpoint[] => {
       const socket = this.#sockets.get(formatTransportAddress(endpoint.local));
-      const { remote, encapsulation } = endpoint;
+      const { remote, encapsulation, correspondentAddress: only } = endpoint;
       if (socket === undefined) return [];
-      return [{ fd: socket.fd, address: ipv4Number(remote.address), port: remote.port, encapsulation }];
+      const correspondentAddress = only === undefined ? undefined : ipv4Number(only);
+      const { address, port } = remote;
+      return [{ fd: socket.fd, address: ipv4Number(address), port, encapsulation, correspondentAddress }];
     };
     return {
       homeAddress: ipv4Number(binding.homeAddress),
@@ -246,11 +260,16 @@ export class Tunnel {
       segmentSize: mtu - tcpIpOctets,
       endpoints: binding.endpoints.flatMap(toLoop),
       rules: binding.rules.map(({ selector, endpoints }) => ({
-        selector,
+        selector: toLoopSelector(selector),
         endpoints: endpoints.flatMap(toLoop),
       })),
     };
   }
+}
+
+function toLoopSelector({ correspondentAddress, ...rest }: TunnelSelector): TunnelSelector<number> {
+  if (correspondentAddress === undefined) return rest;
+  return { ...rest, correspondentAddress: ipv4Number(correspondentAddress) };
 }
 
 interface Thread {

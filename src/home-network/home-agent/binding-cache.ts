@@ -13,6 +13,7 @@ import {
   emptyRecord,
   forwardingBinding,
   type MobilityRecord,
+  type TunnelAgent,
   tunnelBindingOf,
   withoutExpired,
 } from './mobility-record.ts';
@@ -28,15 +29,15 @@ export interface CacheChange {
 }
 
 export class BindingCache {
-  readonly #homeAgent: string;
+  readonly #agent: TunnelAgent;
   readonly #timeOfDayOffsetMs: DurationMs;
   readonly #records = new Map<string, MobilityRecord>();
   /** The first binding to run out, per home address. */
   readonly #deadlines = new DeadlineQueue<string>();
   #bindings = 0;
 
-  constructor(homeAgent: string, timeOfDayOffsetMs: DurationMs) {
-    this.#homeAgent = homeAgent;
+  constructor(agent: TunnelAgent, timeOfDayOffsetMs: DurationMs) {
+    this.#agent = agent;
     this.#timeOfDayOffsetMs = timeOfDayOffsetMs;
   }
 
@@ -144,8 +145,8 @@ export class BindingCache {
   }
 
   #bindChange(before: MobilityRecord, after: MobilityRecord): TunnelChange | undefined {
-    const binding = tunnelBindingOf(after, this.#homeAgent);
-    const old = tunnelBindingOf(before, this.#homeAgent);
+    const binding = tunnelBindingOf(after, this.#agent);
+    const old = tunnelBindingOf(before, this.#agent);
     return JSON.stringify(binding) === JSON.stringify(old) ? undefined : { kind: 'bind', binding };
   }
 }

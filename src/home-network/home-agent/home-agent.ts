@@ -91,6 +91,7 @@ const authenticationFailed: Denial = {
 const journalFailed: Denial = { code: replyCode.insufficientResources, reason: 'the journal failed' };
 
 export class HomeAgent implements NetworkFunction<HomeAgentInput, HomeAgentEvent, HomeAgentEffect> {
+  readonly #role: 'home-agent' | 'correspondent';
   readonly #local: TransportAddress;
   readonly #policy: RegistrationPolicy;
   readonly #keepaliveSeconds: number;
@@ -119,8 +120,10 @@ export class HomeAgent implements NetworkFunction<HomeAgentInput, HomeAgentEvent
       timestampToleranceMs: options.timestampToleranceMs ?? defaultTimestampToleranceMs,
     };
     this.#mobileNodes = new ServedMobileNodes(options.mobileNodes);
-    this.#homeLink = new HomeLink(options.role !== 'correspondent');
-    this.#cache = new BindingCache(options.address, options.timeOfDayOffsetMs);
+    const { address, role = 'home-agent' } = options;
+    this.#role = role;
+    this.#homeLink = new HomeLink(role === 'home-agent');
+    this.#cache = new BindingCache({ address, role }, options.timeOfDayOffsetMs);
     this.#revocations = new RevocationSender(options.address, options.timeOfDayOffsetMs);
     for (const line of this.#cache.replay(options.journal ?? []))
       this.#report({ type: 'journal-damaged', line });
@@ -153,8 +156,16 @@ export class HomeAgent implements NetworkFunction<HomeAgentInput, HomeAgentEvent
     }
   }
 
-  /** Bindings stay in the journal; the host takes the kernel state away. */
-  stop(): void {
+  /**
+   * Bindings stay in the journal; the host takes the kernel state away. A correspondent revokes them, so that its mobile nodes send by way
+   * of the home agent from now on.
+   */
+  stop(now: Instant): void {
+    if (this.#role === 'correspondent') {
+      for (const homeAddress of this.#cache.homeAddresses())
+        this.#revocations.revoke(homeAddress, this.#cache.liveRecord(homeAddress, now).bindings, now);
+      this.handleTimeout(now);
+    }
     this.#outputs.push({ kind: 'stop-listening', transport: 'udp', local: this.#local });
   }
 

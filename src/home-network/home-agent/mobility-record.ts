@@ -47,6 +47,12 @@ export interface MobilityRecord {
   readonly replay: ReplayState;
 }
 
+/** Whose binding cache it is. */
+export interface TunnelAgent {
+  readonly address: string;
+  readonly role: 'home-agent' | 'correspondent';
+}
+
 export function emptyRecord(homeAddress: string): MobilityRecord {
   return { homeAddress, bindings: [], flows: [], replay: { paths: new Map() } };
 }
@@ -57,16 +63,21 @@ export function withoutExpired(record: MobilityRecord, now: Instant): MobilityRe
   return { ...record, bindings: record.bindings.filter(({ expiresAt }) => expiresAt > now) };
 }
 
-export function tunnelBindingOf(record: MobilityRecord, homeAgent: string): TunnelBinding {
+export function tunnelBindingOf(record: MobilityRecord, agent: TunnelAgent): TunnelBinding {
+  const correspondent = agent.role === 'correspondent' ? { correspondentAddress: agent.address } : {};
+  const endpointOf = ({ local, remote, encapsulation }: Binding): TunnelEndpoint => {
+    return { local, remote, encapsulation, ...correspondent };
+  };
   const rules: TunnelRule[] = [];
   for (const { selector, bindingIds } of record.flows) {
-    if (bindingIds.length === 0) rules.push({ selector, endpoints: [] });
     const chosen = firstLive(record, bindingIds);
-    if (chosen !== undefined) rules.push({ selector, endpoints: [endpointOf(chosen)] });
+    const endpoints = chosen === undefined ? [] : [endpointOf(chosen)];
+    if (chosen !== undefined || bindingIds.length === 0)
+      rules.push({ selector: { ...correspondent, ...selector }, endpoints });
   }
-  rules.push({ selector: {}, endpoints: defaultBindings(record).map((binding) => endpointOf(binding)) });
+  rules.push({ selector: correspondent, endpoints: defaultBindings(record).map(endpointOf) });
   const { homeAddress, bindings } = record;
-  return { homeAddress, homeAgent, endpoints: bindings.map((binding) => endpointOf(binding)), rules };
+  return { homeAddress, homeAgent: agent.address, endpoints: bindings.map(endpointOf), rules };
 }
 
 /** The binding that packets take which no narrower rule names. */
@@ -99,8 +110,4 @@ function defaultBindings({ bindings }: MobilityRecord): readonly Binding[] {
 /** Every address that the mobile node's packets have here: at home, over each access, and what address translation makes of that. */
 export function addressesOf({ homeAddress, bindings }: MobilityRecord): readonly string[] {
   return [homeAddress, ...bindings.flatMap(({ careOfAddress, remote }) => [careOfAddress, remote.address])];
-}
-
-function endpointOf({ local, remote, encapsulation }: Binding): TunnelEndpoint {
-  return { local, remote, encapsulation };
 }

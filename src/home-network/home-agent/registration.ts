@@ -178,7 +178,10 @@ function flowDenial(
     if (flow.action === 'forward' && !flow.bindingIds.some((id) => known.has(id)))
       return denied(replyCode.invalidFlowBindingIdentifier, 'no such binding identifier');
     if (toTunnelSelector(flow.selector, mobileNode.homeAddress) === undefined)
-      return denied(replyCode.administrativelyProhibited, 'flows are selected by protocol and ports only');
+      return denied(
+        replyCode.administrativelyProhibited,
+        'flows are selected by protocol, ports and one address only',
+      );
   }
   return undefined;
 }

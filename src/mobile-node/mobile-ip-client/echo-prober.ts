@@ -3,12 +3,53 @@
  * registrations may be sent. One that stays without answer is a loss, never left out (a dead path would keep its good figures).
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
+import { Malformed } from '../../base/malformed.ts';
+import {
+  decodeTunnelData,
+  decodeTunnelledEcho,
+  encodeTunnelledEcho,
+} from '../../protocols/mobile-ip/tunnel-data.ts';
+import type { TunnelEncapsulation } from '../../protocols/mobile-ip/tunnel-state.ts';
 import {
   maximumEchoesUnderWay,
   maximumEchoTimeoutMs,
   minimumEchoTimeoutMs,
   minimumKeepaliveMs,
 } from './limits.ts';
+
+/** What the echoes of one access have in common. */
+export interface EchoFlow {
+  readonly homeAddress: string;
+  readonly agent: string;
+  readonly identifier: number;
+  readonly encapsulation: TunnelEncapsulation;
+}
+
+/** The UDP payload with the request. */
+export function encodeEcho(
+  { homeAddress: source, agent: destination, identifier, encapsulation }: EchoFlow,
+  sequenceNumber: number,
+): Uint8Array {
+  return encodeTunnelledEcho(
+    { isReply: false, source, destination, identifier, sequenceNumber },
+    encapsulation,
+  );
+}
+
+/** The sequence number of the request that a UDP payload answers; undefined when it is no such thing. */
+export function answeredEcho(
+  payload: Uint8Array,
+  { homeAddress, agent, identifier, encapsulation }: EchoFlow,
+): number | undefined {
+  const packet = decodeTunnelData(payload, encapsulation);
+  const echo = packet instanceof Malformed ? undefined : decodeTunnelledEcho(packet);
+  const isAnswer =
+    echo?.isReply === true &&
+    echo.identifier === identifier &&
+    echo.source === agent &&
+    echo.destination === homeAddress;
+  return isAnswer ? echo.sequenceNumber : undefined;
+}
 
 export interface LostEcho {
   readonly sentAt: Instant;

@@ -1,6 +1,9 @@
 /** Times and limits of the Mobile IP client. */
 import type { DurationMs } from '../../base/instant.ts';
 
+/** RFC 5944 §3. */
+export const mobileIpPort = 434;
+
 /** RFC 5944 §3.6.3: never less between two registration requests; here per access, as each is a registration of its own (RFC 7629 §5.1). */
 export const minimumRequestIntervalMs: DurationMs = 1000;
 
@@ -34,3 +37,6 @@ export const clockGranularityMs: DurationMs = 1500;
 
 /** RFC 3519 §5.2 has agents cut longer ones behind address translation anyway. */
 export const defaultLifetimeSeconds = 300;
+
+/** With a correspondent: so long at most it sends into a tunnel whose mobile node has gone without a word. */
+export const defaultCorrespondentLifetimeSeconds = 60;

@@ -19,8 +19,13 @@ export interface MobileIpAccess {
 
 export interface MobileIpClientOptions {
   readonly homeAddress: string;
-  /** Of the home agent, or of a correspondent that runs the agent's function for itself. */
+  /** Of the home agent, or of a correspondent that keeps bindings for its own packets. */
   readonly homeAgent: TransportAddress;
+  /**
+   * A correspondent may always be left out, since its packets find the way by the home agent: a binding there counts as lost as soon as it
+   * does not answer or refuses. 'home-agent' by default.
+   */
+  readonly agentRole?: 'home-agent' | 'correspondent';
   readonly networkAccessIdentifier?: string;
   readonly securityAssociation: SecurityAssociation;
   readonly accesses: readonly MobileIpAccess[];
@@ -35,6 +40,18 @@ export interface MobileIpClientOptions {
   readonly random: RandomSource;
 }
 
+/** A peer that keeps bindings for its own packets (role 'correspondent' of home-network/home-agent), on the home agent's port. */
+export interface CorrespondentOptions {
+  readonly address: string;
+  readonly securityAssociation: SecurityAssociation;
+  /** 60 s by default. */
+  readonly lifetimeSeconds?: number;
+}
+
+export interface RouteOptimisingClientOptions extends Omit<MobileIpClientOptions, 'agentRole'> {
+  readonly correspondents?: readonly CorrespondentOptions[];
+}
+
 /** Which accesses the flows of a class prefer; the others follow in the general order. */
 export interface FlowPreference {
   readonly selector: TunnelSelector;
@@ -47,7 +64,7 @@ export interface MobileIpClientEffect {
   readonly change: TunnelChange;
 }
 
-export type BindingLossReason = 'expired' | 'revoked' | 'detached' | 'replaced';
+export type BindingLossReason = 'expired' | 'revoked' | 'detached' | 'replaced' | 'refused' | 'unanswered';
 
 export type MobileIpClientEvent =
   | {
@@ -90,3 +107,20 @@ export type MobileIpClientEvent =
   /** The agent has the present order of accesses: what comes for us takes that access too. */
   | { readonly type: 'forwarding-confirmed'; readonly access: string; readonly durationMs: DurationMs }
   | { readonly type: 'clock-resynchronised'; readonly byMs: DurationMs };
+
+export type RouteOptimisationEvent =
+  /** What goes to this correspondent leaves directly over this access now. Absent: it goes by the home agent. */
+  | {
+      readonly type: 'correspondent-route-changed';
+      readonly correspondent: string;
+      readonly access?: string;
+    }
+  /** It is tried again. */
+  | {
+      readonly type: 'correspondent-refused';
+      readonly correspondent: string;
+      readonly access: string;
+      readonly code: number;
+      readonly reason: string;
+    }
+  | { readonly type: 'correspondent-unreachable'; readonly correspondent: string; readonly access: string };

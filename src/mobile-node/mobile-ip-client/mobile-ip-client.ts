@@ -5,13 +5,12 @@
  * registrations and of echoes in between.
  *
  * With an agent that allows one care-of address only (code 152) just the preferred access registers, and a handover replaces it. The same
- * machine registers with a correspondent that runs the agent's function for its own address. Leaves out foreign agents, nonces, dynamic
- * home agent discovery and tunnels without UDP.
+ * machine registers with a correspondent that keeps bindings for its own packets (route-optimising-client.ts). Leaves out foreign agents,
+ * nonces, dynamic home agent discovery and tunnels without UDP.
  */
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
 import type { Timeout } from '../../base/machine.ts';
-import { Malformed } from '../../base/malformed.ts';
 import {
   type NetworkInput,
   type NetworkOutput,
@@ -27,16 +26,11 @@ import {
 } from '../../protocols/mobile-ip/message.ts';
 import { isAccepted, replyCode } from '../../protocols/mobile-ip/reply-code.ts';
 import { isLater, lowerHalf } from '../../protocols/mobile-ip/timestamp.ts';
-import {
-  decodeTunnelData,
-  decodeTunnelledEcho,
-  encodeTunnelledEcho,
-  isTunnelData,
-} from '../../protocols/mobile-ip/tunnel-data.ts';
-import type { TunnelEncapsulation, TunnelEndpoint } from '../../protocols/mobile-ip/tunnel-state.ts';
+import { isTunnelData } from '../../protocols/mobile-ip/tunnel-data.ts';
 import { AccessBinding, type AwaitedReply } from './access-binding.ts';
 import { AccessOrder } from './access-order.ts';
 import { authenticMessage } from './authentic-message.ts';
+import { answeredEcho, encodeEcho } from './echo-prober.ts';
 import {
   defaultKeepaliveSeconds,
   lostEchoesUntilRenewal,
@@ -109,7 +103,7 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     this.#leave(binding, 'replaced');
     this.#withdrawals.cancel(access);
     binding.attach(careOfAddress, now);
-    this.#outputs.push({ kind: 'listen', transport: 'udp', local: this.#localOf(careOfAddress) });
+    this.#outputs.push({ kind: 'listen', transport: 'udp', local: this.#terms.localAt(careOfAddress) });
     this.#update(now);
     this.handleTimeout(now);
   }
@@ -218,6 +212,7 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     }
     if (binding.unanswered === requestsUntilUnreachable)
       this.#report({ type: 'home-agent-unreachable', access: binding.access.name });
+    this.#withdrawals.cancel(binding.access.name);
     const flows = this.#order.flowBindings(this.#bindings, binding);
     const request = this.#terms.registration(binding.access, careOfAddress, flows, now);
     this.#transmit(careOfAddress, request);
@@ -296,7 +291,28 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
       const text = reply.extensions.find((extension) => extension.kind === 'message-string')?.text;
       binding.refused(now);
       this.#report({ type: 'binding-refused', access: binding.access.name, code, reason: text ?? '' });
+      if (this.#isDispensable) this.#giveUp(binding, 'refused', now);
     }
+  }
+
+  /** Its packets have another way than this tunnel. */
+  get #isDispensable(): boolean {
+    return this.#options.agentRole === 'correspondent';
+  }
+
+  /**
+   * Nothing is sent through it any more. What the agent may still have of it is taken back over another access, so that it does not send
+   * there either; a new attempt waits until that has surely been overtaken.
+   */
+  #giveUp(binding: AccessBinding, reason: BindingLossReason, now: Instant): void {
+    const { careOfAddress, isBound, access } = binding;
+    if (!isBound || careOfAddress === undefined) return;
+    this.#lose(binding, reason);
+    if (this.#terms.isMultipath && this.#bound().length > 0) {
+      this.#withdrawals.add(access.name, careOfAddress, now);
+      if (reason === 'unanswered') binding.refused(now);
+    }
+    this.#update(now);
   }
 
   /** The agent does not know accesses that we count as bound (RFC 7629 §5.1). */
@@ -317,7 +333,7 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     this.#outputs.push({
       kind: 'transmit',
       transport: 'udp',
-      local: this.#localOf(binding.careOfAddress ?? ''),
+      local: this.#terms.localAt(binding.careOfAddress ?? ''),
       remote: this.#terms.homeAgent,
       payload: encodeMessage(
         { kind: 'revocation-acknowledgment', informs, homeAddress, revocationIdentifier, extensions: [] },
@@ -339,30 +355,18 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     if (prober.lostInARow >= lostEchoesUntilRenewal) {
       prober.shortenKeepalive();
       binding.sendSoon(now);
+      if (this.#isDispensable) this.#giveUp(binding, 'unanswered', now);
     }
     const sequenceNumber = prober.takeDue(now);
     if (sequenceNumber === undefined || careOfAddress === undefined) return;
-    const echo = {
-      isReply: false,
-      source: this.#options.homeAddress,
-      destination: this.#terms.homeAgent.address,
-      identifier: binding.access.index,
-      sequenceNumber,
-    };
-    const payload = encodeTunnelledEcho(echo, this.#encapsulation);
-    const local = this.#localOf(careOfAddress);
+    const payload = encodeEcho(this.#terms.echoFlowOf(binding.access), sequenceNumber);
+    const local = this.#terms.localAt(careOfAddress);
     this.#outputs.push({ kind: 'transmit', transport: 'udp', local, remote: this.#terms.homeAgent, payload });
   }
 
   #echoReceived(binding: AccessBinding, payload: Uint8Array, now: Instant): void {
-    const packet = decodeTunnelData(payload, this.#encapsulation);
-    const echo = packet instanceof Malformed ? undefined : decodeTunnelledEcho(packet);
-    const isOurs =
-      echo?.isReply === true &&
-      echo.identifier === binding.access.index &&
-      echo.source === this.#terms.homeAgent.address &&
-      echo.destination === this.#options.homeAddress;
-    const sentAt = isOurs ? binding.prober.answered(echo.sequenceNumber, now) : undefined;
+    const sequenceNumber = answeredEcho(payload, this.#terms.echoFlowOf(binding.access));
+    const sentAt = sequenceNumber === undefined ? undefined : binding.prober.answered(sequenceNumber, now);
     if (sentAt === undefined) return;
     const access = binding.access.name;
     this.#report({ type: 'round-trip-measured', access, by: 'echo', sentAt, rttMs: now - sentAt });
@@ -404,7 +408,9 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
   #update(now: Instant): void {
     const { homeAddress } = this.#options;
     const addresses = { homeAddress, homeAgent: this.#terms.homeAgent.address };
-    const binding = this.#order.tunnelBinding(this.#bindings, addresses, (one) => this.#endpointOf(one));
+    const binding = this.#order.tunnelBinding(this.#bindings, addresses, ({ careOfAddress = '' }) =>
+      this.#terms.endpointAt(careOfAddress),
+    );
     const text = binding && JSON.stringify(binding);
     if (text !== this.#saidTunnel)
       this.#outputs.push({
@@ -444,37 +450,20 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
   #leave(binding: AccessBinding, reason: BindingLossReason): void {
     if (binding.careOfAddress === undefined) return;
     if (binding.isBound) this.#report({ type: 'binding-lost', access: binding.access.name, reason });
-    const local = this.#localOf(binding.careOfAddress);
+    const local = this.#terms.localAt(binding.careOfAddress);
     this.#outputs.push({ kind: 'stop-listening', transport: 'udp', local });
   }
 
   #transmit(careOfAddress: string, request: RegistrationRequest): void {
     const payload = encodeMessage(request, this.#options.securityAssociation);
-    const local = this.#localOf(careOfAddress);
+    const local = this.#terms.localAt(careOfAddress);
     this.#outputs.push({ kind: 'transmit', transport: 'udp', local, remote: this.#terms.homeAgent, payload });
   }
 
   #bindingAt(local: TransportAddress): AccessBinding | undefined {
     for (const binding of this.#bindings.values())
-      if (binding.careOfAddress === local.address && local.port === this.#port) return binding;
+      if (binding.careOfAddress === local.address && local.port === this.#terms.port) return binding;
     return undefined;
-  }
-
-  #endpointOf({ careOfAddress = '' }: AccessBinding): TunnelEndpoint {
-    const local = this.#localOf(careOfAddress);
-    return { local, remote: this.#terms.homeAgent, encapsulation: this.#encapsulation };
-  }
-
-  #localOf(address: string): TransportAddress {
-    return { address, port: this.#port };
-  }
-
-  get #port(): number {
-    return this.#options.port ?? 434;
-  }
-
-  get #encapsulation(): TunnelEncapsulation {
-    return this.#options.encapsulation ?? 'rfc3519';
   }
 
   #report(event: MobileIpClientEvent): void {

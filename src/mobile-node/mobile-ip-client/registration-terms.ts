@@ -8,7 +8,9 @@ import type { Extension, FlowBinding } from '../../protocols/mobile-ip/extension
 import type { RegistrationReply, RegistrationRequest } from '../../protocols/mobile-ip/message.ts';
 import { replyCode } from '../../protocols/mobile-ip/reply-code.ts';
 import { upperHalf } from '../../protocols/mobile-ip/timestamp.ts';
-import { defaultLifetimeSeconds } from './limits.ts';
+import type { TunnelEncapsulation, TunnelEndpoint } from '../../protocols/mobile-ip/tunnel-state.ts';
+import type { EchoFlow } from './echo-prober.ts';
+import { defaultLifetimeSeconds, mobileIpPort } from './limits.ts';
 import type { MobileIpAccess, MobileIpClientOptions } from './mobile-ip-client-options.ts';
 import type { RegistrationClock } from './registration-clock.ts';
 
@@ -30,6 +32,32 @@ export class RegistrationTerms {
     return this.#homeAgent;
   }
 
+  get port(): number {
+    return this.#options.port ?? mobileIpPort;
+  }
+
+  localAt(careOfAddress: string): TransportAddress {
+    return { address: careOfAddress, port: this.port };
+  }
+
+  endpointAt(careOfAddress: string): TunnelEndpoint {
+    return {
+      local: this.localAt(careOfAddress),
+      remote: this.#homeAgent,
+      encapsulation: this.#encapsulation,
+    };
+  }
+
+  echoFlowOf({ index: identifier }: MobileIpAccess): EchoFlow {
+    const { homeAddress } = this.#options;
+    return {
+      homeAddress,
+      agent: this.#homeAgent.address,
+      identifier,
+      encapsulation: this.#encapsulation,
+    };
+  }
+
   /** Several care-of addresses at once. */
   get isMultipath(): boolean {
     return this.#isMultipath;
@@ -39,6 +67,8 @@ export class RegistrationTerms {
   adaptTo({ code, homeAgent, lifetimeSeconds }: RegistrationReply, wasMultipath: boolean): boolean {
     switch (code) {
       case replyCode.unknownHomeAgentAddress: {
+        // A correspondent is the one that we have packets for, or none.
+        if (this.#options.agentRole === 'correspondent') return false;
         const isAnother = homeAgent !== this.#homeAgent.address && homeAgent !== '0.0.0.0';
         if (isAnother) this.#homeAgent = { ...this.#homeAgent, address: homeAgent };
         return isAnother;
@@ -105,6 +135,10 @@ export class RegistrationTerms {
       identification: this.#clock.next(now),
       extensions: [...identity, ...extensions],
     };
+  }
+
+  get #encapsulation(): TunnelEncapsulation {
+    return this.#options.encapsulation ?? 'rfc3519';
   }
 
   #multipath({ index, accessTechnology = 1 }: MobileIpAccess, bulk: boolean): Extension[] {

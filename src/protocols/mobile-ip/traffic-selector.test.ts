@@ -29,6 +29,7 @@ test('toTunnelSelector: gives back what toTrafficSelector made of a tunnel selec
     { protocol: 6 },
     { homePorts: [1, 2] },
     { protocol: 17, homePorts: [5000, 5010], correspondentPorts: [80, 80] },
+    { correspondentAddress: '192.0.2.1', protocol: 6 },
   ];
   for (const selector of selectors)
     assert.deepEqual(toTunnelSelector(toTrafficSelector(selector), '10.0.0.50'), selector);
@@ -42,7 +43,7 @@ test('toTunnelSelector: knows what the data path cannot select by', () => {
   });
   for (const selector of [
     { destinationAddress: address('10.0.0.51') },
-    { sourceAddress: address('192.0.2.1') },
+    { sourceAddress: { first: '192.0.2.0', last: '192.0.2.255' } },
     { differentiatedServices: { first: 0xb8 } },
     { securityParametersIndex: { first: 7 } },
     { protocol: { first: 6, last: 17 } },

@@ -77,15 +77,17 @@ export function decodeTrafficSelector(octets: Uint8Array, offset: number): Traff
   return selector as TrafficSelector;
 }
 
-/** What the tunnel selects by; undefined when the data path cannot select so (correspondent addresses, DS field, ranges of protocols). */
+/** What the tunnel selects by; undefined when the data path cannot select so (DS field, ranges of addresses or protocols). */
 export function toTunnelSelector(selector: TrafficSelector, homeAddress: string): TunnelSelector | undefined {
-  const { destinationAddress, sourcePort, destinationPort, protocol, ...others } = selector;
-  if (Object.keys(others).length > 0 || !isOne(protocol) || !isOne(destinationAddress)) return undefined;
+  const { sourceAddress, destinationAddress, sourcePort, destinationPort, protocol, ...others } = selector;
+  if (Object.keys(others).length > 0 || ![protocol, sourceAddress, destinationAddress].every(isOne))
+    return undefined;
   if (destinationAddress !== undefined && destinationAddress.first !== homeAddress) return undefined;
   return {
     ...(protocol && { protocol: protocol.first }),
     ...(destinationPort && { homePorts: toPorts(destinationPort) }),
     ...(sourcePort && { correspondentPorts: toPorts(sourcePort) }),
+    ...(sourceAddress && { correspondentAddress: sourceAddress.first }),
   };
 }
 
@@ -93,8 +95,10 @@ export function toTrafficSelector({
   protocol,
   homePorts,
   correspondentPorts,
+  correspondentAddress,
 }: TunnelSelector): TrafficSelector {
   return {
+    ...(correspondentAddress !== undefined && { sourceAddress: { first: correspondentAddress } }),
     ...(correspondentPorts && { sourcePort: { first: correspondentPorts[0], last: correspondentPorts[1] } }),
     ...(homePorts && { destinationPort: { first: homePorts[0], last: homePorts[1] } }),
     ...(protocol !== undefined && { protocol: { first: protocol } }),

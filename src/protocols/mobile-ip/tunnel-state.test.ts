@@ -23,8 +23,9 @@ const change: TunnelChange = {
   },
 };
 const { rules } = change.binding;
+const correspondentAddress = '192.0.2.80';
 const selected = (protocol: number, homePort: number, correspondentPort: number) =>
-  selectTunnelRule(rules, { protocol, homePort, correspondentPort })?.endpoints;
+  selectTunnelRule(rules, { correspondentAddress, protocol, homePort, correspondentPort })?.endpoints;
 
 test('selectTunnelRule: the first rule that fits protocol and both port ranges, ends included', () => {
   assert.deepEqual(selected(ipProtocol.udp, 40_000, 9), [umts]);
@@ -37,7 +38,22 @@ test('selectTunnelRule: the first rule that fits protocol and both port ranges, 
 
 test('selectTunnelRule: a flow that fits no rule has none', () => {
   assert.equal(
-    selectTunnelRule(rules.slice(0, 2), { protocol: 1, homePort: 0, correspondentPort: 0 }),
+    selectTunnelRule(rules.slice(0, 2), {
+      correspondentAddress,
+      protocol: 1,
+      homePort: 0,
+      correspondentPort: 0,
+    }),
     undefined,
   );
+});
+
+test('selectTunnelRule: one correspondent is told from all others', () => {
+  const direct = { selector: { correspondentAddress }, endpoints: [umts] };
+  const flow = { protocol: ipProtocol.tcp, homePort: 1, correspondentPort: 2 };
+  const both = [direct, { selector: {}, endpoints: [wlan] }];
+  assert.deepEqual(selectTunnelRule(both, { ...flow, correspondentAddress })?.endpoints, [umts]);
+  assert.deepEqual(selectTunnelRule(both, { ...flow, correspondentAddress: '192.0.2.81' })?.endpoints, [
+    wlan,
+  ]);
 });

@@ -10,6 +10,7 @@ import { UtilitySelector } from '../../mobile-node/access-selection/utility-sele
 import type { FlowClass } from '../../mobile-node/mobile-node-options.ts';
 import type { PortRange } from '../../protocols/mobile-ip/tunnel-state.ts';
 import { duration } from './configuration-values.ts';
+import { ipv4Address } from './mobile-ip-values.ts';
 import { PolicyModule } from './policy-module.ts';
 
 export interface WeightsConfiguration {
@@ -32,6 +33,8 @@ export interface FlowClassConfiguration extends PolicyNumbers {
   /** Of the mobile node, and of its correspondents. */
   readonly 'home-ports'?: PortRange | undefined;
   readonly 'correspondent-ports'?: PortRange | undefined;
+  /** An address. */
+  readonly correspondent?: string | undefined;
 }
 
 export interface PolicyConfiguration extends PolicyNumbers {
@@ -85,6 +88,7 @@ const flowClass: z.ZodType<FlowClassConfiguration> = z.strictObject({
   protocol: z.enum(['tcp', 'udp']).optional(),
   'home-ports': ports.optional(),
   'correspondent-ports': ports.optional(),
+  correspondent: ipv4Address.optional(),
   ...numbers,
 });
 
@@ -146,6 +150,7 @@ export function flowClassesOf(policy: PolicyConfiguration | undefined): FlowClas
       ...(one.protocol !== undefined && { protocol: one.protocol === 'tcp' ? 6 : 17 }),
       ...(one['home-ports'] && { homePorts: one['home-ports'] }),
       ...(one['correspondent-ports'] && { correspondentPorts: one['correspondent-ports'] }),
+      ...(one.correspondent !== undefined && { correspondentAddress: one.correspondent }),
     },
   }));
 }

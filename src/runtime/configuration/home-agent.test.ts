@@ -35,13 +35,23 @@ test('homeAgentSchema refuses home addresses that the home link cannot have, and
   assert.deepEqual(refusals({ ...valid(), 'mobile-nodes': mobileNodes.slice(0, 4) }), [
     'mobile-nodes.1.home-address: 198.51.101.10 is not on the home link, 198.51.100.0/24',
     "mobile-nodes.2.home-address: 198.51.100.10 is another mobile node's",
-    "mobile-nodes.3.home-address: 198.51.100.1 is the home agent's own address",
+    "mobile-nodes.3.home-address: 198.51.100.1 is the agent's own address",
     'mobile-nodes.3.identifier: "bob@home.example" is another mobile node\'s',
   ]);
   assert.deepEqual(refusals({ ...valid(), 'mobile-nodes': mobileNodes.slice(4) }), [
     'mobile-nodes.0.home-address: must be an IPv4 address',
     'mobile-nodes.0.home-address: 2001:db8::1 is not on the home link, 198.51.100.0/24',
   ]);
+});
+
+test('homeAgentSchema: a correspondent has no home link, a home agent has one', () => {
+  const { 'home-link': homeLink, ...rest } = valid();
+  const correspondent = { ...rest, role: 'correspondent', address: '203.0.113.2' };
+  assert.deepEqual(refusals(correspondent), []);
+  assert.deepEqual(refusals({ ...correspondent, 'home-link': homeLink }), [
+    'home-link: role: correspondent: it has no home link',
+  ]);
+  assert.deepEqual(refusals(rest), ['home-link: is missing']);
 });
 
 test('homeAgentSchema says what a key, an SPI, a prefix and a lifetime must be, and shows no key', () => {

@@ -24,10 +24,13 @@ export interface ServedMobileNodeConfiguration {
 }
 
 export interface HomeAgentConfiguration {
-  /** Of the home agent, on UDP port `port`: registrations and tunnels. */
+  /** A correspondent keeps bindings for its own packets only (MIP–SIP §3, route optimisation). */
+  readonly role: 'home-agent' | 'correspondent';
+  /** Of the agent, on UDP port `port`: registrations and tunnels. */
   readonly address: string;
   readonly port: number;
-  readonly 'home-link': { readonly interface: string; readonly prefix: Ipv4Prefix };
+  /** A home agent has one, a correspondent has none. */
+  readonly 'home-link'?: { readonly interface: string; readonly prefix: Ipv4Prefix } | undefined;
   readonly 'mobile-nodes': readonly ServedMobileNodeConfiguration[];
   readonly lifetime: DurationMs;
   readonly 'lifetime-behind-nat': DurationMs;
@@ -53,9 +56,10 @@ const mobileNode = z.strictObject({
 
 export const homeAgentSchema: z.ZodType<HomeAgentConfiguration> = z
   .strictObject({
+    role: z.enum(['home-agent', 'correspondent']).default('home-agent'),
     address: ipv4Address,
     port: z.number().int().min(1).max(65_535).default(434),
-    'home-link': z.strictObject({ interface: z.string().min(1).max(15), prefix: ipv4Prefix }),
+    'home-link': z.strictObject({ interface: z.string().min(1).max(15), prefix: ipv4Prefix }).optional(),
     'mobile-nodes': z.array(mobileNode).min(1).max(100_000),
     // RFC 5944 §3.6.1.2: what agents advertise unless told otherwise; 65,535 s would mean for ever.
     lifetime: duration.default(1_800_000).refine(...between(10_000, 65_534_000, '10s to 65534s')),
@@ -70,6 +74,7 @@ export const homeAgentSchema: z.ZodType<HomeAgentConfiguration> = z
     'sip-registration': sipFunction.optional(),
     control: z.string().optional(),
   })
+  .superRefine(checkRole)
   .superRefine(checkHomeAddresses)
   .superRefine(checkSipAccounts);
 
@@ -81,17 +86,29 @@ function between(least: DurationMs, most: DurationMs, hint: string) {
   return [(ms: DurationMs) => ms >= least && ms <= most, hint] as const;
 }
 
+function checkRole(configuration: HomeAgentConfiguration, context: z.RefinementCtx): void {
+  const refuse = (key: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [key], message });
+  const isCorrespondent = configuration.role === 'correspondent';
+  const hasHomeLink = configuration['home-link'] !== undefined;
+  if (!isCorrespondent && !hasHomeLink) refuse('home-link', 'is missing');
+  if (isCorrespondent && hasHomeLink) refuse('home-link', 'role: correspondent: it has no home link');
+  if (isCorrespondent && configuration['sip-registration'] !== undefined)
+    refuse('sip-registration', 'role: correspondent: the home agent registers SIP users');
+}
+
 function checkHomeAddresses(configuration: HomeAgentConfiguration, context: z.RefinementCtx): void {
   const { address, 'home-link': homeLink, 'mobile-nodes': mobileNodes } = configuration;
-  const { address: network, length } = homeLink.prefix;
   const taken = new Set([address]);
   const identifiers = new Set<string>();
   mobileNodes.forEach(({ 'home-address': homeAddress, identifier }, index) => {
     const refuse = (key: string, message: string): void =>
       context.addIssue({ code: 'custom', path: ['mobile-nodes', index, key], message });
-    if (!isOnPrefix(homeAddress, homeLink.prefix))
+    if (homeLink !== undefined && !isOnPrefix(homeAddress, homeLink.prefix)) {
+      const { address: network, length } = homeLink.prefix;
       refuse('home-address', `${homeAddress} is not on the home link, ${network}/${length}`);
-    if (homeAddress === address) refuse('home-address', `${homeAddress} is the home agent's own address`);
+    }
+    if (homeAddress === address) refuse('home-address', `${homeAddress} is the agent's own address`);
     else if (taken.has(homeAddress)) refuse('home-address', `${homeAddress} is another mobile node's`);
     taken.add(homeAddress);
     if (identifier !== undefined && identifiers.has(identifier))

@@ -83,10 +83,39 @@ test('mobileNodeSchema: numbers without sense, and a policy without measurements
   );
 });
 
+test('mobileNodeSchema: a correspondent is a peer, each once', () => {
+  const association = '{ spi: 512, key: 00112233445566778899aabbccddeeff }';
+  const correspondents = (...addresses: readonly string[]): string =>
+    tunnel.replace(
+      'mobile-ip:\n',
+      `mobile-ip:\n  correspondents:\n${addresses
+        .map((address) => `    - { address: ${address}, security-association: ${association} }\n`)
+        .join('')}`,
+    );
+  const { 'mobile-ip': configured } = load(`${correspondents('203.0.113.2', '203.0.113.3')}${accesses}`);
+  assert.deepEqual(
+    configured?.correspondents.map(({ address, lifetime }) => [address, lifetime]),
+    [
+      ['203.0.113.2', 60_000],
+      ['203.0.113.3', 60_000],
+    ],
+  );
+  const wrong = correspondents('198.51.100.1', '198.51.100.10', '203.0.113.2', '203.0.113.2');
+  assert.deepEqual(
+    faults(`${wrong}${accesses}`).map((line) => line.replace(/^[\d:]+ /, '')),
+    [
+      'mobile-ip.correspondents[0].address: 198.51.100.1 is the home agent',
+      "mobile-ip.correspondents[1].address: 198.51.100.10 is the node's home address",
+      'mobile-ip.correspondents[3].address: 203.0.113.2 is another correspondent',
+    ],
+  );
+});
+
 test('mobileNodeSchema: classes become selectors of flows, and their weights their own policy', () => {
   const configuration = load(`${tunnel}policy:
   classes:
     - { name: voice, protocol: udp, home-ports: [16384, 32767] }
+    - { name: backup, correspondent: 203.0.113.2 }
     - { name: bulk, protocol: tcp, correspondent-ports: 873, weights: { power: 0.1, cost: 0.8, load: 0.1 } }
 accesses:
   - { name: wlan, interface: wlan0, power: 1, cost: 4, coverage: small }
@@ -94,6 +123,7 @@ accesses:
 `);
   assert.deepEqual(flowClassesOf(configuration.policy), [
     { name: 'voice', selector: { protocol: 17, homePorts: [16_384, 32_767] } },
+    { name: 'backup', selector: { correspondentAddress: '203.0.113.2' } },
     { name: 'bulk', selector: { protocol: 6, correspondentPorts: [873, 873] } },
   ]);
   const selector = createSelector(configuration.policy!, configuration.accesses);
@@ -102,7 +132,7 @@ accesses:
     selector.measured?.({ kind: 'answered', access: 'wimax', sentAt: 0, rttMs: 100 }, 0);
   }
   const { chosen, classes } = selector.decide(situation, 0);
-  assert.deepEqual([chosen, classes?.map((one) => one.chosen)], ['wlan', ['wlan', 'wimax']]);
+  assert.deepEqual([chosen, classes?.map((one) => one.chosen)], ['wlan', ['wlan', 'wlan', 'wimax']]);
 });
 
 /** Each number of the policy, with two values that lead to different choices; what is measured says why. */

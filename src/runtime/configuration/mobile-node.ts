@@ -43,6 +43,13 @@ export interface IdentityConfiguration extends UserCredentials {
   readonly expires: DurationMs;
 }
 
+/** A peer with `role: correspondent` (examples/home-agent-correspondent.yaml), on the same port as the home agent. */
+export interface CorrespondentConfiguration {
+  readonly address: string;
+  readonly 'security-association': SecurityAssociationConfiguration;
+  readonly lifetime: DurationMs;
+}
+
 export interface MobileIpConfiguration {
   readonly 'home-address': string;
   readonly 'home-agent': string;
@@ -57,6 +64,8 @@ export interface MobileIpConfiguration {
   readonly 'missed-probes': number;
   /** Name of the TUN device. */
   readonly device: string;
+  /** Peers whose packets take the direct way (MIP–SIP §3, route optimisation). */
+  readonly correspondents: readonly CorrespondentConfiguration[];
 }
 
 export interface MobileNodeConfiguration {
@@ -102,15 +111,25 @@ const access: z.ZodType<AccessConfiguration> = z.strictObject({
   coverage: coverage.optional(),
 });
 
+function lifetime(usual: DurationMs) {
+  return duration
+    .default(usual)
+    .refine((ms) => ms >= 10_000 && ms <= 65_534_000, '10s to 65534s (RFC 5944 §3.3)');
+}
+
+const correspondent: z.ZodType<CorrespondentConfiguration> = z.strictObject({
+  address: ipv4Address,
+  'security-association': securityAssociation,
+  lifetime: lifetime(60_000),
+});
+
 const mobileIp: z.ZodType<MobileIpConfiguration> = z.strictObject({
   'home-address': ipv4Address,
   'home-agent': ipv4Address,
   port: port.default(434),
   'security-association': securityAssociation,
   identifier: z.string().min(1).max(253).optional(),
-  lifetime: duration
-    .default(300_000)
-    .refine((ms) => ms >= 10_000 && ms <= 65_534_000, '10s to 65534s (RFC 5944 §3.3)'),
+  lifetime: lifetime(300_000),
   encapsulation: tunnelEncapsulation.default('rfc3519'),
   'probe-interval': duration
     .default(200)
@@ -120,6 +139,10 @@ const mobileIp: z.ZodType<MobileIpConfiguration> = z.strictObject({
     .string()
     .regex(/^[\w.-]{1,15}$/, 'a name of at most 15 letters, digits, dots, dashes and underscores')
     .default('trimaran'),
+  correspondents: z
+    .array(correspondent)
+    .max(32, 'at most 32: each is registered with, and probed, over every access')
+    .default([]),
 });
 
 export const mobileNodeSchema: z.ZodType<MobileNodeConfiguration> = z
@@ -145,6 +168,7 @@ export const mobileNodeSchema: z.ZodType<MobileNodeConfiguration> = z
     const refuse = (path: PropertyKey[], message: string): void =>
       context.addIssue({ code: 'custom', path, message });
     checkSip(configuration, refuse);
+    checkCorrespondents(configuration, refuse);
     checkPolicy(configuration, refuse);
   });
 
@@ -173,6 +197,20 @@ function checkSip(configuration: MobileNodeConfiguration, refuse: Refuse): void 
     for (const key of ['private', 'home-domain', 'instance'] as const)
       if (who[key] === undefined) refuse(['identity', key], missing);
   }
+}
+
+/** What goes to the agents themselves and to the node is not for a correspondent's tunnel. */
+function checkCorrespondents({ 'mobile-ip': tunnel }: MobileNodeConfiguration, refuse: Refuse): void {
+  const taken = new Map([
+    [tunnel?.['home-agent'], 'the home agent'],
+    [tunnel?.['home-address'], "the node's home address"],
+  ]);
+  tunnel?.correspondents.forEach(({ address }, index) => {
+    const owner = taken.get(address);
+    if (owner !== undefined)
+      refuse(['mobile-ip', 'correspondents', index, 'address'], `${address} is ${owner}`);
+    taken.set(address, 'another correspondent');
+  });
 }
 
 function checkPolicy(configuration: MobileNodeConfiguration, refuse: Refuse): void {

@@ -1,6 +1,6 @@
 /**
  * The role `home-agent` (MIP–SIP fig. 3): the machine of home-network/home-agent, its bindings in a journal on disk, its tunnels and its
- * hold on the home link in the kernel of this network namespace.
+ * hold on the home link in the kernel of this network namespace. With `role: correspondent` the same for packets of this host alone.
  */
 import { join } from 'node:path';
 import { formatTransportAddress } from '../../base/network.ts';
@@ -43,7 +43,7 @@ function startHomeAgent(configuration: HomeAgentConfiguration, host: RoleHost): 
     name: homeAgentRole.name,
     machine,
     start: (now) => machine.start(now),
-    sayGoodbye: () => machine.stop(),
+    sayGoodbye: (now) => machine.stop(now),
     openPort: (local, owner) => kernel.ports.open(local, owner),
     onEvent: (event) => {
       if (event.type === 'binding-changed') sip?.handleInput({ ...event, kind: 'binding-changed' });
@@ -71,11 +71,10 @@ function startHomeAgent(configuration: HomeAgentConfiguration, host: RoleHost): 
 }
 
 function openKernel(configuration: HomeAgentConfiguration, host: RoleHost): HomeAgentKernel {
-  const { device, port, 'home-link': homeLink } = configuration;
+  const { address, device, port, 'home-link': homeLink } = configuration;
+  const place = homeLink === undefined ? { correspondentAddress: address } : { homeLink: homeLink.interface };
   try {
-    return new HomeAgentKernel({ device, port, homeLink: homeLink.interface }, (event) =>
-      host.report(homeAgentRole.name, event),
-    );
+    return new HomeAgentKernel({ device, port, place }, (event) => host.report(homeAgentRole.name, event));
   } catch (error) {
     throw asNotPermitted(error, 'the kernel does not let this process have tunnels');
   }
@@ -84,6 +83,7 @@ function openKernel(configuration: HomeAgentConfiguration, host: RoleHost): Home
 function createMachine(configuration: HomeAgentConfiguration, journal: readonly string[]): HomeAgent {
   return new HomeAgent({
     address: configuration.address,
+    role: configuration.role,
     port: configuration.port,
     mobileNodes: configuration['mobile-nodes'].map(servedMobileNode),
     timeOfDayOffsetMs: Date.now() - monotonicNow(),

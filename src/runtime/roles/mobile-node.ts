@@ -110,6 +110,11 @@ function mobileIpOf({
       probeIntervalMs: configured['probe-interval'],
       missedProbes: configured['missed-probes'],
       flowClasses: flowClassesOf(policy),
+      correspondents: configured.correspondents.map((one) => ({
+        address: one.address,
+        securityAssociation: toSecurityAssociation(one['security-association']),
+        lifetimeSeconds: Math.floor(one.lifetime / 1000),
+      })),
       timeOfDayOffsetMs: Date.now() - monotonicNow(),
     },
   };
