@@ -8,7 +8,9 @@ import type { Timeout } from './machine.ts';
 
 interface Entry<Key> extends Timeout {
   readonly key: Key;
-  readonly order: number;
+  at: Instant;
+  reason: string;
+  order: number;
   /** Where the entry stands in the heap. */
   position: number;
 }
@@ -24,11 +26,18 @@ export class DeadlineQueue<Key> {
 
   /** Gives `key` this deadline in place of the one it had. */
   set(key: Key, at: Instant, reason: string): void {
-    const old = this.#entries.get(key);
-    const position = old?.position ?? this.#heap.length;
-    const entry = { key, at, reason, order: this.#order++, position };
+    const order = this.#order++;
+    const known = this.#entries.get(key);
+    if (known !== undefined) {
+      known.at = at;
+      known.reason = reason;
+      known.order = order;
+      this.#restore(known);
+      return;
+    }
+    const entry = { key, at, reason, order, position: this.#heap.length };
     this.#entries.set(key, entry);
-    this.#place(entry, position);
+    this.#heap.push(entry);
     this.#restore(entry);
   }
 
@@ -38,11 +47,11 @@ export class DeadlineQueue<Key> {
     this.#entries.delete(key);
     const last = this.#heap.pop()!;
     if (last === entry) return;
-    this.#place(last, entry.position);
+    last.position = entry.position;
     this.#restore(last);
   }
 
-  /** The earliest deadline, in the form that `pollTimeout` answers. */
+  /** The earliest deadline, in the form that `pollTimeout` answers; good until the next change. */
   peek(): (Timeout & { readonly key: Key }) | undefined {
     return this.#heap[0];
   }
@@ -55,35 +64,35 @@ export class DeadlineQueue<Key> {
     return first.key;
   }
 
+  /** Puts an entry whose place may be too low or too high, or not its own yet, where it belongs. */
+  #restore(entry: Entry<Key>): void {
+    const heap = this.#heap;
+    let position = entry.position;
+    while (position > 0) {
+      const parent = heap[(position - 1) >> 1]!;
+      if (!isBefore(entry, parent)) break;
+      this.#place(parent, position);
+      position = (position - 1) >> 1;
+    }
+    for (;;) {
+      const child = this.#earlierChild(position);
+      if (child === undefined || !isBefore(child, entry)) break;
+      const next = child.position;
+      this.#place(child, position);
+      position = next;
+    }
+    this.#place(entry, position);
+  }
+
   #place(entry: Entry<Key>, position: number): void {
     entry.position = position;
     this.#heap[position] = entry;
-  }
-
-  /** Moves an entry that may stand too low or too high to where it belongs. */
-  #restore(entry: Entry<Key>): void {
-    while (entry.position > 0) {
-      const parent = this.#heap[(entry.position - 1) >> 1]!;
-      if (!isBefore(entry, parent)) break;
-      this.#swap(entry, parent);
-    }
-    for (;;) {
-      const child = this.#earlierChild(entry.position);
-      if (child === undefined || !isBefore(child, entry)) return;
-      this.#swap(entry, child);
-    }
   }
 
   #earlierChild(position: number): Entry<Key> | undefined {
     const left = this.#heap[2 * position + 1];
     const right = this.#heap[2 * position + 2];
     return right !== undefined && left !== undefined && isBefore(right, left) ? right : left;
-  }
-
-  #swap(a: Entry<Key>, b: Entry<Key>): void {
-    const position = a.position;
-    this.#place(a, b.position);
-    this.#place(b, position);
   }
 }
 

@@ -2,8 +2,11 @@
  * A first-in first-out queue whose operations cost the same however long it is: `Array.prototype.shift` moves every element, which a
  * link that holds thousands of packets in flight cannot afford.
  */
+const nothing: never[] = [];
+
 export class Fifo<Item> {
-  #items: (Item | undefined)[] = [];
+  /** When nothing waits, an array that all of them share: most queues are empty most of the time, and there are many. */
+  #items: (Item | undefined)[] = nothing;
   #head = 0;
 
   get length(): number {
@@ -11,7 +14,8 @@ export class Fifo<Item> {
   }
 
   push(item: Item): void {
-    this.#items.push(item);
+    if (this.#items === nothing) this.#items = [item];
+    else this.#items.push(item);
   }
 
   peek(): Item | undefined {
@@ -22,8 +26,11 @@ export class Fifo<Item> {
     const item = this.#items[this.#head];
     if (item === undefined) return undefined;
     this.#items[this.#head++] = undefined;
-    // The front half is empty: moving the rest now costs one step per item that has passed.
-    if (this.#head * 2 > this.#items.length) {
+    if (this.#head === this.#items.length) {
+      this.#items = nothing;
+      this.#head = 0;
+    } else if (this.#head > 16 && this.#head * 2 > this.#items.length) {
+      // The front half is empty: moving the rest now costs one step per item that has passed.
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }

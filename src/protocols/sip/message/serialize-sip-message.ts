@@ -16,7 +16,11 @@ let slab: Buffer = Buffer.alloc(0);
 let slabUsed = 0;
 
 export function serializeSipMessage(message: SipMessage): Uint8Array {
-  const text = formatSipMessage(message);
+  return serializeText(formatSipMessage(message));
+}
+
+/** A message that `formatSipMessage` wrote. */
+export function serializeText(text: string): Uint8Array {
   if (text.length > slabOctets / 2) return Buffer.from(text, 'latin1');
   if (slabUsed + text.length > slab.length) {
     slab = Buffer.allocUnsafeSlow(slabOctets);

@@ -33,12 +33,15 @@ interface Prepared {
   readonly fallback?: Prepared | undefined;
 }
 
-interface Entry extends Prepared {
+interface Entry {
   readonly id: ClientTransactionId;
+  readonly route: SipRoute;
   readonly key: string;
   readonly transaction: ClientTransaction;
   /** The CANCEL of an INVITE: nobody above has to know how it ends. */
   readonly isCancel: boolean;
+  /** As long as a final response is awaited. */
+  prepared: Prepared | undefined;
   cancellation: 'none' | 'wanted' | 'sent';
   flow: SipFlow | undefined;
 }
@@ -114,20 +117,22 @@ export class ClientTransactions {
     if (entry === undefined) return false;
     this.#overload.noteResponse(response, entry.route.remote, now);
     this.#drive(entry, { kind: 'response', response }, now);
-    this.#sendCancelIfDue(entry, now);
+    if (entry.transaction.progress === 'answered') entry.prepared = undefined;
+    else this.#sendCancelIfDue(entry, now);
     return true;
   }
 
   cancel(id: ClientTransactionId, now: Instant): void {
     const entry = this.#entries.get(id);
-    if (entry?.request.method !== 'INVITE' || entry.cancellation === 'sent') return;
+    if (entry?.prepared?.request.method !== 'INVITE' || entry.cancellation === 'sent') return;
     entry.cancellation = 'wanted';
     this.#sendCancelIfDue(entry, now);
   }
 
   handleFlowFailure(flow: SipFlow, wasRefused: boolean, now: Instant): void {
     for (const entry of this.#flows.entriesOf(flow)) {
-      if (wasRefused && entry.fallback !== undefined) this.#fallBack(entry, entry.fallback, now);
+      const fallback = entry.prepared?.fallback;
+      if (wasRefused && fallback !== undefined) this.#fallBack(entry, fallback, now);
       else if (wasRefused || entry.route.transport === 'udp' || !this.#canStillBeAnswered(entry))
         this.#drive(entry, { kind: 'transport-failed' }, now);
     }
@@ -162,15 +167,8 @@ export class ClientTransactions {
         ? new InviteClientTransaction(request, octets, options)
         : new NonInviteClientTransaction(octets, options);
     const key = clientKeyOf(request);
-    const entry: Entry = {
-      ...prepared,
-      id,
-      key,
-      transaction,
-      isCancel,
-      cancellation: 'none',
-      flow: undefined,
-    };
+    const cancellation = 'none';
+    const entry: Entry = { id, route, key, transaction, isCancel, prepared, cancellation, flow: undefined };
     this.#entries.set(id, entry);
     this.#byKey.set(key, entry);
     this.#settle(entry, now);
@@ -206,9 +204,10 @@ export class ClientTransactions {
 
   /** RFC 3261 §9.1: not before a provisional response, not after a final one. */
   #sendCancelIfDue(entry: Entry, now: Instant): void {
-    if (entry.cancellation !== 'wanted' || entry.transaction.progress !== 'proceeding') return;
+    const { prepared, transaction } = entry;
+    if (entry.cancellation !== 'wanted' || transaction.progress !== 'proceeding' || !prepared) return;
     entry.cancellation = 'sent';
-    const request = createCancel(entry.request);
+    const request = createCancel(prepared.request);
     const octets = serializeSipMessage(request);
     this.#begin(this.takeId(), { request, octets, route: entry.route }, true, now);
     this.#drive(entry, { kind: 'cancel-sent' }, now);

@@ -25,6 +25,7 @@
  *         |           Terminated           |
  *         +--------------------------------+
  */
+import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
@@ -42,12 +43,13 @@ import { type SipTimers, transactionTimeoutMs } from './timers.ts';
 type State = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
 
 export class InviteClientTransaction implements ClientTransaction {
-  readonly #request: SipRequest;
-  readonly #octets: Uint8Array;
+  /** As long as an answer is awaited: both are given up then, since the transaction lasts 32 s longer. */
+  #request: SipRequest | undefined;
+  #octets: Uint8Array | undefined;
   readonly #timers: SipTimers;
   readonly #isReliable: boolean;
   readonly #running = new TimerSet<'A' | 'B' | 'D' | 'M' | 'cancelled'>();
-  readonly #outputs: ClientTransactionOutput[] = [];
+  readonly #outputs = new Fifo<ClientTransactionOutput>();
   #state: State = 'calling';
   #retransmissionMs: number;
   #ack: Uint8Array | undefined;
@@ -59,7 +61,7 @@ export class InviteClientTransaction implements ClientTransaction {
     this.#timers = options.timers;
     this.#isReliable = options.isReliable;
     this.#retransmissionMs = options.timers.t1Ms;
-    this.#send(this.#octets);
+    this.#send(octets);
     this.#running.start('B', options.now + transactionTimeoutMs(options.timers));
     if (!options.isReliable) this.#running.start('A', options.now + this.#retransmissionMs);
   }
@@ -111,7 +113,7 @@ export class InviteClientTransaction implements ClientTransaction {
       this.#outputs.push({ kind: 'response', response });
       this.#state = statusCode < 200 ? 'proceeding' : 'accepted';
       if (statusCode < 200) return;
-      this.#running.stopAll();
+      this.#forgetRequest();
       this.#running.start('M', now + transactionTimeoutMs(this.#timers));
     } else if (this.#state === 'accepted' && statusCode >= 200)
       this.#outputs.push({ kind: 'response', response });
@@ -121,22 +123,28 @@ export class InviteClientTransaction implements ClientTransaction {
     if (this.#state === 'completed') this.#send(this.#ack!);
     if (this.progress === 'answered') return;
     this.#state = 'completed';
-    this.#running.stopAll();
     this.#outputs.push({ kind: 'response', response });
-    this.#ack = serializeSipMessage(createAck(this.#request, response));
+    this.#ack = serializeSipMessage(createAck(this.#request!, response));
     this.#send(this.#ack);
+    this.#forgetRequest();
     if (this.#isReliable) this.#terminate();
     else this.#running.start('D', now + this.#timers.timerDMs);
   }
 
   #retransmit(now: Instant): void {
-    this.#send(this.#octets);
+    this.#send(this.#octets!);
     this.#retransmissionMs *= 2;
     this.#running.start('A', now + this.#retransmissionMs);
   }
 
   #send(octets: Uint8Array): void {
     this.#outputs.push({ kind: 'send', octets });
+  }
+
+  #forgetRequest(): void {
+    this.#running.stopAll();
+    this.#request = undefined;
+    this.#octets = undefined;
   }
 
   #terminate(): void {

@@ -26,10 +26,11 @@
  *    +----->| Terminated |         transport failed: transport-failed, the state stays (RFC 6026 §7.1)
  *           +------------+
  */
+import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 import { createResponse } from '../message/create-response.ts';
-import { serializeSipMessage } from '../message/serialize-sip-message.ts';
+import { formatSipMessage, serializeText } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { TransactionOptions } from './client-transaction.ts';
 import type {
@@ -41,13 +42,15 @@ import { TimerSet } from './timer-set.ts';
 import { type SipTimers, transactionTimeoutMs } from './timers.ts';
 
 export class InviteServerTransaction implements ServerTransaction {
-  readonly #request: SipRequest;
+  /** For the 100; nothing is kept of it when that is not needed any more, since the transaction may last 32 s longer. */
+  #request: SipRequest | undefined;
   readonly #timers: SipTimers;
   readonly #isReliable: boolean;
   readonly #running = new TimerSet<'100' | 'G' | 'H' | 'I' | 'L'>();
-  readonly #outputs: ServerTransactionOutput[] = [];
+  readonly #outputs = new Fifo<ServerTransactionOutput>();
   #state: 'proceeding' | 'completed' | 'confirmed' | 'accepted' | 'terminated' = 'proceeding';
-  #lastResponse: Uint8Array | undefined;
+  /** As text: octets would keep the memory of others alive, among which they were written. */
+  #lastResponse: string | undefined;
   #retransmissionMs: number;
 
   constructor(request: SipRequest, options: TransactionOptions) {
@@ -81,7 +84,7 @@ export class InviteServerTransaction implements ServerTransaction {
 
   handleTimeout(now: Instant): void {
     for (let due = this.#running.takeDue(now); due !== undefined; due = this.#running.takeDue(now)) {
-      if (due === '100') this.#respond(createResponse(this.#request, 100), now);
+      if (due === '100') this.#respond(createResponse(this.#request!, 100), now);
       else if (due === 'G') this.#retransmit(now);
       else {
         if (due === 'H') this.#outputs.push({ kind: 'ack-missing' });
@@ -102,16 +105,18 @@ export class InviteServerTransaction implements ServerTransaction {
     const { statusCode } = response;
     const isSuccess = statusCode >= 200 && statusCode < 300;
     if (this.#state !== 'proceeding' && !(this.#state === 'accepted' && isSuccess)) return;
-    this.#lastResponse = serializeSipMessage(response);
+    this.#lastResponse = formatSipMessage(response);
     this.#sendLast();
     if (this.#state === 'accepted') return;
     this.#running.stop('100');
+    this.#request = undefined;
     if (isSuccess) this.#accept(now);
     else if (statusCode >= 300) this.#complete(now);
   }
 
   #accept(now: Instant): void {
     this.#state = 'accepted';
+    this.#lastResponse = undefined;
     this.#running.start('L', now + transactionTimeoutMs(this.#timers));
   }
 
@@ -138,7 +143,8 @@ export class InviteServerTransaction implements ServerTransaction {
   }
 
   #sendLast(): void {
-    if (this.#lastResponse !== undefined) this.#outputs.push({ kind: 'send', octets: this.#lastResponse });
+    if (this.#lastResponse === undefined) return;
+    this.#outputs.push({ kind: 'send', octets: serializeText(this.#lastResponse) });
   }
 
   #terminate(): void {

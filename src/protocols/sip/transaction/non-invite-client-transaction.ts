@@ -23,6 +23,7 @@
  *         | Terminated |
  *         +------------+
  */
+import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 import type { SipResponse } from '../message/sip-message.ts';
@@ -36,11 +37,12 @@ import { TimerSet } from './timer-set.ts';
 import { type SipTimers, transactionTimeoutMs } from './timers.ts';
 
 export class NonInviteClientTransaction implements ClientTransaction {
-  readonly #octets: Uint8Array;
+  /** As long as a final answer is awaited. */
+  #octets: Uint8Array | undefined;
   readonly #timers: SipTimers;
   readonly #isReliable: boolean;
   readonly #running = new TimerSet<'E' | 'F' | 'K'>();
-  readonly #outputs: ClientTransactionOutput[] = [];
+  readonly #outputs = new Fifo<ClientTransactionOutput>();
   #state: 'trying' | 'proceeding' | 'completed' | 'terminated' = 'trying';
   #retransmissionMs: number;
 
@@ -50,7 +52,7 @@ export class NonInviteClientTransaction implements ClientTransaction {
     this.#timers = options.timers;
     this.#isReliable = options.isReliable;
     this.#retransmissionMs = options.timers.t1Ms;
-    this.#outputs.push({ kind: 'send', octets: this.#octets });
+    this.#outputs.push({ kind: 'send', octets });
     this.#running.start('F', options.now + transactionTimeoutMs(options.timers));
     if (!options.isReliable) this.#running.start('E', options.now + this.#retransmissionMs);
   }
@@ -89,13 +91,14 @@ export class NonInviteClientTransaction implements ClientTransaction {
       return;
     }
     this.#state = 'completed';
+    this.#octets = undefined;
     this.#running.stopAll();
     if (this.#isReliable) this.#terminate();
     else this.#running.start('K', now + this.#timers.t4Ms);
   }
 
   #retransmit(now: Instant): void {
-    this.#outputs.push({ kind: 'send', octets: this.#octets });
+    this.#outputs.push({ kind: 'send', octets: this.#octets! });
     const { t2Ms } = this.#timers;
     this.#retransmissionMs = this.#state === 'proceeding' ? t2Ms : Math.min(this.#retransmissionMs * 2, t2Ms);
     this.#running.start('E', now + this.#retransmissionMs);

@@ -25,10 +25,11 @@
  *         | Terminated |
  *         +------------+
  */
+import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 import { createResponse } from '../message/create-response.ts';
-import { serializeSipMessage } from '../message/serialize-sip-message.ts';
+import { formatSipMessage, serializeText } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { TransactionOptions } from './client-transaction.ts';
 import type {
@@ -40,13 +41,15 @@ import { TimerSet } from './timer-set.ts';
 import { nonInviteTryingMs, type SipTimers, transactionTimeoutMs } from './timers.ts';
 
 export class NonInviteServerTransaction implements ServerTransaction {
-  readonly #request: SipRequest;
+  /** For the 100, as long as that may be needed. */
+  #request: SipRequest | undefined;
   readonly #timers: SipTimers;
   readonly #isReliable: boolean;
   readonly #running = new TimerSet<'100' | 'unanswered' | 'J'>();
-  readonly #outputs: ServerTransactionOutput[] = [];
+  readonly #outputs = new Fifo<ServerTransactionOutput>();
   #state: 'trying' | 'proceeding' | 'completed' | 'terminated' = 'trying';
-  #lastResponse: Uint8Array | undefined;
+  /** As text: octets would keep the memory of others alive, among which they were written. */
+  #lastResponse: string | undefined;
 
   constructor(request: SipRequest, options: TransactionOptions) {
     this.#request = request;
@@ -69,7 +72,7 @@ export class NonInviteServerTransaction implements ServerTransaction {
 
   handleTimeout(now: Instant): void {
     for (let due = this.#running.takeDue(now); due !== undefined; due = this.#running.takeDue(now)) {
-      if (due === '100') this.#proceed(createResponse(this.#request, 100));
+      if (due === '100') this.#proceed(createResponse(this.#request!, 100));
       else this.#terminate();
     }
   }
@@ -92,21 +95,23 @@ export class NonInviteServerTransaction implements ServerTransaction {
   #proceed(trying: SipResponse): void {
     this.#state = 'proceeding';
     this.#running.stop('100');
-    this.#lastResponse = serializeSipMessage(trying);
+    this.#lastResponse = formatSipMessage(trying);
     this.#sendLast();
   }
 
   #complete(response: SipResponse, now: Instant): void {
     this.#state = 'completed';
+    this.#request = undefined;
     this.#running.stopAll();
-    this.#lastResponse = serializeSipMessage(response);
+    this.#lastResponse = formatSipMessage(response);
     this.#sendLast();
     if (this.#isReliable) this.#terminate();
     else this.#running.start('J', now + transactionTimeoutMs(this.#timers));
   }
 
   #sendLast(): void {
-    if (this.#lastResponse !== undefined) this.#outputs.push({ kind: 'send', octets: this.#lastResponse });
+    if (this.#lastResponse === undefined) return;
+    this.#outputs.push({ kind: 'send', octets: serializeText(this.#lastResponse) });
   }
 
   #terminate(): void {

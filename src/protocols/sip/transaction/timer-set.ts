@@ -4,42 +4,44 @@
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 
+interface Timer<Name extends string> extends Timeout {
+  readonly reason: Name;
+}
+
 export class TimerSet<Name extends string> {
-  readonly #instants = new Map<Name, Instant>();
+  /** Never changed but replaced, so that it is as long as it has timers: every transaction has a set, and they are many. */
+  #timers: readonly Timer<Name>[] = [];
 
   start(name: Name, at: Instant): void {
-    this.#instants.set(name, at);
+    const timer = { at, reason: name };
+    const known = this.#timers.findIndex(({ reason }) => reason === name);
+    this.#timers = known < 0 ? [...this.#timers, timer] : this.#timers.with(known, timer);
   }
 
   stop(...names: readonly Name[]): void {
-    for (const name of names) this.#instants.delete(name);
+    if (this.#timers.some(({ reason }) => names.includes(reason)))
+      this.#timers = this.#timers.filter(({ reason }) => !names.includes(reason));
   }
 
   stopAll(): void {
-    this.#instants.clear();
+    this.#timers = [];
   }
 
   earliest(): Timeout | undefined {
-    const name = this.#earliestName();
-    return name === undefined ? undefined : { at: this.#instants.get(name)!, reason: name };
+    return this.#earliest();
   }
 
   /** Stops the earliest timer if it is due and says which one it was. */
   takeDue(now: Instant): Name | undefined {
-    const name = this.#earliestName();
-    if (name === undefined || this.#instants.get(name)! > now) return undefined;
-    this.#instants.delete(name);
-    return name;
+    const timer = this.#earliest();
+    if (timer === undefined || timer.at > now) return undefined;
+    this.stop(timer.reason);
+    return timer.reason;
   }
 
-  #earliestName(): Name | undefined {
-    let earliest: Name | undefined;
-    let earliestAt = Number.POSITIVE_INFINITY;
-    for (const [name, at] of this.#instants) {
-      if (at >= earliestAt) continue;
-      earliest = name;
-      earliestAt = at;
-    }
+  #earliest(): Timer<Name> | undefined {
+    let earliest: Timer<Name> | undefined;
+    for (const timer of this.#timers) if (earliest === undefined || timer.at < earliest.at) earliest = timer;
     return earliest;
   }
 }
