@@ -341,13 +341,17 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
       leg.respond(incoming, plainAnswer(400), undefined, now);
       return;
     }
-    const found = this.userAgent.findReplaced(replaces);
-    const call = found === undefined ? undefined : this.#callOfLeg.get(found.leg);
+    const found = this.userAgent.findReplaced(replaces, now);
+    if (found === undefined || found === 'ended') {
+      leg.respond(incoming, plainAnswer(found === undefined ? 481 : 603), undefined, now);
+      return;
+    }
+    const call = this.#callOfLeg.get(found.leg);
     const statusCode = replacementRefusal(found, call, replaces);
     if (statusCode !== undefined) leg.respond(incoming, plainAnswer(statusCode), undefined, now);
     else {
       this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
-      if (!call!.offerReplacement(found!.leg, leg, incoming))
+      if (!call!.offerReplacement(found.leg, leg, incoming))
         leg.respond(incoming, plainAnswer(491), undefined, now);
     }
   }
@@ -375,11 +379,10 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
 }
 
 function replacementRefusal(
-  found: { readonly leg: CallLeg; readonly dialog: LegDialog } | undefined,
+  found: { readonly leg: CallLeg; readonly dialog: LegDialog },
   call: Call | undefined,
   replaces: Replaces,
 ): number | undefined {
-  if (found === undefined) return 481;
   if (call === undefined) return 603;
   // An early dialog cannot be replaced here (RFC 3891 §3 asks for 481 unless we called): the mover sends UPDATE in it instead.
   if (found.leg.confirmed !== found.dialog) return 481;

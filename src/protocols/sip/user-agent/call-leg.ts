@@ -36,6 +36,8 @@ export class CallLeg implements SessionTimerOwner {
   dialogs: readonly LegDialog[] = [];
   confirmed: LegDialog | undefined;
   isEnded = false;
+  /** Serves no call any more; kept by the user agent alone, until nothing of it is under way. */
+  isForgotten = false;
   /** Lost by silence or 481, and nothing was heard of the peer since. */
   isSuspect = false;
   readonly sender: RequestSender;

@@ -1,7 +1,6 @@
 /**
  * The user agent core (RFC 3261 §6 "UA core", §8, §12): many call legs over one SipEndpoint. Finds the leg of every message, hands
- * INVITEs that make new legs and requests outside of dialogs to its owner, and remembers ended legs for a while, so that a BYE that
- * crossed ours is answered and Replaces still finds what the core network has ended already (RFC 3891 §3; ims-sip.md §5).
+ * INVITEs that make new legs and requests outside of dialogs to its owner, and remembers the names of ended dialogs for a while.
  */
 import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import type { Instant } from '../../../base/instant.ts';
@@ -24,6 +23,7 @@ import type {
 } from '../transaction/sip-event.ts';
 import { defaultSipTimers, type SipTimers, transactionTimeoutMs } from '../transaction/timers.ts';
 import { CallLeg } from './call-leg.ts';
+import { EndedDialogs } from './ended-dialogs.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import type { LegDialog } from './leg-dialog.ts';
 import type { LegEvent, LegHost, LegTimer } from './leg-host.ts';
@@ -77,6 +77,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     ServerTransactionId,
     { readonly leg: CallLeg; readonly incoming: IncomingRequest }
   >();
+  readonly #ended: EndedDialogs;
   readonly #outside = new Set<ClientTransactionId>();
   readonly #timers = new DeadlineQueue<LegTimer>();
   readonly #events: UserAgentEvent[] = [];
@@ -88,6 +89,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     this.sessionSeconds = options.sessionSeconds;
     this.#capabilities = options.capabilities;
     this.timers = { ...defaultSipTimers, ...options.timers };
+    this.#ended = new EndedDialogs(2 * transactionTimeoutMs(this.timers));
   }
 
   start(now: Instant): void {
@@ -124,20 +126,28 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     return new CallLeg(path, this);
   }
 
-  /** The leg that a Replaces names: its to-tag is our tag, its from-tag the peer's (RFC 3891 §3). Ended ones are found while remembered. */
-  findReplaced(replaces: Replaces): { readonly leg: CallLeg; readonly dialog: LegDialog } | undefined {
+  /** The leg that a Replaces names: its to-tag is our tag, its from-tag the peer's (RFC 3891 §3). 'ended': its leg was forgotten not long ago. */
+  findReplaced(
+    replaces: Replaces,
+    now: Instant,
+  ): { readonly leg: CallLeg; readonly dialog: LegDialog } | 'ended' | undefined {
     const leg = this.#legs.get(legKey(replaces.callId, replaces.toTag));
     const dialog = leg?.allDialogs.find(
       (candidate) =>
         candidate.dialog.remoteTag === replaces.fromTag && candidate.dialog.localTag === replaces.toTag,
     );
-    return leg === undefined || dialog === undefined ? undefined : { leg, dialog };
+    if (leg !== undefined && dialog !== undefined) return { leg, dialog };
+    return this.#ended.has(replaces.callId, replaces.toTag, replaces.fromTag, now) ? 'ended' : undefined;
   }
 
-  /** The leg serves no call any more: it is remembered for twice 64·T1, as long as its transactions and their repetitions may last. */
+  /** The leg serves no call any more. What it still has to settle, a late PRACK or a BYE that waits for an ACK, takes at most twice 64·T1. */
   forget(leg: CallLeg, now: Instant): void {
-    const forgetting: LegTimer = { handleTimeout: () => this.#remove(leg) };
-    this.#timers.set(forgetting, now + 2 * transactionTimeoutMs(this.timers), 'ended leg forgotten');
+    leg.isForgotten = true;
+    if (leg.isEnded && leg.allDialogs.every(({ overtaken }) => overtaken === undefined)) this.#bury(leg, now);
+    else {
+      const burying: LegTimer = { handleTimeout: (at) => this.#bury(leg, at) };
+      this.#timers.set(burying, now + 2 * transactionTimeoutMs(this.timers), 'leg forgotten');
+    }
   }
 
   sendOutside(request: SipRequest, target: SipTarget | SipDomain, now: Instant): ClientTransactionId {
@@ -170,6 +180,8 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   }
 
   respond(transaction: ServerTransactionId, response: SipResponse, now: Instant): void {
+    // No CANCEL comes up any more.
+    if (response.statusCode >= 200) this.#invites.delete(transaction);
     this.#endpoint.respond(transaction, response, now);
   }
 
@@ -284,8 +296,12 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     const known = leg?.allDialogs.find(({ dialog }) => dialog.matchesRequest(request));
     const rack = request.method === 'PRACK' ? rackOf(request) : undefined;
     const isLatePrack = rack !== undefined && !isMalformed(rack) && (known?.takeLatePrack(rack) ?? false);
-    const isBye = known !== undefined && request.method === 'BYE';
+    const isBye = request.method === 'BYE' && (known !== undefined || this.#wasEnded(request, now));
     this.#endpoint.respond(event.transaction, createResponse(request, isBye || isLatePrack ? 200 : 481), now);
+  }
+
+  #wasEnded(request: SipRequest, now: Instant): boolean {
+    return this.#ended.has(callIdOf(request), toTagOf(request) ?? '', fromTagOf(request) ?? '', now);
   }
 
   #handleAck(request: SipRequest, now: Instant): void {
@@ -299,7 +315,10 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   #handleResponse(transaction: ClientTransactionId, response: SipResponse, now: Instant): void {
     const sent = this.#outgoing.get(transaction);
     if (sent !== undefined) {
-      if (sent.outgoing.transaction === transaction) sent.leg.handleResponse(sent.outgoing, response, now);
+      const { leg, outgoing } = sent;
+      if (outgoing.transaction === transaction) leg.handleResponse(outgoing, response, now);
+      // A late 2xx may have made another dialog, which was ended at once.
+      if (leg.isForgotten) this.forget(leg, now);
     } else if (this.#outside.has(transaction) && response.statusCode > 100) {
       this.#events.push({ kind: 'outside-response', transaction, response });
     }
@@ -328,8 +347,9 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     this.#outside.delete(transaction);
   }
 
-  #remove(leg: CallLeg): void {
-    for (const { dialog } of leg.allDialogs) this.#legs.delete(legKey(dialog.callId, dialog.localTag));
+  #bury(leg: CallLeg, now: Instant): void {
+    for (const { dialog } of leg.allDialogs)
+      if (this.#legs.delete(legKey(dialog.callId, dialog.localTag))) this.#ended.add(dialog, now);
   }
 }
 
