@@ -27,6 +27,15 @@ export interface ScriptedPhoneOptions {
   readonly random: RandomSource;
 }
 
+/** What telephones do, transfer and messages included; PUBLISH is known and not wanted. */
+const capabilities = {
+  methods: 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, REFER, SUBSCRIBE, NOTIFY'.split(
+    ', ',
+  ),
+  extensions: ['100rel', 'precondition', 'timer', 'replaces'],
+  contentTypes: ['application/sdp'],
+};
+
 export class ScriptedPhone implements NetworkFunction<never, never, never> {
   readonly #options: ScriptedPhoneOptions;
   readonly #agent: BackToBackUserAgent;
@@ -47,7 +56,8 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
     const { sip, identity, random } = options;
     this.#options = options;
     const listen = [{ transport: 'udp', ...sip } as const, { transport: 'tcp', ...sip } as const];
-    this.#agent = new BackToBackUserAgent({ endpoint: new SipEndpoint({ listen, random }), random });
+    const endpoint = new SipEndpoint({ listen, random });
+    this.#agent = new BackToBackUserAgent({ endpoint, random, capabilities });
     const contact = this.#contact.slice(1, -1);
     this.#registration = new RegistrationClient({ identity, contact, expiresSeconds: 600, random });
   }
@@ -81,10 +91,11 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
     this.request('INVITE', offer, now);
   }
 
-  /** Within its call. */
-  request(method: LocalRequest['method'], body: string, now: Instant): void {
+  /** Within its call; a telephone may send any method. */
+  request(method: string, body: string, now: Instant): void {
     if (this.#call === undefined) return;
-    this.#agent.sendLocally(this.#call, this.#leg, { method, ...(body !== '' && { body }) }, now);
+    const request = { method: method as LocalRequest['method'], ...(body !== '' && { body }) };
+    this.#agent.sendLocally(this.#call, this.#leg, request, now);
     this.#drain(now);
   }
 

@@ -13,7 +13,11 @@ type Access = keyof typeof places;
 /** Beside the delay of the line: the time that a message of 2 kB takes to be put on it, twice. */
 const slackMs = 45;
 
-const requests = ['OPTIONS', 'INFO', 'UPDATE', 'hold', 'resume', 'INVITE'] as const;
+/** What either end may ask for, and what it is answered: PUBLISH is known and not wanted, HOLLER unknown to everybody (RFC 3261 §8.2.1). */
+const answers: Readonly<Record<string, number>> = {
+  ...{ OPTIONS: 200, INFO: 200, MESSAGE: 200, REFER: 200, NOTIFY: 200, SUBSCRIBE: 200 },
+  ...{ PUBLISH: 405, HOLLER: 501, UPDATE: 200, hold: 200, resume: 200, INVITE: 200 },
+};
 
 for (const proxyCscfs of ['shared', 'per-access'] as const)
   for (const withReservation of [false, true]) {
@@ -25,7 +29,7 @@ for (const proxyCscfs of ['shared', 'per-access'] as const)
         const access = moves % 2 === 1 ? 'wlan' : '3g';
         move(call, access);
         for (const side of ['phone', 'correspondent'] as const)
-          for (const request of requests) assertAnswered(call, side, request, access, moves);
+          for (const request of Object.keys(answers)) assertAnswered(call, side, request, access, moves);
       }
       assert.deepEqual([call.phone.isEnded, call.correspondent.isEnded], [false, false]);
     });
@@ -56,24 +60,29 @@ function move(call: ChangeableCall, access: Access): void {
 function assertAnswered(
   call: ChangeableCall,
   side: Side,
-  request: (typeof requests)[number],
+  request: string,
   access: Access,
   moves: number,
 ): void {
   const context = `${request} of the ${side} after ${moves} moves`;
   const direction = request === 'hold' ? 'sendonly' : 'sendrecv';
-  const isChange = request !== 'OPTIONS' && request !== 'INFO';
   const method = request === 'hold' || request === 'resume' ? 'INVITE' : request;
+  const isChange = method === 'INVITE' || method === 'UPDATE';
   const other = side === 'phone' ? 'correspondent' : 'phone';
   call[other].answer = description(other, audio(8, direction === 'sendonly' ? 'recvonly' : 'sendrecv'));
-  const [before, answers] = [call.lab.trace.length, call[side].statusCodes.length];
+  const [before, answered] = [call.lab.trace.length, call[side].statusCodes.length];
   call.perform(side, (now) =>
     call[side].request(method, isChange ? description(side, audio(8, direction)) : '', now),
   );
-  const isAnswered = () => call[side].statusCodes.length > answers;
+  const isAnswered = () => call[side].statusCodes.length > answered;
   const isInTime = call.lab.network.simulation.runWhile(() => !isAnswered(), boundMs(access));
   assert.ok(isInTime, context);
-  assert.equal(call[side].statusCodes.at(-1), 200, context);
+  assert.equal(call[side].statusCodes.at(-1), answers[request], context);
+  const node = other === 'phone' ? 'phone' : 'cn';
+  const arrived = call.lab.trace
+    .slice(before)
+    .filter((entry) => entry.node === node && entry.direction === 'received');
+  assert.ok(arrived[0]?.summary.startsWith(`${method} `), `${context} arrives as it was sent`);
   // The ACK goes its way before the next request.
   call.run(boundMs(access));
   assertNothingOld(call, before, access, context);

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { toTagOf } from '../message/header-fields.ts';
 import {
   Anchor,
+  anchorAddress,
   correspondent,
   ladderOf,
   mobileNode,
@@ -322,6 +323,28 @@ test('Relay passes INFO, MESSAGE and OPTIONS inside a call both ways', () => {
     [mn, cn].map((party) => party.eventsOf('response-arrived').at(-1)!.response.statusCode),
     [200, 200],
   );
+});
+
+test('Relay gives REFER, NOTIFY and their answers the Contact of their leg, and other requests none', () => {
+  const { network, mn, anchor, callee } = setUpWithRawCallee();
+  mn.place('sip:user@10.0.0.9');
+  network.run(100);
+  callee.respond(callee.requests('INVITE')[0]!, 200, { body: sdp(correspondent) });
+  network.run(1_000);
+  for (const method of ['REFER', 'NOTIFY', 'MESSAGE'] as const) {
+    const request = { method: method as 'MESSAGE', headers: [['Refer-To', '<sip:carol@test>'] as const] };
+    mn.agent.sendLocally(mn.call!, mn.leg, request, network.now);
+    network.run(network.now + 20);
+    const [arrived] = callee.requests(method);
+    const contact = method === 'MESSAGE' ? undefined : `<sip:as@${anchorAddress}:5060>`;
+    assert.equal(arrived!.headers.get('Contact'), contact, method);
+    assert.equal(arrived!.headers.get('Refer-To'), '<sip:carol@test>');
+    callee.respond(arrived!, 202);
+    network.run(network.now + 100);
+    const answer = mn.eventsOf('response-arrived').at(-1)!.response;
+    assert.deepEqual([answer.statusCode, answer.headers.get('Contact')], [202, contact], method);
+  }
+  assert.equal(anchor.eventsOf('leg-lost').length, 0);
 });
 
 for (const statusCode of [404, 408, 410, 430, 480, 481, 483, 502, 604])

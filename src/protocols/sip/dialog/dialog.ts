@@ -144,7 +144,7 @@ export class Dialog {
     return true;
   }
 
-  /** A target refresh request or a response to one (INVITE, UPDATE) carries the peer's present address (§12.2.1.2, §12.2.2, RFC 6141 §4.6). */
+  /** A target refresh request or a response to one carries the peer's present address (§12.2.1.2, §12.2.2, RFC 6141 §4.6). */
   refreshTarget(message: SipMessage): void {
     this.#remoteTarget = contactUriOf(message) ?? this.#remoteTarget;
   }
@@ -173,6 +173,19 @@ export class Dialog {
     request.headers.append('CSeq', `${sequence} ${method}`);
     return routeRequest(request, this.#routeSet);
   }
+}
+
+/** Methods whose requests and 2xx carry the sender's Contact, which is the remote target from then on (RFC 3261 §12.2, RFC 3311 §5, RFC 6665 §4.4.1). */
+const targetRefreshMethods: ReadonlySet<string> = new Set([
+  'INVITE',
+  'UPDATE',
+  'REFER',
+  'SUBSCRIBE',
+  'NOTIFY',
+]);
+
+export function isTargetRefresh(method: string): boolean {
+  return targetRefreshMethods.has(method);
 }
 
 /**

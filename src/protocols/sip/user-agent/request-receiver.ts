@@ -5,7 +5,7 @@
 import type { Instant } from '../../../base/instant.ts';
 import { isMalformed } from '../../../base/malformed.ts';
 import { type RandomSource, randomBelow, randomToken } from '../../../base/random-source.ts';
-import { Dialog } from '../dialog/dialog.ts';
+import { Dialog, isTargetRefresh } from '../dialog/dialog.ts';
 import { createResponse } from '../message/create-response.ts';
 import { cseqOf, rackOf } from '../message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
@@ -262,13 +262,13 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
       toTag,
       ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
     });
-    const isUpdateSuccess = incoming.method === 'UPDATE' && statusCode < 300;
-    if (isUpdateSuccess) response.headers.append('Contact', this.contact);
+    const isRefreshed = dialog !== undefined && isTargetRefresh(incoming.method) && statusCode < 300;
+    if (isRefreshed) response.headers.append('Contact', this.contact);
     writeContent(response, answer.content);
     this.completeResponse(incoming, response, now);
     if (statusCode >= 200) {
       this.#forget(incoming);
-      if (isUpdateSuccess) dialog?.dialog.refreshTarget(request);
+      if (isRefreshed) dialog.dialog.refreshTarget(request);
       if (dialog !== undefined && incoming.hasSessionDescription) dialog.openOffer = undefined;
     }
     this.#host.respond(incoming.transaction, response, now);

@@ -8,7 +8,7 @@
  */
 import type { Instant } from '../../../base/instant.ts';
 import { randomBelow, randomToken } from '../../../base/random-source.ts';
-import { Dialog, type RoutedRequest, routeRequest } from '../dialog/dialog.ts';
+import { Dialog, isTargetRefresh, type RoutedRequest, routeRequest } from '../dialog/dialog.ts';
 import { createResponse } from '../message/create-response.ts';
 import { cseqOf, listIncludes, rseqOf, toTagOf } from '../message/header-fields.ts';
 import { SipRequest, type SipResponse } from '../message/sip-message.ts';
@@ -211,8 +211,7 @@ export class RequestSender implements LegTimer {
   #transmit(outgoing: OutgoingRequest, routed: RoutedRequest, now: Instant): void {
     const path = this.#pathOf(outgoing);
     const { request } = routed;
-    if (outgoing.method === 'INVITE' || outgoing.method === 'UPDATE')
-      request.headers.append('Contact', path.contact);
+    if (isTargetRefresh(outgoing.method)) request.headers.append('Contact', path.contact);
     if (outgoing.rack !== undefined) request.headers.append('RAck', outgoing.rack);
     writeContent(request, outgoing.content);
     outgoing.nextHop = routed.nextHop;
@@ -333,10 +332,10 @@ export class RequestSender implements LegTimer {
   }
 
   #succeed(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
+    if (isTargetRefresh(outgoing.method)) outgoing.dialog!.dialog.refreshTarget(response);
     if (outgoing.method !== 'UPDATE') return;
     if (this.#leg.confirmed !== undefined)
       this.#leg.sessionTimer.takeSuccess(outgoing.request!, response, now);
-    outgoing.dialog!.dialog.refreshTarget(response);
     if (this.movingTo !== undefined) this.#invite!.mayHaveMovedTarget = true;
     else if (outgoing.path !== undefined) this.#leg.path = outgoing.path;
   }
