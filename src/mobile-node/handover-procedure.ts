@@ -89,7 +89,7 @@ export class HandoverProcedure {
       to: accesses.nameOf(to),
       kind: handover.kind,
     });
-    if (handover.kind === 'hard' && from !== undefined) this.#forsake(from);
+    if (handover.kind === 'hard' && from !== undefined) this.#forsake(from, now);
     if (mobileIp !== undefined) {
       this.#current = to;
       handover.binding = 'pending';
@@ -108,7 +108,7 @@ export class HandoverProcedure {
   /** Probes stay unanswered: a handover to there would never end. */
   accessSilent(index: number, now: Instant): void {
     if (this.#handover?.to !== index) return;
-    this.#forsake(index);
+    this.#forsake(index, now);
     this.#leave(index, 'no probe is answered', now);
   }
 
@@ -123,7 +123,7 @@ export class HandoverProcedure {
     if (!this.#isAlive(this.#current) || accesses.forSip(this.#current) === undefined) return;
     const stranded = manager.sessions.filter(({ access }) => !this.#isAlive(access.index));
     if (stranded.length === 0) return;
-    for (const { access } of stranded) this.#forsake(access.index);
+    for (const { access } of stranded) this.#forsake(access.index, now);
     this.start(this.#current, now);
   }
 
@@ -133,6 +133,8 @@ export class HandoverProcedure {
     if (event.type === 'deregistered') {
       tell({ type: 'deregistered', access });
       this.#hold.drained(event.access);
+    } else if (event.type === 'registration-ended') {
+      tell({ type: 'registration-ended', access, reason: event.reason });
     } else if (event.type === 'registration-failed') {
       tell({ type: 'registration-failed', access, statusCode: event.statusCode });
       this.#registrationFailed(event.access, event.statusCode, now);
@@ -219,7 +221,7 @@ export class HandoverProcedure {
     const { accesses, userAgent } = this.#parts;
     const over = [index, this.#sipAccess].find((one) => one !== undefined && this.#isAlive(one));
     const access = over === undefined ? undefined : accesses.forSip(over);
-    if (access === undefined) userAgent?.forget(index);
+    if (access === undefined) userAgent?.forget(index, now);
     else userAgent?.deregister(index, access, now);
   }
 
@@ -237,13 +239,13 @@ export class HandoverProcedure {
   }
 
   /** To SIP an access that leads nowhere is as one that was lost: what waits there for an answer is not waited for. */
-  #forsake(index: number): void {
+  #forsake(index: number, now: Instant): void {
     const { accesses, manager, userAgent } = this.#parts;
     const access = accesses.get(index);
     if (access === undefined) return;
     access.isForsaken = true;
     manager.removeAccess(index);
-    userAgent?.accessLost(index);
+    userAgent?.accessLost(index, now);
   }
 
   #takeBack(index: number): void {

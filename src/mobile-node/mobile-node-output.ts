@@ -10,6 +10,7 @@ import type {
   MobileIpClientEvent,
   RouteOptimisationEvent,
 } from './mobile-ip-client/mobile-ip-client-options.ts';
+import type { RegistrationEnd } from './sip-user-agent/ims-user-agent.ts';
 
 /** Effects are carried out in the order in which they come, before any output that follows them. */
 export type MobileNodeEffect =
@@ -55,6 +56,8 @@ export type MobileNodeEvent =
   | { readonly type: 'registered'; readonly access: string; readonly registerMs: DurationMs }
   | { readonly type: 'registration-failed'; readonly access: string; readonly statusCode: number }
   | { readonly type: 'deregistered'; readonly access: string }
+  /** The network has ended the registration (RFC 3680): 'rejected' means for good, after the others the node registers again. */
+  | { readonly type: 'registration-ended'; readonly access: string; readonly reason: RegistrationEnd }
   | {
       readonly type: 'handover-started';
       readonly from: string | undefined;

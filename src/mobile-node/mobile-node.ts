@@ -15,6 +15,9 @@ import type { EffectOutput, EventOutput, NetworkFunction } from '../base/network
 import { BackToBackUserAgent } from '../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type { CallEvent } from '../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { SipEndpoint } from '../protocols/sip/endpoint.ts';
+import { createResponse } from '../protocols/sip/message/create-response.ts';
+import { toTagOf } from '../protocols/sip/message/header-fields.ts';
+import type { SipRequest } from '../protocols/sip/message/sip-message.ts';
 import { type AccessInput, AccessMonitor } from './access-monitor/access-monitor.ts';
 import { UnansweredProbes } from './access-monitor/unanswered-probes.ts';
 import { AccessSelection, type DecisionHistory } from './access-selection/access-selection.ts';
@@ -244,7 +247,10 @@ export class MobileNode
     if (event.type === 'outside-response-arrived')
       this.#userAgent?.handleResponse(event.transaction, event.response, now);
     else if (event.type === 'kept-flow-failed') this.#userAgent?.handleFlowFailure(event.flow, now);
-    else this.#manager.handleCallEvent(event, now);
+    else if (event.type === 'request-arrived' && isNotification(event.request)) {
+      const statusCode = this.#userAgent?.handleNotification(event.request, now) ?? 481;
+      this.#agent.respond(event.transaction, createResponse(event.request, statusCode), now);
+    } else this.#manager.handleCallEvent(event, now);
   }
 
   #mobileIpSaid(event: MobileIpClientEvent | RouteOptimisationEvent, now: Instant): void {
@@ -329,7 +335,7 @@ export class MobileNode
     this.#accesses.detach(index);
     if (state.signallingMs !== undefined) this.#setListening(state, false, now);
     this.#manager.removeAccess(index);
-    this.#userAgent?.accessLost(index);
+    this.#userAgent?.accessLost(index, now);
     this.#mobileIp?.detach(name, now);
     this.#probes.forget(name);
     this.#selection.selector.accessLost?.(name);
@@ -417,6 +423,11 @@ export class MobileNode
   }
 }
 
+/** Within a dialog: of a subscription, as no call has it. */
+function isNotification(request: SipRequest): boolean {
+  return request.method === 'NOTIFY' && toTagOf(request) !== undefined;
+}
+
 function newAgent({ internalAddress, applicationPort, random }: MobileNodeOptions): BackToBackUserAgent {
   const listen = (['udp', 'tcp'] as const).map((transport) => ({
     transport,
@@ -426,5 +437,6 @@ function newAgent({ internalAddress, applicationPort, random }: MobileNodeOption
   return new BackToBackUserAgent({
     endpoint: new SipEndpoint({ listen, random, refuseMergedRequests: true }),
     random,
+    takesNotifications: true,
   });
 }

@@ -26,7 +26,7 @@ import type { VirtualHost } from '../sim/virtual-host.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
 import { internalAddress, labAddresses } from './lab-addresses.ts';
 import { type LabAccess, trimAccesses } from './lab-topology.ts';
-import { correspondentIdentity, labDomain, mobileIdentity } from './lab-users.ts';
+import { correspondentIdentity, labDomain, mobileIdentity, privateIdentityOf } from './lab-users.ts';
 import { VirtualMobileNode } from './virtual-mobile-node.ts';
 import {
   identityOf,
@@ -98,13 +98,15 @@ export class VirtualLab implements VirtualTestNetwork {
   readonly #hosts = new Map<string, VirtualHost>();
   readonly #translators = new Map<TranslatorName, AddressTranslator>();
   #translatorStarts = 0;
+  /** The HSS ends a user's registration (RTR, TS 29.228 §6.1.3), with that Reason-Code. */
+  readonly terminateRegistration: TerminateRegistration;
   /** How long a translator's kernel takes for a change; its answer waits for it. */
   translationDelayMs: number = 0;
 
   constructor(options: VirtualLabOptions) {
     this.#options = options;
     this.network = new VirtualNetwork(options.seed);
-    this.#addCore();
+    this.terminateRegistration = this.#addCore();
     this.trimApplicationServer = this.#addApplicationServer();
     this.startTranslator('translator');
     if (options.hasSecondTranslator) this.startTranslator('translator-2');
@@ -148,7 +150,7 @@ export class VirtualLab implements VirtualTestNetwork {
     });
   }
 
-  #addCore(): void {
+  #addCore(): TerminateRegistration {
     const hosts = new Map([[labDomain, at(addresses.interrogatingCscf)]]);
     const hss = this.#hssPeer();
     const proxies = this.#options.proxyCscfs === 'shared' ? ['p-cscf'] : ['p-cscf', 'p-cscf-2'];
@@ -187,20 +189,19 @@ export class VirtualLab implements VirtualTestNetwork {
         random: this.network.newRandomSource(),
       }),
     );
-    this.#start(
-      'hss',
-      addresses.homeSubscriberServer,
-      new HomeSubscriberServer({
-        diameter: {
-          ...identityAt(diameterHosts.homeSubscriberServer),
-          listen: [{ address: addresses.homeSubscriberServer, port: port.diameter }],
-          peers: [{ host: diameterHosts.interrogatingCscf }, { host: diameterHosts.servingCscf }],
-          random: this.network.newRandomSource(),
-        },
-        subscribers: subscribers(),
-        digestRealm: labDomain,
-      }),
-    );
+    const subscriberServer = new HomeSubscriberServer({
+      diameter: {
+        ...identityAt(diameterHosts.homeSubscriberServer),
+        listen: [{ address: addresses.homeSubscriberServer, port: port.diameter }],
+        peers: [{ host: diameterHosts.interrogatingCscf }, { host: diameterHosts.servingCscf }],
+        random: this.network.newRandomSource(),
+      },
+      subscribers: subscribers(),
+      digestRealm: labDomain,
+    });
+    const process = this.#start('hss', addresses.homeSubscriberServer, subscriberServer);
+    return (identity, reason) =>
+      process.perform((now) => subscriberServer.terminate(privateIdentityOf(identity), reason, now));
   }
 
   #hssPeer(): { host: string; address: TransportAddress } {
@@ -300,12 +301,15 @@ export class VirtualLab implements VirtualTestNetwork {
     return host;
   }
 
-  #start(name: string, address: string, machine: Startable): void {
+  #start(name: string, address: string, machine: Startable): Pick<RoleProcess, 'perform'> {
     const process = this.#addHost(name, [address]).run({ machine });
     process.perform((now) => machine.start(now));
+    return process;
   }
 }
 
+type TerminateRegistration = (identity: string, reasonCode: number) => void;
+type RoleProcess = ReturnType<VirtualHost['run']>;
 type Startable = Parameters<VirtualHost['run']>[0]['machine'] & { start(now: number): void };
 
 const wire = { uplink: { ...perfectLink, delayMs: 0.5 }, downlink: { ...perfectLink, delayMs: 0.5 } };

@@ -1,7 +1,7 @@
 /**
  * The IMS SIP user agent of the mobile node (TRIM fig. 3): keeps one registration per access network, each over its own access and P-CSCF,
  * as flows of one instance (RFC 5626), so that the new contact exists before the old one goes. Sessions are the handover manager's, who shares
- * the SIP endpoint.
+ * the SIP endpoint. In IMS it watches each registration (RFC 3680), so as to hear when the network ends it.
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../../base/machine.ts';
@@ -16,6 +16,11 @@ import {
   RegistrationClient,
   type RegistrationIdentity,
 } from '../../protocols/sip/registration/registration-client.ts';
+import type {
+  ContactEvent,
+  ContactInformation,
+} from '../../protocols/sip/registration/registration-information.ts';
+import { RegistrationWatcher } from '../../protocols/sip/registration/registration-watcher.ts';
 import type { ClientTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
 import type { KeptFlow } from '../../protocols/sip/transport/flow-keeper.ts';
 
@@ -43,7 +48,16 @@ export type RegistrationEvent =
       readonly serviceRoute: readonly string[];
     }
   | { readonly type: 'registration-failed'; readonly access: number; readonly statusCode: number }
-  | { readonly type: 'deregistered'; readonly access: number };
+  | { readonly type: 'deregistered'; readonly access: number }
+  | { readonly type: 'registration-ended'; readonly access: number; readonly reason: RegistrationEnd };
+
+/** Why the network has ended a registration (RFC 3680 §4.7.1). */
+export type RegistrationEnd = Extract<ContactEvent, 'expired' | 'deactivated' | 'probation' | 'rejected'>;
+
+/** TS 24.229 §5.1.1.3. */
+const subscriptionSeconds = 600_000;
+/** A new access has sessions to take over first, and may be slow. */
+const subscriptionDelayMs: DurationMs = 5_000;
 
 interface Registration {
   readonly client: RegistrationClient;
@@ -54,6 +68,8 @@ interface Registration {
   /** Kept alive since the edge proxy has said that it knows of flows. */
   flow: KeptFlow | undefined;
   isLeaving: boolean;
+  /** Not subscribed to yet. */
+  watch: { readonly at: Instant; readonly serviceRoute: readonly string[] } | undefined;
   /** To be made again as soon as it has been taken back. */
   next: SignallingAccess | undefined;
 }
@@ -67,6 +83,8 @@ export interface ImsUserAgentOptions {
 export class ImsUserAgent {
   readonly #options: ImsUserAgentOptions;
   readonly #digest: DigestClient;
+  /** One subscription for each access, named after it, which goes with it. */
+  readonly #watcher: RegistrationWatcher;
   readonly #registrations = new Map<number, Registration>();
   readonly #events: RegistrationEvent[] = [];
 
@@ -74,6 +92,13 @@ export class ImsUserAgent {
     const { identity, random } = options;
     this.#options = options;
     this.#digest = new DigestClient(identity.privateIdentity, identity.password, random);
+    this.#watcher = new RegistrationWatcher({
+      expiresSeconds: subscriptionSeconds,
+      random,
+      send: (request, _, { name }, now) =>
+        this.#sendOver(this.#registrations.get(Number(name)), request, now),
+      isWanted: (name) => this.isRegistered(Number(name)),
+    });
   }
 
   /** Accesses whose contact the registrar knows, as far as this node knows. */
@@ -107,6 +132,7 @@ export class ImsUserAgent {
       transaction: undefined,
       flow: this.#registrations.get(access.index)?.flow,
       isLeaving: false,
+      watch: undefined,
       next: undefined,
     };
     this.#registrations.set(access.index, registration);
@@ -120,15 +146,17 @@ export class ImsUserAgent {
     registration.next = undefined;
     if (registration.isLeaving && registration.over !== undefined) return;
     this.#releaseFlow(registration);
+    this.#watcher.forget(String(index), now);
     registration.isLeaving = true;
     registration.over = over;
     this.#send(registration, registration.client.deregister(), now);
   }
 
   /** Nothing can be sent over this access any more; its contact stays known until it is taken back or expires. */
-  accessLost(index: number): void {
+  accessLost(index: number, now: Instant): void {
     const registration = this.#registrations.get(index);
     if (registration === undefined) return;
+    this.#watcher.forget(String(index), now);
     this.#releaseFlow(registration);
     registration.over = undefined;
     registration.next = undefined;
@@ -141,15 +169,46 @@ export class ImsUserAgent {
     if (registration !== undefined && !registration.isLeaving) registration.over = access;
   }
 
-  forget(index: number): void {
+  forget(index: number, now: Instant): void {
+    this.#watcher.forget(String(index), now);
     this.#releaseFlow(this.#registrations.get(index));
     this.#registrations.delete(index);
   }
 
   handleResponse(transaction: ClientTransactionId, response: SipResponse | undefined, now: Instant): void {
+    if (this.#watcher.conclude(transaction, response, now)) return;
     for (const [index, registration] of this.#registrations) {
       if (registration.transaction === transaction) this.#answered(index, registration, response, now);
     }
+  }
+
+  /** A NOTIFY about a registration; returns the status code of the answer. What it says of the other accesses their own ones do. */
+  handleNotification(request: SipRequest, now: Instant): number {
+    const { statusCode, terms, registrations } = this.#watcher.takeNews(request, now);
+    const index = Number(terms?.name);
+    const registration = this.#registrations.get(index);
+    const contacts = registrations
+      .filter(({ addressOfRecord }) => addressOfRecord === this.#options.identity.publicIdentity)
+      .flatMap((one) => one.contacts);
+    const own = contacts.find(({ uri }) => uri === registration?.client.contact);
+    if (registration !== undefined && own?.isActive === false) this.#ended(index, registration, own, now);
+    return statusCode;
+  }
+
+  #ended(
+    index: number,
+    registration: Registration,
+    { event, retryAfterSeconds = 0 }: ContactInformation,
+    now: Instant,
+  ): void {
+    const { client, transaction, isLeaving } = registration;
+    // 'unregistered' was a wish of this user; what is under way gets its own answer.
+    const isEnd =
+      event === 'expired' || event === 'deactivated' || event === 'probation' || event === 'rejected';
+    if (!isEnd || isLeaving || transaction !== undefined || !client.isRegistered) return;
+    this.#events.push({ type: 'registration-ended', access: index, reason: event });
+    client.ended(event === 'rejected' ? undefined : retryAfterSeconds * 1000, now);
+    this.#releaseFlow(registration);
   }
 
   /** RFC 5626 §4.5: the contact is registered anew, which makes a new flow. */
@@ -166,12 +225,20 @@ export class ImsUserAgent {
   pollTimeout(): Timeout | undefined {
     return [...this.#registrations.values()]
       .filter(({ over }) => over !== undefined)
-      .map(({ client }) => client.pollTimeout())
-      .reduce(earlierTimeout, undefined);
+      .map(({ client, watch }) =>
+        earlierTimeout(
+          client.pollTimeout(),
+          watch && { at: watch.at, reason: 'subscription to the registration' },
+        ),
+      )
+      .reduce(earlierTimeout, this.#watcher.pollTimeout());
   }
 
   handleTimeout(now: Instant): void {
-    for (const registration of this.#registrations.values()) {
+    this.#watcher.handleTimeout(now);
+    for (const [index, registration] of this.#registrations) {
+      const { watch } = registration;
+      if (watch !== undefined && watch.at <= now) this.#watch(index, registration, watch.serviceRoute, now);
       const timeout = registration.client.pollTimeout();
       if (registration.over === undefined || timeout === undefined || timeout.at > now) continue;
       registration.startedAt = now;
@@ -205,11 +272,33 @@ export class ImsUserAgent {
         registerMs,
         serviceRoute: outcome.serviceRoute,
       });
+      // A registrar that is no S-CSCF gives no Service-Route, and is not bothered.
+      const { serviceRoute } = outcome;
+      if (serviceRoute.length > 0 && !this.#watcher.has(String(index)))
+        registration.watch = { at: now + subscriptionDelayMs, serviceRoute };
     } else if (outcome.kind === 'deregistered') {
       this.#registrations.delete(index);
       this.#events.push({ type: 'deregistered', access: index });
       if (registration.next !== undefined) this.#register(registration.next, registration.startedAt, now);
     } else this.#events.push({ type: 'registration-failed', access: index, statusCode: outcome.statusCode });
+  }
+
+  /** TS 24.229 §5.1.1.3. */
+  #watch(index: number, registration: Registration, serviceRoute: readonly string[], now: Instant): void {
+    const { client, over } = registration;
+    registration.watch = undefined;
+    if (over === undefined || !this.isRegistered(index)) return;
+    const { publicIdentity } = this.#options.identity;
+    const { proxyCscf, accessNetworkInfo } = over;
+    const terms = {
+      name: String(index),
+      resource: publicIdentity,
+      subscriber: publicIdentity,
+      contact: client.contact,
+      routes: [`<sip:${formatTransportAddress(proxyCscf)};lr>`, ...serviceRoute],
+      headers: accessHeaders(accessNetworkInfo),
+    };
+    this.#watcher.subscribe(terms, now);
   }
 
   /** Only where the edge proxy claims to know flows: others might take STUN for an attack (RFC 5626 §8). */
@@ -234,10 +323,19 @@ export class ImsUserAgent {
   }
 
   #send(registration: Registration, request: SipRequest, now: Instant): void {
-    const { over } = registration;
-    if (over === undefined) return;
+    const transaction = this.#sendOver(registration, request, now);
+    if (transaction !== undefined) registration.transaction = transaction;
+  }
+
+  #sendOver(
+    registration: Registration | undefined,
+    request: SipRequest,
+    now: Instant,
+  ): ClientTransactionId | undefined {
+    const over = registration?.over;
+    if (over === undefined) return undefined;
     const local = { address: over.address, port: over.signallingPort };
-    registration.transaction = this.#options.agent.sendRequest(request, { ...over.proxyCscf, local }, now);
+    return this.#options.agent.sendRequest(request, { ...over.proxyCscf, local }, now);
   }
 
   #newClient({ index, address, signallingPort, accessNetworkInfo }: SignallingAccess): RegistrationClient {
@@ -249,9 +347,13 @@ export class ImsUserAgent {
       contact: user === undefined ? `sip:${place}` : `sip:${user}@${place}`,
       flow: { instance: identity.instance, regId: index },
       expiresSeconds: identity.expiresSeconds,
-      headers: accessNetworkInfo === undefined ? [] : [['P-Access-Network-Info', accessNetworkInfo]],
+      headers: accessHeaders(accessNetworkInfo),
       digest: this.#digest,
       random,
     });
   }
+}
+
+function accessHeaders(accessNetworkInfo: string | undefined): readonly (readonly [string, string])[] {
+  return accessNetworkInfo === undefined ? [] : [['P-Access-Network-Info', accessNetworkInfo]];
 }

@@ -86,6 +86,11 @@ export class RegistrationClient {
     this.#withFlow = options.flow !== undefined;
   }
 
+  /** Without brackets. */
+  get contact(): string {
+    return this.#options.contact;
+  }
+
   get isRegistered(): boolean {
     return this.#isRegistered;
   }
@@ -102,6 +107,15 @@ export class RegistrationClient {
     this.#isLeaving = true;
     this.#rounds = 0;
     return this.#build();
+  }
+
+  /** The registrar has ended the registration: tried again after that time, or never. */
+  ended(retryAfterMs: DurationMs | undefined, now: Instant): void {
+    this.#isRegistered = false;
+    this.#deadline =
+      retryAfterMs === undefined
+        ? undefined
+        : { at: now + retryAfterMs, reason: 'registration again as the network has ended it' };
   }
 
   /** When to call `register` again: before the registration expires, or after a failure. */

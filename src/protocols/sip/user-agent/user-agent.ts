@@ -42,6 +42,8 @@ export interface UserAgentOptions {
   readonly sessionSeconds?: number | undefined;
   /** Requests beyond them are refused here (RFC 3261 §8.2). Absent: everything is handed up, as a B2BUA that passes it on wants it. */
   readonly capabilities?: UserAgentCapabilities;
+  /** The owner has subscriptions (RFC 6665): a NOTIFY in a dialog that is no call's is a request outside calls for it. */
+  readonly takesNotifications?: boolean;
 }
 
 type RequestEvent = Extract<SipEvent, { kind: 'request' }>;
@@ -68,6 +70,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   readonly #endpoint: SipEndpoint;
   readonly #hosts: HostTable;
   readonly #capabilities: UserAgentCapabilities | undefined;
+  readonly #takesNotifications: boolean;
   readonly #legs = new Map<string, CallLeg>();
   readonly #outgoing = new Map<
     ClientTransactionId,
@@ -88,6 +91,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     this.#hosts = options.hosts ?? new Map();
     this.sessionSeconds = options.sessionSeconds;
     this.#capabilities = options.capabilities;
+    this.#takesNotifications = options.takesNotifications ?? false;
     this.timers = { ...defaultSipTimers, ...options.timers };
     this.#ended = new EndedDialogs(2 * transactionTimeoutMs(this.timers));
   }
@@ -272,7 +276,8 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     }
     const leg = this.#legs.get(legKey(callIdOf(request), toTag));
     const dialog = leg?.findDialog(request);
-    if (leg === undefined || leg.isEnded || dialog === undefined) this.#refuseUnknown(event, leg, now);
+    if (leg === undefined && request.method === 'NOTIFY' && this.#takesNotifications) this.#passUp(event);
+    else if (leg === undefined || leg.isEnded || dialog === undefined) this.#refuseUnknown(event, leg, now);
     else leg.handleRequest(event, dialog, now);
   }
 
@@ -284,10 +289,11 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
       this.#events.push({ kind: 'invite', leg, incoming });
     } else if (/^(?:BYE|PRACK|UPDATE|INFO)$/.test(event.request.method)) {
       this.#endpoint.respond(event.transaction, createResponse(event.request, 481), now);
-    } else {
-      const { transaction, request, source, local } = event;
-      this.#events.push({ kind: 'outside-request', transaction, request, source, local });
-    }
+    } else this.#passUp(event);
+  }
+
+  #passUp({ transaction, request, source, local }: RequestEvent): void {
+    this.#events.push({ kind: 'outside-request', transaction, request, source, local });
   }
 
   /** A BYE or PRACK that crosses the end of its dialog did what it wanted; anything else is too late (RFC 3261 §12.2.2, §15.1.2). */
