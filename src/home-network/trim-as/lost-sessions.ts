@@ -3,20 +3,17 @@
  * time, in which an INVITE with Replaces can bring the session back. At its end the mobile node is asked once whether it is there all the same:
  * it may have been out of reach only for a while, with nothing to tell since. Data only; trim-application-server.ts acts.
  */
+import { DeadlineQueue } from '../../base/deadline-queue.ts';
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import type { Timeout } from '../../base/machine.ts';
 import type { LocalRequestHandle } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import type { AnchoredSession } from './anchored-session.ts';
 
-interface Loss {
-  until: Instant;
-  /** To the mobile node, once the time is over. */
-  question: LocalRequestHandle | undefined;
-}
-
 export class LostSessions {
   readonly #graceMs: DurationMs;
-  readonly #losses = new Map<AnchoredSession, Loss>();
+  /** Those lost, with the question to the mobile node once their time is over. */
+  readonly #questions = new Map<AnchoredSession, LocalRequestHandle | undefined>();
+  readonly #deadlines = new DeadlineQueue<AnchoredSession>();
 
   constructor(graceMs: DurationMs) {
     this.#graceMs = graceMs;
@@ -24,31 +21,30 @@ export class LostSessions {
 
   /** Another failure within the grace time does not prolong it. */
   add(session: AnchoredSession, now: Instant): void {
-    if (this.#losses.has(session)) return;
-    this.#losses.set(session, { until: now + this.#graceMs, question: undefined });
+    if (!this.#questions.has(session)) this.asked(session, undefined, now);
   }
 
   remove(session: AnchoredSession): void {
-    this.#losses.delete(session);
+    this.#questions.delete(session);
+    this.#deadlines.delete(session);
   }
 
   questionOf(session: AnchoredSession): LocalRequestHandle | undefined {
-    return this.#losses.get(session)?.question;
+    return this.#questions.get(session);
   }
 
   /** The mobile node is being asked. */
-  asked(session: AnchoredSession, question: LocalRequestHandle, now: Instant): void {
-    this.#losses.set(session, { until: now + this.#graceMs, question });
+  asked(session: AnchoredSession, question: LocalRequestHandle | undefined, now: Instant): void {
+    this.#questions.set(session, question);
+    this.#deadlines.set(session, now + this.#graceMs, 'grace time');
   }
 
-  /** Sessions whose time is over. */
-  due(now: Instant): AnchoredSession[] {
-    return [...this.#losses].flatMap(([session, { until }]) => (until <= now ? [session] : []));
+  /** The next session whose time is over; it has to be asked or removed. */
+  takeDue(now: Instant): AnchoredSession | undefined {
+    return this.#deadlines.takeDue(now);
   }
 
   pollTimeout(): Timeout | undefined {
-    let at = Number.POSITIVE_INFINITY;
-    for (const { until } of this.#losses.values()) at = Math.min(at, until);
-    return this.#losses.size === 0 ? undefined : { at, reason: 'grace time' };
+    return this.#deadlines.peek();
   }
 }

@@ -123,7 +123,8 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     this.#agent.handleTimeout(now);
     this.#control.handleTimeout(now);
     this.#drain(now);
-    for (const session of this.#lost.due(now)) this.#graceTimeOver(session, now);
+    for (let lost = this.#lost.takeDue(now); lost !== undefined; lost = this.#lost.takeDue(now))
+      this.#graceTimeOver(lost, now);
     this.#drain(now);
   }
 
