@@ -2,7 +2,6 @@
 import type { DurationMs, Instant } from '../base/instant.ts';
 import type { TransportAddress } from '../base/network.ts';
 import type { Access } from './access-monitor/access-monitor.ts';
-import type { NetworkAccess } from './handover-manager/network-access.ts';
 
 export interface AccessOptions extends Access {
   /** The router of the access network; absent when the peers are on the link itself. */
@@ -21,17 +20,8 @@ export interface AttachedAccess {
   readonly attachMs: DurationMs;
   /** Once it can be used. */
   signallingMs: DurationMs | undefined;
-  serviceRoute: readonly string[];
+  /** Others cannot send to the address: the home agent saw another one. Undefined until it has said so, or without Mobile IP. */
+  isBehindNat: boolean | undefined;
   /** It leads nowhere and was left for another: to SIP it is as if it were lost, until a probe is answered. */
   isForsaken: boolean;
-}
-
-/** As the handover manager knows it. */
-export function networkAccessOf(
-  { options, address, serviceRoute }: AttachedAccess,
-  signallingPort: number,
-): NetworkAccess | undefined {
-  const { index, name, proxyCscf, accessNetworkInfo } = options;
-  if (proxyCscf === undefined) return undefined;
-  return { index, name, address, signallingPort, proxyCscf, accessNetworkInfo, serviceRoute };
 }

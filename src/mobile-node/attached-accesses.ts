@@ -1,22 +1,39 @@
-/** The accesses of the mobile node: those configured, by name and by index, and of those that have an address now what is known of them. */
+/**
+ * The accesses of the mobile node: those configured, by name and by index, and of those that have an address now what is known of them.
+ *
+ * To SIP an access is where the node can be reached. That is the access's own address, or, behind address translation, the home address:
+ * SIP and media then go through the tunnel of Mobile IP (RFC 3519), which takes whichever access forwards. So all accesses behind
+ * translators are one to SIP, and nothing is signalled when the node changes from one of them to another.
+ */
 import type { DurationMs, Instant } from '../base/instant.ts';
-import { type AccessOptions, type AttachedAccess, networkAccessOf } from './attached-access.ts';
+import { homeAddressIndex } from '../translation/local-binding-table.ts';
+import type { AccessOptions, AttachedAccess } from './attached-access.ts';
 import type { NetworkAccess } from './handover-manager/network-access.ts';
+
+export interface AttachedAccessesOptions {
+  readonly accesses: readonly AccessOptions[];
+  readonly signallingPort: number;
+  /** With Mobile IP. */
+  readonly homeAddress: string | undefined;
+}
 
 export class AttachedAccesses {
   readonly configured: readonly AccessOptions[];
-  readonly #signallingPort: number;
+  readonly #options: AttachedAccessesOptions;
   readonly #attached = new Map<number, AttachedAccess>();
+  /** Of the registration at each access of SIP (RFC 3608). */
+  readonly #serviceRoutes = new Map<number, readonly string[]>();
 
-  constructor(configured: readonly AccessOptions[], signallingPort: number) {
-    this.configured = configured;
-    this.#signallingPort = signallingPort;
+  constructor(options: AttachedAccessesOptions) {
+    this.configured = options.accesses;
+    this.#options = options;
   }
 
   attach(options: AccessOptions, address: string, attachMs: DurationMs, attachedAt: Instant): void {
     const { index } = options;
-    const unknown = { signallingMs: undefined, serviceRoute: [], isForsaken: false };
+    const unknown = { signallingMs: undefined, isBehindNat: undefined, isForsaken: false };
     this.#attached.set(index, { options, address, attachedAt, attachMs, ...unknown });
+    this.#serviceRoutes.delete(index);
   }
 
   detach(index: number): void {
@@ -31,7 +48,9 @@ export class AttachedAccesses {
     return this.configured.find((access) => access.name === name);
   }
 
+  /** Also of what only SIP knows as an access. */
   nameOf(index: number): string {
+    if (index === homeAddressIndex) return homeAddressName;
     return this.configured.find((access) => access.index === index)?.name ?? String(index);
   }
 
@@ -51,9 +70,51 @@ export class AttachedAccesses {
     );
   }
 
+  /** The index of the access that SIP uses for it. */
+  sipIndexOf(index: number): number {
+    return this.#attached.get(index)?.isBehindNat === true ? homeAddressIndex : index;
+  }
+
+  /** Whether it is not known yet which one that is: the home agent has not answered over the access. */
+  isReachUnknown(index: number): boolean {
+    const access = this.#attached.get(index);
+    const hasSip = access?.options.proxyCscf !== undefined;
+    return hasSip && this.#options.homeAddress !== undefined && access.isBehindNat === undefined;
+  }
+
   /** The access for SIP; undefined without an address, or without a proxy to send to. */
   forSip(index: number): NetworkAccess | undefined {
     const access = this.#attached.get(index);
-    return access && networkAccessOf(access, this.#signallingPort);
+    if (access?.options.proxyCscf === undefined) return undefined;
+    return access.isBehindNat ? this.#atHome : this.#networkAccess(access, access.options.proxyCscf);
+  }
+
+  /** By the index that SIP knows it by. The home address is there as long as the node is. */
+  sipAccess(sipIndex: number): NetworkAccess | undefined {
+    return sipIndex === homeAddressIndex ? this.#atHome : this.forSip(sipIndex);
+  }
+
+  /** As the registrar has told it for the access of SIP. */
+  setServiceRoute(sipIndex: number, serviceRoute: readonly string[]): void {
+    this.#serviceRoutes.set(sipIndex, serviceRoute);
+  }
+
+  #networkAccess({ options, address }: AttachedAccess, proxyCscf: NetworkAccess['proxyCscf']): NetworkAccess {
+    const { index, name, accessNetworkInfo } = options;
+    const { signallingPort } = this.#options;
+    const serviceRoute = this.#serviceRoutes.get(index) ?? [];
+    return { index, name, address, signallingPort, proxyCscf, accessNetworkInfo, serviceRoute };
+  }
+
+  /** By one proxy for ever, as the tunnel always ends in the home network. Which access it takes may change at any time: nobody is told. */
+  get #atHome(): NetworkAccess | undefined {
+    const { homeAddress: address, signallingPort } = this.#options;
+    const proxyCscf = this.configured.find((access) => access.proxyCscf !== undefined)?.proxyCscf;
+    if (address === undefined || proxyCscf === undefined) return undefined;
+    const [index, name] = [homeAddressIndex, homeAddressName];
+    const serviceRoute = this.#serviceRoutes.get(index) ?? [];
+    return { index, name, address, signallingPort, proxyCscf, accessNetworkInfo: undefined, serviceRoute };
   }
 }
+
+const homeAddressName = 'home-address';

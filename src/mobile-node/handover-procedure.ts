@@ -8,10 +8,14 @@
  * the other. If the home agent refuses or cannot be reached, what goes through the tunnel goes back to the old access while that lives;
  * sessions that have moved work where they are, and stay. If SIP fails, the tunnel stays on the new access, and the sessions on the old one
  * until a registration succeeds after all or that access is lost.
+ *
+ * Where SIP can reach the node over an access the home agent's first answer tells (attached-accesses.ts); over one that has just come SIP waits
+ * for that.
  */
 import type { DurationMs, Instant } from '../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../base/machine.ts';
 import type { BackToBackUserAgent } from '../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
+import { homeAddressIndex } from '../translation/local-binding-table.ts';
 import type { AccessSelection } from './access-selection/access-selection.ts';
 import type { HandoverOutcome } from './access-selection/access-selector.ts';
 import type { AttachedAccesses } from './attached-accesses.ts';
@@ -47,6 +51,9 @@ const maximumAttempts = 4;
 /** How long a handover waits for the home agent: three requests, sent after 1, 2 and 4 s (RFC 5944 §3.6.3), and a round trip more. */
 const bindingTimeoutMs: DurationMs = 8000;
 
+/** How long SIP waits for the home agent to say where it can be reached: the first of those requests. Most often that is known. */
+const reachTimeoutMs: DurationMs = 1000;
+
 export class HandoverProcedure {
   readonly #parts: HandoverParts;
   readonly #releases = new AccessReleases();
@@ -54,8 +61,8 @@ export class HandoverProcedure {
   /** Contacts that go once nothing that left from them waits for an answer: the P-CSCF refuses what comes from no contact. */
   readonly #leaving = new Set<number>();
   #current: number | undefined;
-  /** Where new sessions are set up; differs from the current access when SIP failed there. */
-  #sipAccess: number | undefined;
+  /** Where new sessions are set up, by SIP's index; not where the current access is reached when SIP failed there. */
+  #sipIndex: number | undefined;
   #handover: Handover | undefined;
   #watches = 0;
 
@@ -78,7 +85,6 @@ export class HandoverProcedure {
     const { accesses, manager, mobileIp, tell } = this.#parts;
     const from = to === this.#current ? this.#otherSipAccess() : this.#current;
     this.#releases.cancel(to);
-    this.#leaving.delete(to);
     this.#takeBack(to);
     const handover = new Handover(from, to, this.#kindOf(from), now);
     this.#handover = handover;
@@ -95,8 +101,21 @@ export class HandoverProcedure {
       handover.binding = 'pending';
       mobileIp.forwardOver(accesses.nameOf(to), now);
     }
-    this.#startSip(handover, now);
+    if (accesses.isReachUnknown(to)) handover.deadline = now + reachTimeoutMs;
+    else this.#startSip(handover, now);
     this.checkBinding(now);
+  }
+
+  /** Where SIP can reach the node over this access is known now, or is another place than before. */
+  reachLearned(index: number, now: Instant): void {
+    const { accesses, manager } = this.#parts;
+    const handover = this.#handover;
+    const sipIndex = accesses.sipIndexOf(index);
+    if (handover?.to === index && handover.sipIndex !== sipIndex) {
+      if (handover.sipIndex !== undefined) manager.abandonMoves(handover.sipIndex, now);
+      this.#startSip(handover, now);
+    } else if (handover === undefined && this.#current === index && this.#sipIndex !== sipIndex)
+      this.start(index, now);
   }
 
   accessLost(index: number, now: Instant): void {
@@ -121,7 +140,7 @@ export class HandoverProcedure {
     const { accesses, manager } = this.#parts;
     if (this.#handover !== undefined || this.#current === undefined) return;
     if (!this.#isAlive(this.#current) || accesses.forSip(this.#current) === undefined) return;
-    const stranded = manager.sessions.filter(({ access }) => !this.#isAlive(access.index));
+    const stranded = manager.sessions.filter(({ access }) => !this.#canCarry(access.index));
     if (stranded.length === 0) return;
     for (const { access } of stranded) this.#forsake(access.index, now);
     this.start(this.#current, now);
@@ -185,7 +204,10 @@ export class HandoverProcedure {
   handleTimeout(now: Instant): void {
     this.#hold.handleTimeout(now);
     const handover = this.#handover;
-    if (handover?.deadline !== undefined && handover.deadline <= now) this.#tryAgain(handover, now);
+    if (handover?.deadline !== undefined && handover.deadline <= now) {
+      if (handover.sip === 'waiting') this.#startSip(handover, now);
+      else this.#tryAgain(handover, now);
+    }
     if (handover?.binding === 'pending' && handover.startedAt + bindingTimeoutMs <= now)
       this.bindingFailed(this.#parts.accesses.nameOf(handover.to), 'no answer of the home agent', now);
     for (let due = this.#releases.takeDue(now); due !== undefined; due = this.#releases.takeDue(now))
@@ -206,7 +228,7 @@ export class HandoverProcedure {
   /** Takes contacts back that nothing needs any more. True when there were any. */
   removeContacts(now: Instant): boolean {
     const idle = [...this.#leaving].filter((index) => {
-      const address = this.#isAlive(index) ? this.#parts.accesses.get(index)?.address : undefined;
+      const address = this.#canCarry(index) ? this.#parts.accesses.sipAccess(index)?.address : undefined;
       return address === undefined || !this.#parts.agent.hasUnanswered(address);
     });
     for (const index of idle) {
@@ -219,23 +241,29 @@ export class HandoverProcedure {
   /** Over the old access while it lives, else over whichever carries the sessions now. */
   deregister(index: number, now: Instant): void {
     const { accesses, userAgent } = this.#parts;
-    const over = [index, this.#sipAccess].find((one) => one !== undefined && this.#isAlive(one));
-    const access = over === undefined ? undefined : accesses.forSip(over);
+    const over = [index, this.#sipIndex].find((one) => one !== undefined && this.#canCarry(one));
+    const access = over === undefined ? undefined : accesses.sipAccess(over);
     if (access === undefined) userAgent?.forget(index, now);
     else userAgent?.deregister(index, access, now);
   }
 
   #kindOf(from: number | undefined): HandoverKind {
-    if (from !== undefined && this.#isAlive(from)) return 'soft';
+    if (from !== undefined && (this.#isAlive(from) || from === homeAddressIndex)) return 'soft';
     return from !== undefined || this.#parts.manager.sessions.length > 0 ? 'hard' : 'first';
   }
 
   #otherSipAccess(): number | undefined {
-    return this.#sipAccess === this.#current ? undefined : this.#sipAccess;
+    return this.#sipIndex === this.#current ? undefined : this.#sipIndex;
   }
 
   #isAlive(index: number): boolean {
     return this.#parts.accesses.get(index) !== undefined && this.#parts.isAnswering(index);
+  }
+
+  /** Whether SIP can use that access of its own. The tunnel to the home address takes whichever access is alive. */
+  #canCarry(sipIndex: number): boolean {
+    if (sipIndex === homeAddressIndex) return true;
+    return this.#isAlive(sipIndex) && this.#parts.accesses.sipIndexOf(sipIndex) === sipIndex;
   }
 
   /** To SIP an access that leads nowhere is as one that was lost: what waits there for an answer is not waited for. */
@@ -262,63 +290,76 @@ export class HandoverProcedure {
   /** Sessions that had moved there already go back with the next handover. */
   #leave(index: number, reason: string, now: Instant): void {
     if (this.#current === index) this.#current = undefined;
-    if (this.#sipAccess === index) this.#sipAccess = undefined;
+    if (this.#sipIndex === index) this.#sipIndex = undefined;
     const handover = this.#handover;
     if (handover?.to !== index) return;
+    const { accesses, manager, tell } = this.#parts;
     this.#end(handover, 'access lost', now);
-    this.#parts.manager.abandonMoves(index, now);
-    this.#parts.tell({ type: 'handover-failed', to: this.#parts.accesses.nameOf(index), reason });
+    if (handover.sipIndex !== undefined) manager.abandonMoves(handover.sipIndex, now);
+    tell({ type: 'handover-failed', to: accesses.nameOf(index), reason });
   }
 
   #startSip(handover: Handover, now: Instant): void {
     const { accesses, userAgent } = this.#parts;
     const access = accesses.forSip(handover.to);
-    if (access === undefined) handover.sip = 'done';
-    else if (userAgent === undefined || userAgent.isRegistered(handover.to)) this.#transfer(handover, now);
+    handover.deadline = undefined;
+    if (access === undefined) {
+      handover.sip = 'done';
+      return;
+    }
+    handover.sip = 'registering';
+    handover.sipIndex = access.index;
+    this.#leaving.delete(access.index);
+    if (userAgent === undefined || userAgent.isRegistered(access.index))
+      this.#transfer(handover, access.index, now);
     else userAgent.register(access, now);
   }
 
   #registered(event: Extract<RegistrationEvent, { type: 'registered' }>, now: Instant): void {
     const { accesses, manager, tell, decide } = this.#parts;
-    const state = accesses.get(event.access);
-    if (state === undefined) return;
-    state.serviceRoute = event.serviceRoute;
-    const access = accesses.forSip(event.access);
-    if (access !== undefined && !state.isForsaken) manager.setAccess(access);
-    tell({ type: 'registered', access: state.options.name, registerMs: event.registerMs });
+    accesses.setServiceRoute(event.access, event.serviceRoute);
+    const access = accesses.sipAccess(event.access);
+    if (access === undefined || access.index !== event.access) return;
+    if (accesses.get(event.access)?.isForsaken !== true) manager.setAccess(access);
+    tell({ type: 'registered', access: access.name, registerMs: event.registerMs });
     const handover = this.#handover;
-    if (handover?.to === event.access && handover.sip === 'registering') {
+    if (handover?.sip === 'registering' && handover.sipIndex === event.access) {
       handover.registerMs = event.registerMs;
-      this.#transfer(handover, now);
-    } else if (handover === undefined && event.access === this.#current && this.#sipAccess !== this.#current)
-      this.start(event.access, now);
+      this.#transfer(handover, event.access, now);
+    } else if (handover === undefined && this.#isLate(event.access)) this.start(this.#current!, now);
     // A registration that had failed before makes its access a candidate again.
     else decide(now);
   }
 
-  #registrationFailed(index: number, statusCode: number, now: Instant): void {
+  #registrationFailed(sipIndex: number, statusCode: number, now: Instant): void {
     const { accesses, manager, mobileIp, tell } = this.#parts;
     const handover = this.#handover;
-    if (handover?.to !== index || handover.sip !== 'registering') return;
+    if (handover?.sip !== 'registering' || handover.sipIndex !== sipIndex) return;
     if (mobileIp === undefined) {
       this.#end(handover, 'registration failed', now);
-      manager.abandonMoves(index, now);
-      tell({ type: 'handover-failed', to: accesses.nameOf(index), reason: `REGISTER: ${statusCode}` });
+      manager.abandonMoves(sipIndex, now);
+      tell({ type: 'handover-failed', to: accesses.nameOf(handover.to), reason: `REGISTER: ${statusCode}` });
       return;
     }
     handover.sip = 'failed';
     for (const { id, access } of manager.sessions)
-      if (access.index !== index) handover.failed.set(id, { statusCode, reason: 'not registered' });
+      if (access.index !== sipIndex) handover.failed.set(id, { statusCode, reason: 'not registered' });
     this.#checkEnd(handover, now);
   }
 
-  #transfer(handover: Handover, now: Instant): void {
+  /** The registration over the access that packets take already came after the handover to it had been given up. */
+  #isLate(sipIndex: number): boolean {
+    if (this.#current === undefined || this.#sipIndex === sipIndex) return false;
+    return this.#parts.accesses.sipIndexOf(this.#current) === sipIndex;
+  }
+
+  #transfer(handover: Handover, sipIndex: number, now: Instant): void {
     handover.sip = 'transferring';
     this.#current = handover.to;
-    this.#sipAccess = handover.to;
-    this.#parts.manager.useForNewSessions(handover.to);
+    this.#sipIndex = sipIndex;
+    this.#parts.manager.useForNewSessions(sipIndex);
     this.#keepOrder(handover, now);
-    this.#parts.manager.moveSessions(handover.to, now);
+    this.#parts.manager.moveSessions(sipIndex, now);
     this.#checkTransfer(handover, now);
   }
 
@@ -327,7 +368,9 @@ export class HandoverProcedure {
     const { accesses, manager, userAgent } = this.#parts;
     const access = accesses.forSip(to);
     if (kind !== 'soft' || from === undefined || access === undefined) return;
-    if (userAgent?.isRegistered(from)) this.#hold.begin(from, manager.flowsToCome(access), now);
+    // The tunnel keeps no order: it is over the new access already.
+    const isDirect = accesses.sipIndexOf(from) === from;
+    if (isDirect && userAgent?.isRegistered(from)) this.#hold.begin(from, manager.flowsToCome(access), now);
   }
 
   #checkTransfer(handover: Handover, now: Instant): void {
@@ -343,7 +386,7 @@ export class HandoverProcedure {
   #tryAgain(handover: Handover, now: Instant): void {
     handover.deadline = undefined;
     handover.attempts++;
-    this.#parts.manager.moveSessions(handover.to, now);
+    if (handover.sipIndex !== undefined) this.#parts.manager.moveSessions(handover.sipIndex, now);
     this.#checkTransfer(handover, now);
   }
 
@@ -379,9 +422,10 @@ export class HandoverProcedure {
     this.#end(handover, 'binding failed', now);
     this.#current = from;
     mobileIp?.forwardOver(accesses.nameOf(from), now);
-    if (accesses.forSip(from) !== undefined) {
-      this.#sipAccess = from;
-      manager.useForNewSessions(from);
+    const access = accesses.forSip(from);
+    if (access !== undefined) {
+      this.#sipIndex = access.index;
+      manager.useForNewSessions(access.index);
     }
     tell({ type: 'handover-failed', to: accesses.nameOf(handover.to), reason });
     decide(now);
@@ -405,15 +449,17 @@ export class HandoverProcedure {
   /** The old contact goes when nothing needs it, the old access later (access-releases.ts). Where SIP failed nothing of it is given up. */
   #release({ from, to, moved }: Handover, now: Instant): void {
     const { accesses, manager, userAgent, effect } = this.#parts;
-    if (this.#sipAccess !== to) return;
-    const stillCarrying = new Set(manager.sessions.map(({ access }) => access.index));
+    const access = accesses.forSip(to);
+    if (this.#sipIndex === undefined || this.#sipIndex !== access?.index) return;
+    const stillCarrying = new Set(manager.sessions.map(({ access: { index } }) => index));
     for (const index of userAgent?.registeredAccesses ?? []) {
-      const isLeft = index !== to && !stillCarrying.has(index);
+      const isLeft = index !== access.index && !stillCarrying.has(index);
       if (isLeft && userAgent?.isRegistered(index)) this.#leaving.add(index);
     }
-    if (from === undefined || stillCarrying.has(from)) return;
-    const access = accesses.forSip(to);
-    const flows = access === undefined ? [] : manager.downlinkFlows(access);
+    if (from === undefined) return;
+    const left = accesses.sipIndexOf(from);
+    if (left !== access.index && stillCarrying.has(left)) return;
+    const flows = manager.downlinkFlows(access);
     if (moved.length === 0 || flows.length === 0) {
       this.#released(from, 'no sessions');
       return;

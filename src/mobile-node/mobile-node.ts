@@ -70,12 +70,14 @@ export class MobileNode
   #reviewAt: Instant | undefined;
   /** Classes of flows as last told to the Mobile IP client. */
   #saidClasses = '[]';
+  #isListeningAtHome = false;
+  #isMobileIpStopped = false;
   #isStopping = false;
 
   constructor(options: MobileNodeOptions) {
     const { identity, random, registration = 'mobile-node', mobileIp } = options;
     this.#options = options;
-    this.#accesses = new AttachedAccesses(options.accesses, options.signallingPort);
+    this.#accesses = new AttachedAccesses({ ...options, homeAddress: mobileIp?.homeAddress });
     this.#monitor = new AccessMonitor(options.accesses);
     this.#probes = new UnansweredProbes(mobileIp?.missedProbes ?? defaultMissedProbes);
     this.#selection = new AccessSelection(options.selector);
@@ -106,12 +108,26 @@ export class MobileNode
     this.#isStopping = true;
     for (const { call } of this.#manager.sessions) this.#agent.endCall(call, now);
     for (const index of this.#registeredAccesses) this.#procedure.deregister(index, now);
-    this.#mobileIp?.stop(now);
     this.#drain(now);
   }
 
   get isStopped(): boolean {
-    return this.#isStopping && this.#registeredAccesses.length === 0 && this.#manager.sessions.length === 0;
+    return this.#isStopping && this.#isSipOver && (this.#mobileIp === undefined || this.#isMobileIpStopped);
+  }
+
+  get #isSipOver(): boolean {
+    return this.#registeredAccesses.length === 0 && this.#manager.sessions.length === 0;
+  }
+
+  /** What SIP still has to say through the tunnel goes ahead. */
+  #stopMobileIp(now: Instant): boolean {
+    const { mobileIp } = this.#options;
+    if (!this.#isStopping || this.#isMobileIpStopped || mobileIp === undefined) return false;
+    const isUsed = !this.#isSipOver || this.#agent.hasUnanswered(mobileIp.homeAddress);
+    if (this.#isListeningAtHome && isUsed) return false;
+    this.#isMobileIpStopped = true;
+    this.#mobileIp?.stop(now);
+    return true;
   }
 
   /** A person's wish. The answer says what comes of it now; how it ends is told by events. */
@@ -142,7 +158,7 @@ export class MobileNode
       interface: link,
       address: this.#accesses.get(index)?.address,
       isReady: this.#accesses.isReady(index),
-      isRegistered: this.#userAgent?.isRegistered(index) ?? false,
+      isRegistered: this.#userAgent?.isRegistered(this.#accesses.sipIndexOf(index)) ?? false,
       isCurrent: index === current,
       ...(this.#mobileIp && {
         isBound: this.#mobileIp.isBound(name),
@@ -212,7 +228,7 @@ export class MobileNode
       const output = this.#agent.pollOutput();
       if (output?.kind === 'event') this.#agentSaid(output.event, now);
       else if (output !== undefined) this.#outputs.push(output);
-      isBusy = output !== undefined || this.#procedure.removeContacts(now);
+      isBusy = output !== undefined || this.#procedure.removeContacts(now) || this.#stopMobileIp(now);
     }
   }
 
@@ -268,11 +284,27 @@ export class MobileNode
         this.#procedure.bindingFailed(event.access, `home agent: ${event.code} ${event.reason}`.trim(), now);
       else if (event.type === 'home-agent-unreachable')
         this.#procedure.bindingFailed(event.access, 'the home agent does not answer', now);
+      else if (event.type === 'binding-accepted') this.#learnReach(event.access, event.isBehindNat, now);
       else if (event.type === 'care-of-address-changed') this.#followCareOfAddress(now);
     }
     this.#tellSilence(now);
     this.#procedure.checkBinding(now);
     this.#decide(now);
+  }
+
+  #learnReach(name: string, isBehindNat: boolean, now: Instant): void {
+    const index = this.#accesses.optionsOf(name)?.index;
+    const state = index === undefined ? undefined : this.#accesses.get(index);
+    if (index === undefined || state === undefined || state.isBehindNat === isBehindNat) return;
+    state.isBehindNat = isBehindNat;
+    if (isBehindNat) {
+      this.#listenAtHome(now);
+      this.#manager.removeAccess(index);
+      this.#userAgent?.accessLost(index, now);
+    }
+    const forSip = this.#accesses.forSip(index);
+    if (forSip !== undefined && !state.isForsaken) this.#manager.setAccess(forSip);
+    this.#procedure.reachLearned(index, now);
   }
 
   /** Cross-layer signalling (MIP–SIP §3): when Mobile IP has gone to another access by itself, as its binding was lost, SIP follows. */
@@ -348,11 +380,23 @@ export class MobileNode
 
   #setListening({ address, options }: AttachedAccess, isListening: boolean, now: Instant): void {
     if (options.proxyCscf === undefined) return;
-    for (const transport of ['udp', 'tcp'] as const) {
-      const listener = { transport, address, port: this.#options.signallingPort };
+    for (const listener of this.#listenersAt(address))
       if (isListening) this.#agent.addListener(listener, now);
       else this.#agent.removeListener(listener, now);
-    }
+  }
+
+  /** From the first access behind address translation on: until then another program may have the port there. */
+  #listenAtHome(now: Instant): void {
+    const { mobileIp } = this.#options;
+    if (mobileIp === undefined || this.#isListeningAtHome) return;
+    this.#isListeningAtHome = true;
+    for (const listener of this.#listenersAt(mobileIp.homeAddress)) this.#agent.addListener(listener, now);
+  }
+
+  #listenersAt(address: string) {
+    return (['udp', 'tcp'] as const).map((transport) => {
+      return { transport, address, port: this.#options.signallingPort };
+    });
   }
 
   /** Asks the policy; a handover on its way to another access is not interrupted unless its access is lost or leads nowhere. */

@@ -41,6 +41,22 @@ test('formatLadder marks a message that never arrived and counts its retransmiss
   ]);
 });
 
+test('formatLadder knows a message behind address translation for the same one, and its answer for the sender’s', () => {
+  const translated = '192.0.2.9:40000';
+  const entries = [
+    entry(0, 'mn', 'sent', mobileNode, proxy, 'OPTIONS sip:bob@home'),
+    entry(9, 'p', 'received', translated, proxy, 'OPTIONS sip:bob@home'),
+    entry(10, 'p', 'sent', proxy, translated, '200 OK (OPTIONS)'),
+    entry(19, 'mn', 'received', proxy, mobileNode, '200 OK (OPTIONS)'),
+    entry(20, 'mn', 'sent', mobileNode, proxy, 'BYE sip:bob@home'),
+  ];
+  assert.deepEqual(formatLadder(entries, { nodes: ['mn', 'p'], width: 50 }).slice(1), [
+    '            │────────OPTIONS────────▶│',
+    '            │◀───200 OK (OPTIONS)────│',
+    '            │──────────BYE──────────x│',
+  ]);
+});
+
 test('formatLadder shows nodes that record nothing, by what others tell of them', () => {
   const phone = '10.64.0.9:5060';
   const entries = [

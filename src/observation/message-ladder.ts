@@ -42,7 +42,7 @@ export function formatLadder(entries: readonly TraceEntry[], options: LadderOpti
 
 /** The messages between the nodes, each once, in the order in which they were sent. */
 export function ladderArrows(entries: readonly TraceEntry[], options: LadderOptions): LadderArrow[] {
-  const inOrder = [...entries].sort((a, b) => a.at - b.at);
+  const inOrder = untranslated([...entries].sort((a, b) => a.at - b.at));
   const ownerOf = ownership(inOrder, options.owners ?? new Map());
   const recorders = new Set(inOrder.map((entry) => entry.node));
   const arrivals = new Map<string, number>();
@@ -72,6 +72,21 @@ function defaultLabel(entry: TraceEntry): string {
 
 function identity(entry: TraceEntry): string {
   return JSON.stringify([entry.from, entry.to, entry.summary, entry.details]);
+}
+
+/** Behind address translation the receiver saw another sender, who gets the answers: the same message tells who that was. */
+function untranslated(entries: readonly TraceEntry[]): readonly TraceEntry[] {
+  const messageOf = ({ to, summary, details }: TraceEntry): string => JSON.stringify([to, summary, details]);
+  const senders = new Map<string, string>();
+  for (const entry of entries) if (entry.direction === 'sent') senders.set(messageOf(entry), entry.from);
+  const originals = new Map<string, string>();
+  for (const entry of entries) {
+    const sender = entry.direction === 'received' ? senders.get(messageOf(entry)) : undefined;
+    if (sender !== undefined && sender !== entry.from) originals.set(entry.from, sender);
+  }
+  if (originals.size === 0) return entries;
+  const original = (address: string): string => originals.get(address) ?? address;
+  return entries.map((entry) => ({ ...entry, from: original(entry.from), to: original(entry.to) }));
 }
 
 /** Whoever records an entry owns its near end; a transport address outranks an IP address, which several nodes may share. */

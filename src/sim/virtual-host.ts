@@ -210,7 +210,7 @@ export class VirtualHost {
   #receiveFromTunnel(datagram: VirtualPacket): void {
     const packet = this.#tunnel?.decapsulate(datagram);
     if (packet === undefined) return;
-    if (this.#addresses.has(packet.destination)) this.#deliver(packet);
+    if (this.#addresses.has(packet.destination)) this.#receive(packet);
     else if (!this.#sendThroughTunnel(packet)) this.#linkFor(datagram.destination)?.sendUp(packet);
   }
 

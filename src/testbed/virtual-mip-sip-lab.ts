@@ -60,6 +60,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
   readonly mobile: VirtualMobileNode;
   readonly correspondentHost: VirtualHost;
   readonly homeAgent: HomeAgent;
+  readonly sipServer: SipServer;
   readonly homeAgentEvents: HomeAgentEvent[] = [];
   readonly mobileNodeEvents: MobileNodeEvent[] = [];
   readonly #options: VirtualMipSipLabOptions;
@@ -68,7 +69,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     this.#options = options;
     this.network = new VirtualNetwork(options.scenario.seed);
     this.homeAgent = this.#addHomeAgent();
-    this.#addSipServer();
+    this.sipServer = this.#addSipServer();
     [this.correspondentHost] = this.#addHost('cn', labAddresses.correspondentNode);
     this.mobile = this.#addMobileNode();
   }
@@ -146,7 +147,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     return process;
   }
 
-  #addSipServer(): void {
+  #addSipServer(): SipServer {
     const [host] = this.#addHost('sip-server', sipServer.address);
     const machine = new SipServer({
       listen: (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sipServer })),
@@ -161,6 +162,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
       random: this.network.newRandomSource(),
     });
     host.run({ machine }).perform((now) => machine.start(now));
+    return machine;
   }
 
   #addMobileNode(): VirtualMobileNode {

@@ -78,6 +78,10 @@ export class VirtualMobileNode {
     this.#access(name).link.change(uplink, downlink);
   }
 
+  stop(): void {
+    this.#process.perform((now) => this.machine.stop(now));
+  }
+
   requestHandover(name: string): void {
     this.#process.perform((now) => void this.machine.requestHandover(name, now));
   }

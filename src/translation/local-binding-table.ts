@@ -11,9 +11,12 @@ import type { TransportAddress } from '../base/network.ts';
 import { FlowIndex } from './flow-index.ts';
 import type { FlowKey, Mark, TranslationOperation, TransportProtocol } from './translation-operation.ts';
 
+/** Packets with the home address, which leave through the tunnel of Mobile IP; accesses are numbered below. */
+export const homeAddressIndex = 128;
+
 /** An access network as the translator sees it. */
 export interface LocalAccess {
-  /** 1 … 255; the top 8 bits of the packet mark. */
+  /** 1 … 128; the top 8 bits of the packet mark. */
   readonly index: number;
   readonly address: string;
 }

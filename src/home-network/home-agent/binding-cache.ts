@@ -12,6 +12,7 @@ import {
   type Binding,
   emptyRecord,
   forwardingBinding,
+  isBehindNat,
   type MobilityRecord,
   type TunnelAgent,
   tunnelBindingOf,
@@ -25,7 +26,14 @@ export interface CacheChange {
   /** The mobile node has a binding now, or none any more. */
   readonly isServed?: boolean;
   /** Where unclassified packets go has changed. */
-  readonly forwarding?: { readonly careOfAddress: string | undefined };
+  readonly forwarding?: Forwarding;
+}
+
+/** Where unclassified packets go; without a care-of address nowhere. */
+interface Forwarding {
+  readonly careOfAddress?: string;
+  /** Nobody else can send to the care-of address. */
+  readonly isBehindNat?: boolean;
 }
 
 export class BindingCache {
@@ -133,14 +141,16 @@ export class BindingCache {
       );
     const removed = before.bindings.filter((binding) => !isIn(after.bindings, binding));
     const [had, has] = [before.bindings.length > 0, after.bindings.length > 0];
-    const [from, to] = [forwardingBinding(before)?.careOfAddress, forwardingBinding(after)?.careOfAddress];
+    const [from, to] = [forwardingOf(before), forwardingOf(after)];
     const tunnel = has ? this.#bindChange(before, after) : undefined;
     return {
       removed,
       ...(had && !has && { tunnel: { kind: 'unbind', homeAddress: after.homeAddress } }),
       ...(tunnel && { tunnel }),
       ...(had !== has && { isServed: has }),
-      ...(from !== to && { forwarding: { careOfAddress: to } }),
+      ...((from.careOfAddress !== to.careOfAddress || from.isBehindNat !== to.isBehindNat) && {
+        forwarding: to,
+      }),
     };
   }
 
@@ -149,4 +159,10 @@ export class BindingCache {
     const old = tunnelBindingOf(before, this.#agent);
     return JSON.stringify(binding) === JSON.stringify(old) ? undefined : { kind: 'bind', binding };
   }
+}
+
+function forwardingOf(record: MobilityRecord): Forwarding {
+  const binding = forwardingBinding(record);
+  if (binding === undefined) return {};
+  return { careOfAddress: binding.careOfAddress, isBehindNat: isBehindNat(binding) };
 }

@@ -1,6 +1,7 @@
 /**
  * The re-REGISTER of MIP–SIP fig. 2 ("indicating the new CoA of the MN"): per mobile node a user whose contact is the care-of address that
- * packets are forwarded to. It makes the requests and reads the responses; its owner sends them (sip-proxy-function.ts).
+ * packets are forwarded to, or the home address while that one is behind address translation. It makes the requests and reads the
+ * responses; its owner sends them (sip-proxy-function.ts).
  *
  *   binding-changed ─▶ REGISTER sip:user@careOf ─401─▶ with credentials ─200─▶ the former contact is taken back, and only that one
  *
@@ -29,7 +30,7 @@ export interface CareOfRegistrationOptions {
 }
 
 interface Contact {
-  readonly careOfAddress: string;
+  readonly address: string;
   readonly client: RegistrationClient;
   /** Of the REGISTER that is under way. */
   transaction: ClientTransactionId | undefined;
@@ -44,7 +45,7 @@ const defaultContactPort = 5060;
 /** Of one account. */
 export class CareOfRegistration {
   readonly #options: CareOfRegistrationOptions;
-  /** By care-of address: the wanted one, and those that may still be registered. */
+  /** By address: the wanted one, and those that may still be registered. */
   readonly #contacts = new Map<string, Contact>();
   #wanted: Contact | undefined;
 
@@ -53,13 +54,13 @@ export class CareOfRegistration {
   }
 
   /** Where requests to the user go now. */
-  get careOfAddress(): string | undefined {
-    return this.#wanted?.careOfAddress;
+  get address(): string | undefined {
+    return this.#wanted?.address;
   }
 
-  follow(careOfAddress: string | undefined, now: Instant): void {
-    if (this.#wanted?.careOfAddress === careOfAddress) return;
-    this.#wanted = careOfAddress === undefined ? undefined : this.#contactAt(careOfAddress);
+  follow(address: string | undefined, now: Instant): void {
+    if (this.#wanted?.address === address) return;
+    this.#wanted = address === undefined ? undefined : this.#contactAt(address);
     const wanted = this.#wanted;
     // Also when the registrar may still have it: what was sent last may have been to take it back.
     if (wanted !== undefined && wanted.transaction === undefined) this.#register(wanted, now);
@@ -102,30 +103,30 @@ export class CareOfRegistration {
     return this.#wanted?.transaction === undefined ? this.#wanted?.client.pollTimeout() : undefined;
   }
 
-  #contactAt(careOfAddress: string): Contact {
-    const known = this.#contacts.get(careOfAddress);
+  #contactAt(address: string): Contact {
+    const known = this.#contacts.get(address);
     if (known !== undefined) return known;
     const { account, digest, expiresSeconds, random } = this.#options;
     const { identity, contactPort = defaultContactPort } = account;
-    const contact = `sip:${userPartOf(identity.publicIdentity) ?? ''}@${careOfAddress}:${contactPort}`;
+    const contact = `sip:${userPartOf(identity.publicIdentity) ?? ''}@${address}:${contactPort}`;
     const client = new RegistrationClient({ identity, contact, expiresSeconds, digest, random });
     const made: Contact = {
-      careOfAddress,
+      address,
       client,
       transaction: undefined,
       isLeaving: false,
       mayBeRegistered: false,
     };
     this.#forgetOldest();
-    this.#contacts.set(careOfAddress, made);
+    this.#contacts.set(address, made);
     return made;
   }
 
   /** While the registrar is silent they pile up; it lets them expire. */
   #forgetOldest(): void {
-    for (const [careOfAddress, { transaction }] of this.#contacts) {
+    for (const [address, { transaction }] of this.#contacts) {
       if (this.#contacts.size < maximumContactsPerAccount) return;
-      if (transaction === undefined) this.#contacts.delete(careOfAddress);
+      if (transaction === undefined) this.#contacts.delete(address);
     }
   }
 
@@ -148,19 +149,19 @@ export class CareOfRegistration {
         contact.mayBeRegistered = false;
         contact.isLeaving = true;
         this.#send(contact, contact.client.deregister(), now);
-      } else this.#contacts.delete(contact.careOfAddress);
+      } else this.#contacts.delete(contact.address);
     }
   }
 
-  #tell({ careOfAddress }: Contact, outcome: ReturnType<RegistrationClient['handleResponse']>): void {
+  #tell({ address }: Contact, outcome: ReturnType<RegistrationClient['handleResponse']>): void {
     const { homeAddress } = this.#options.account;
     if (outcome?.kind === 'registered')
-      this.#options.tell({ type: 'contact-registered', homeAddress, careOfAddress });
+      this.#options.tell({ type: 'contact-registered', homeAddress, address });
     else if (outcome?.kind === 'failed')
       this.#options.tell({
         type: 'contact-refused',
         homeAddress,
-        careOfAddress,
+        address,
         statusCode: outcome.statusCode,
       });
   }

@@ -71,8 +71,13 @@ export type HomeAgentEffect =
 export type RemovalReason = 'deregistered' | 'replaced' | 'expired' | 'revoked';
 
 export type HomeAgentEvent =
-  /** Where unclassified packets for the home address go now: what a SIP proxy function follows. Absent: nowhere. */
-  | { readonly type: 'binding-changed'; readonly homeAddress: string; readonly careOfAddress?: string }
+  /** Where unclassified packets for the home address go now: what a SIP proxy function follows. Without a care-of address: nowhere. */
+  | {
+      readonly type: 'binding-changed';
+      readonly homeAddress: string;
+      readonly careOfAddress?: string;
+      readonly isBehindNat?: boolean;
+    }
   | {
       readonly type: 'binding-registered';
       readonly homeAddress: string;

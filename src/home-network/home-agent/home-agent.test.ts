@@ -16,6 +16,7 @@ import { encodeTunnelledEcho, type TunnelledEcho } from '../../protocols/mobile-
 import type { TunnelBinding } from '../../protocols/mobile-ip/tunnel-state.ts';
 import { HomeAgent } from './home-agent.ts';
 import type { HomeAgentEffect, HomeAgentEvent, HomeAgentOptions } from './home-agent-options.ts';
+import { addressesOf } from './mobility-record.ts';
 
 const timeOfDayOffsetMs = 1_790_000_000_000;
 const homeAddress = '10.0.0.50';
@@ -321,6 +322,23 @@ test('HomeAgent: behind address translation the tunnel leads to where the reques
   const moved = { ...nat, port: 62_000 };
   bench.register({}, moved);
   assert.deepEqual(bench.tunnel()?.endpoints[0]?.remote, moved);
+});
+
+test('HomeAgent: the SIP function is told whether others can send to the care-of address, also when only that has changed', () => {
+  const bench = new Bench();
+  const told = () =>
+    bench.events.flatMap((event) =>
+      event.type === 'binding-changed' ? [[event.careOfAddress, event.isBehindNat]] : [],
+    );
+  const own = () => addressesOf(bench.agent.record(homeAddress));
+  bench.register({}, nat);
+  assert.deepEqual(own(), [homeAddress], 'others are behind the same translator');
+  bench.register({});
+  assert.deepEqual(own(), [homeAddress, umts.address]);
+  assert.deepEqual(told(), [
+    [umts.address, true],
+    [umts.address, false],
+  ]);
 });
 
 test('HomeAgent: nobody without a key gets an answer, and a wrong authenticator is answered with 131', () => {

@@ -355,12 +355,7 @@ export class HomeAgent implements NetworkFunction<HomeAgentInput, HomeAgentEvent
       for (const effect of this.#homeLink.serve(homeAddress, change.isServed, now))
         this.#outputs.push({ kind: 'effect', effect });
     if (change.forwarding === undefined) return;
-    const { careOfAddress } = change.forwarding;
-    this.#report({
-      type: 'binding-changed',
-      homeAddress,
-      ...(careOfAddress !== undefined && { careOfAddress }),
-    });
+    this.#report({ type: 'binding-changed', homeAddress, ...change.forwarding });
   }
 
   #deny(requester: Requester, denial: Denial, now: Instant): void {

@@ -107,7 +107,16 @@ function defaultBindings({ bindings }: MobilityRecord): readonly Binding[] {
   return paths.length > 0 ? paths.slice(-1) : bindings;
 }
 
-/** Every address that the mobile node's packets have here: at home, over each access, and what address translation makes of that. */
+/** An address translator stands between; others may be behind the same one (RFC 3519 §4.3). */
+export function isBehindNat({ careOfAddress, remote }: Pick<Binding, 'careOfAddress' | 'remote'>): boolean {
+  return remote.address !== careOfAddress;
+}
+
+/**
+ * Every address that is the mobile node's alone: at home, and over each access that translates no addresses. A private care-of address, and
+ * what a translator makes of it, others have too.
+ */
 export function addressesOf({ homeAddress, bindings }: MobilityRecord): readonly string[] {
-  return [homeAddress, ...bindings.flatMap(({ careOfAddress, remote }) => [careOfAddress, remote.address])];
+  const own = bindings.filter((binding) => !isBehindNat(binding));
+  return [homeAddress, ...own.map(({ careOfAddress }) => careOfAddress)];
 }

@@ -8,7 +8,7 @@ export interface SipAccount {
   readonly homeAddress: string;
   /** Its password is text: a USIM stays with its owner. */
   readonly identity: RegistrationIdentity;
-  /** Where the mobile node listens for SIP on its care-of addresses; 5060 by default. */
+  /** Where the mobile node listens for SIP on its addresses; 5060 by default. */
   readonly contactPort?: number;
 }
 
@@ -18,7 +18,7 @@ export interface SipProxyFunctionOptions {
   /** Registrar and proxy of the accounts' domains. */
   readonly registrar: TransportAddress;
   readonly accounts: readonly SipAccount[];
-  /** Every address that a mobile node sends from now: the parent asks the home agent. */
+  /** Every address that is a mobile node's own now: the parent asks the home agent. */
   readonly addressesOf: (homeAddress: string) => readonly string[];
   readonly expiresSeconds?: number;
   readonly random: RandomSource;
@@ -30,14 +30,17 @@ export interface ForwardingChange {
   readonly kind: 'binding-changed';
   readonly homeAddress: string;
   readonly careOfAddress?: string;
+  /** The care-of address is none that others could send to. */
+  readonly isBehindNat?: boolean;
 }
 
+/** `address`: of the contact, the care-of address or else the home address. */
 export type CareOfRegistrationEvent =
-  | { readonly type: 'contact-registered'; readonly homeAddress: string; readonly careOfAddress: string }
+  | { readonly type: 'contact-registered'; readonly homeAddress: string; readonly address: string }
   | {
       readonly type: 'contact-refused';
       readonly homeAddress: string;
-      readonly careOfAddress: string;
+      readonly address: string;
       readonly statusCode: number;
     };
 

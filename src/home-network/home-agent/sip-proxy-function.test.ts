@@ -23,7 +23,7 @@ test('SipProxyFunction: registers the care-of address that packets are forwarded
     'sip:bob@192.0.2.7:5060 expires=0',
   ]);
   assert.deepEqual(
-    bench.events.map((event) => `${event.type} ${'careOfAddress' in event ? event.careOfAddress : ''}`),
+    bench.events.map((event) => `${event.type} ${'address' in event ? event.address : ''}`),
     ['contact-registered 192.0.2.7', 'contact-registered 198.51.100.7'],
   );
 });
@@ -37,7 +37,7 @@ test('SipProxyFunction: the former contact stays while the new one is refused, a
   assert.deepEqual(bench.events.at(-1), {
     type: 'contact-refused',
     homeAddress,
-    careOfAddress: '198.51.100.7',
+    address: '198.51.100.7',
     statusCode: 503,
   });
   bench.forwardTo('192.0.2.7');
@@ -55,6 +55,21 @@ test('SipProxyFunction: without a binding the contact is taken back, and strange
     0,
   );
   assert.deepEqual(bench.answerAll(200), []);
+});
+
+test('SipProxyFunction: behind address translation the contact is the home address, and stays while the node moves among such accesses', () => {
+  const bench = new Bench();
+  bench.forwardTo('192.0.2.7');
+  bench.answerAll(200);
+  bench.forwardTo('10.1.0.2', true);
+  assert.deepEqual(bench.answerAll(200), [
+    `sip:bob@${homeAddress}:5060 expires=600`,
+    'sip:bob@192.0.2.7:5060 expires=0',
+  ]);
+  bench.forwardTo('10.2.0.2', true);
+  assert.deepEqual(bench.answerAll(200), []);
+  bench.forwardTo(undefined);
+  assert.deepEqual(bench.answerAll(200), [`sip:bob@${homeAddress}:5060 expires=0`]);
 });
 
 test('SipProxyFunction: refreshes before the registration expires', () => {
@@ -156,9 +171,9 @@ class Bench {
     this.#drain();
   }
 
-  forwardTo(careOfAddress: string | undefined): void {
+  forwardTo(careOfAddress: string | undefined, isBehindNat = false): void {
     this.now += 1000;
-    const change = { kind: 'binding-changed', homeAddress } as const;
+    const change = { kind: 'binding-changed', homeAddress, isBehindNat } as const;
     this.machine.handleInput(careOfAddress === undefined ? change : { ...change, careOfAddress }, this.now);
   }
 

@@ -7,7 +7,8 @@
  *   registrar's proxy ── request to the user ──▶ the care-of address that packets are forwarded to
  *
  * Nobody else gets anything passed on, and a mobile node nothing in another's name. It puts no Record-Route in: what follows within a
- * dialog takes the direct way. Leaves out TLS, and mobile nodes whose access translates addresses: their care-of address leads nowhere.
+ * dialog takes the direct way. While the mobile node's access translates addresses it is reached at its home address, through the tunnel.
+ * Leaves out TLS.
  */
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
@@ -80,7 +81,7 @@ export class SipProxyFunction implements NetworkFunction<ForwardingChange, SipPr
 
   handleInput(input: NetworkInput | ForwardingChange, now: Instant): void {
     if (input.kind === 'binding-changed')
-      this.#served.get(input.homeAddress)?.registration.follow(input.careOfAddress, now);
+      this.#served.get(input.homeAddress)?.registration.follow(reachableAddress(input), now);
     else this.#proxy.handleInput(input, now);
     this.#handleEvents(now);
   }
@@ -198,20 +199,20 @@ export class SipProxyFunction implements NetworkFunction<ForwardingChange, SipPr
     const uri = parseUri(request.requestUri);
     if (isMalformed(uri)) return undefined;
     for (const { account, addressOfRecord: own, registration } of this.#served.values()) {
-      const { careOfAddress } = registration;
-      if (!this.#names(uri, own, careOfAddress)) continue;
-      if (careOfAddress === undefined) return 'away';
-      const address = formatHostPort(careOfAddress, account.contactPort ?? 5060);
-      return { requestUri: `sip:${userOf(own)}@${address}` } satisfies ForwardTarget;
+      const { address } = registration;
+      if (!this.#names(uri, own, address)) continue;
+      if (address === undefined) return 'away';
+      const place = formatHostPort(address, account.contactPort ?? 5060);
+      return { requestUri: `sip:${userOf(own)}@${place}` } satisfies ForwardTarget;
     }
     return undefined;
   }
 
-  /** By address-of-record, at this home agent, or at the care-of address. */
-  #names(uri: Uri, own: string, careOfAddress: string | undefined): boolean {
+  /** By address-of-record, at this home agent, or at the address of the contact. */
+  #names(uri: Uri, own: string, address: string | undefined): boolean {
     if (addressOfRecord(uri) === own) return true;
     if (uri.kind !== 'sip' || userOf(addressOfRecord(uri)) !== userOf(own)) return false;
-    return uri.host === careOfAddress || this.#ownNames.includes(uri);
+    return uri.host === address || this.#ownNames.includes(uri);
   }
 
   #refuse(event: Arrived, sender: Served | undefined, now: Instant): void {
@@ -226,6 +227,11 @@ export class SipProxyFunction implements NetworkFunction<ForwardingChange, SipPr
   #response(request: SipRequest, statusCode: number): SipResponse {
     return createResponse(request, statusCode, { toTag: randomToken(this.#options.random, 10) });
   }
+}
+
+/** What the registrar is told. */
+function reachableAddress({ homeAddress, careOfAddress, isBehindNat }: ForwardingChange): string | undefined {
+  return careOfAddress !== undefined && isBehindNat ? homeAddress : careOfAddress;
 }
 
 function userOf(canonical: string): string | undefined {

@@ -271,6 +271,8 @@ export class HandoverManager {
   }
 
   #moveSession(session: MobileSession, access: NetworkAccess, now: Instant): void {
+    // It goes on from where it is on its way to (`#goOn`).
+    if (session.move !== undefined) session.destination = access;
     if (session.move !== undefined || session.access.address === access.address) return;
     session.destination = access;
     if (session.isKnownAsConfirmed && session.agreement !== undefined) this.#startMove(session, access, now);
@@ -361,7 +363,10 @@ export class HandoverManager {
       if (isDialogGone || move.isOutdated) this.#startMove(session, move.access, now);
       else {
         this.#moveFailed(session, move.access, statusCode, reasonPhrase);
-        this.#afterFailure(session, move, statusCode, now);
+        const { destination = session.access } = session;
+        if (destination.address === session.access.address)
+          this.#afterFailure(session, move, statusCode, now);
+        else this.#goOn(session, move.access, now);
       }
     }
   }

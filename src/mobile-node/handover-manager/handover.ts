@@ -2,8 +2,8 @@
  * One handover of the mobile node from decision to end, with the times of TRIM §4.4. Data and the question "what is left to do"; the steps
  * are taken by handover-procedure.ts. SIP and Mobile IP go side by side (MIP–SIP fig. 2), and it is over when both are:
  *
- *   SIP:        registering ──200──▶ transferring ──every session moved──▶ done
- *                   └──refused, access lost──▶ failed   └──some did not move──▶ tried again after a pause
+ *   SIP:        waiting ──reach known──▶ registering ──200──▶ transferring ──every session moved──▶ done
+ *                                            └──refused, access lost──▶ failed   └──some did not move──▶ tried again after a pause
  *   Mobile IP:  pending ──the home agent forwards over the new access──▶ confirmed
  *                   └──refused, unreachable──▶ back to the old access; without one: failed, and tried again by the client
  */
@@ -23,12 +23,14 @@ export class Handover {
   readonly to: number;
   readonly kind: HandoverKind;
   readonly startedAt: Instant;
-  sip: 'registering' | 'transferring' | 'done' | 'failed' = 'registering';
+  sip: 'waiting' | 'registering' | 'transferring' | 'done' | 'failed' = 'waiting';
+  /** Of the access that SIP uses for the new one, once that is known. */
+  sipIndex: number | undefined;
   binding: 'none' | 'pending' | 'confirmed' | 'failed' = 'none';
   registerMs: DurationMs = 0;
   /** From the decision to the home agent's confirmation. */
   bindingMs: DurationMs | undefined;
-  /** When to try sessions again that did not move. */
+  /** When to begin SIP at the latest, then when to try sessions again that did not move. */
   deadline: Instant | undefined;
   attempts: number;
   readonly moved: SessionTransfer[] = [];
