@@ -37,6 +37,12 @@ test('MessageObserver shows a malformed SIP message and passes over media and ke
   assert.deepEqual(summaries([datagram('sent', broken), rtp, datagram('sent', '\r\n\r\n')]), [
     'malformed: CSeq',
   ]);
+  // Each is well-formed line by line.
+  for (const missing of ['Via', 'Call-ID', 'CSeq'])
+    assert.deepEqual(
+      summaries([datagram('received', register.replace(new RegExp(`^${missing}:.*\r\n`, 'm'), ''))]),
+      [`malformed: ${missing}`],
+    );
 });
 
 test('MessageObserver finds the SIP messages of a byte stream however it is cut, each direction apart', () => {

@@ -29,7 +29,9 @@ export function protocolOf(firstOctet: number | undefined): TraceEntry['protocol
 
 export function summarizeSip(octets: Uint8Array): MessageSummary {
   const message = parseSipMessage(octets);
-  if (isMalformed(message)) return { protocol: 'sip', summary: `malformed: ${message.field}`, details: {} };
+  const fault = isMalformed(message) ? message.field : missingFieldOf(message);
+  if (isMalformed(message) || fault !== undefined)
+    return { protocol: 'sip', summary: `malformed: ${fault}`, details: {} };
   return { protocol: 'sip', summary: sipSummary(message), details: sipDetails(message) };
 }
 
@@ -45,6 +47,11 @@ export function summarizeDiameter(octets: Uint8Array): MessageSummary {
       sessionId: avpValue(message.avps, baseAvps.sessionId) ?? '',
     },
   };
+}
+
+/** The parser does not ask for them: what a message without them gets depends on who it came to (request-rejection.ts). */
+function missingFieldOf({ headers }: SipMessage): string | undefined {
+  return ['Via', 'Call-ID', 'CSeq'].find((name) => !headers.has(name));
 }
 
 function sipSummary(message: SipMessage): string {

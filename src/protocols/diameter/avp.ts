@@ -71,11 +71,15 @@ export function avpValues<Type extends AvpType>(
     .map((found) => found.value as AvpValues[Type]);
 }
 
-/** AVPs are the same by vendor and code: vendors reuse one another's numbers (621 of RFC 7683 and of Cx). */
+/**
+ * What could not be read is kept as octets in answers (avp-codec.ts), under its own code: it is not of the definition, whose readers
+ * count on a value of its type.
+ */
 export function isOf(candidate: Avp, definition: AvpDefinition): boolean {
-  return sameDefinition(candidate.definition, definition);
+  return candidate.definition.type === definition.type && sameDefinition(candidate.definition, definition);
 }
 
+/** AVPs are the same by vendor and code: vendors reuse one another's numbers (621 of RFC 7683 and of Cx). */
 export function sameDefinition(a: AvpDefinition, b: AvpDefinition): boolean {
   return a.code === b.code && (a.vendor ?? 0) === (b.vendor ?? 0);
 }

@@ -88,6 +88,20 @@ test('decodeMessage keeps what is wrong in an answer as octets', () => {
   assert.equal(isMalformed(decodeMessage(encodeMessage(answer), dictionary)), false);
 });
 
+test('avpValue: a group or number of an answer that could not be read is not there, and not octets instead', () => {
+  const octetsOf = ({ code }: AvpDefinition): Avp =>
+    avp({ code, name: 'x', type: 'OctetString' }, new Uint8Array([0, 0, 0]));
+  const answer = decoded(
+    encodeMessage({
+      ...watchdog([octetsOf(baseAvps.experimentalResult), octetsOf(baseAvps.resultCode)]),
+      isRequest: false,
+    }),
+  );
+  assert.equal(answer.avps.length, 4);
+  assert.equal(avpValue(answer.avps, baseAvps.experimentalResult), undefined);
+  assert.deepEqual(avpValues(answer.avps, baseAvps.resultCode), []);
+});
+
 test('decodeMessage refuses groups nested too deep', () => {
   let nested: Avp = avp(baseAvps.failedAvp, []);
   for (let depth = 0; depth < maximumGroupDepth; depth++) nested = avp(baseAvps.proxyInfo, [nested]);

@@ -38,6 +38,15 @@ test('mediaAddressOf: a=rtcp and a=rtcp-mux say where RTCP goes', () => {
   assert.deepEqual(rtcpOf('a=rtcp:many\n'), [4001, undefined]);
 });
 
+test('mediaAddressOf, withMediaAddresses: a=rtcp of the session means nothing and does not stay (RFC 3605 §2.1)', () => {
+  const description = parse(`${head}c=IN IP4 192.0.2.1\na=rtcp:9 IN IP4 192.0.2.9\nm=audio 4000 RTP/AVP 0\n`);
+  const place = { address: '203.0.113.1', port: 30_000, rtcpPort: 30_001 };
+  assert.deepEqual(mediaAddressOf(description, 0), { address: '192.0.2.1', port: 4000, rtcpPort: 4001 });
+  const moved = withMediaAddresses(description, [place]);
+  assert.deepEqual(mediaAddressOf(moved, 0), place);
+  assert.doesNotMatch(format(moved), /a=rtcp/);
+});
+
 test('hasListeningPort: the port of an active TCP end is none', () => {
   const listens = (media: string, role: 'offer' | 'answer'): boolean =>
     hasListeningPort(parse(`${head}c=IN IP4 192.0.2.1\n${media}\n`), 0, role);

@@ -4,7 +4,7 @@
  * would name the addresses that were replaced. Leaves out multicast.
  */
 import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
-import { attributeOf, isAttribute, type Setup, setupOf, transportOf } from './media-attributes.ts';
+import { isAttribute, type Setup, setupOf, transportOf } from './media-attributes.ts';
 import {
   type MediaDescription,
   type SessionDescription,
@@ -28,8 +28,8 @@ export function mediaAddressOf(description: SessionDescription, index: number): 
   if (media === undefined || media.port === 0) return undefined;
   const connection = [...media.lines, ...description.lines].find((line) => line.startsWith('c='));
   const address = canonicalAddress(connection?.split(' ')[2]?.split('/')[0] ?? '');
-  const [rtcpPort, , , rtcpAddress] = attributeOf(description, index, 'rtcp')?.split(' ') ?? [];
-  const isMultiplexed = attributeOf(description, index, 'rtcp-mux') !== undefined;
+  const [rtcpPort, , , rtcpAddress] = ownAttribute(media, 'rtcp')?.split(' ') ?? [];
+  const isMultiplexed = ownAttribute(media, 'rtcp-mux') !== undefined;
   const defaultRtcpPort = isMultiplexed ? media.port : media.port + 1;
   return {
     address,
@@ -39,6 +39,14 @@ export function mediaAddressOf(description: SessionDescription, index: number): 
       ? {}
       : { rtcpAddress: canonicalAddress(rtcpAddress) }),
   };
+}
+
+/** RFC 3605 §2.1, RFC 5761 §11: both are a stream's; where the session has such a line, it means nothing. */
+function ownAttribute({ lines }: MediaDescription, name: 'rtcp' | 'rtcp-mux'): string | undefined {
+  return lines
+    .find((line) => isAttribute(line, name))
+    ?.slice(name.length + 3)
+    .trim();
 }
 
 /**
@@ -70,7 +78,7 @@ export function withMediaAddresses(
   const hasSessionLine = description.lines.some((line) => line.startsWith('c='));
   return {
     lines: description.lines
-      .filter((line) => !isIceAttribute(line))
+      .filter((line) => !isIceAttribute(line) && !isAttribute(line, 'rtcp'))
       .map((line) => (line.startsWith('c=') ? connectionLineOf(sessionAddress) : line)),
     media: description.media.map((media, index) => {
       const address = addresses[index];

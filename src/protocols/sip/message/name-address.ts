@@ -43,7 +43,7 @@ function parseAddressSpec(text: string, field: string, offset: number): NameAddr
   const uri = parseUri(address, offset);
   if (isMalformed(uri)) return new Malformed(field, uri.offset, uri.rule);
   const parameters = parseParameters(text, end, field, offset);
-  return isMalformed(parameters) ? parameters : { uri, parameters };
+  return isMalformed(parameters) ? parameters : { displayName: undefined, uri, parameters };
 }
 
 function parseDisplayName(text: string, field: string, offset: number): string | undefined | Malformed {

@@ -18,6 +18,8 @@ export class StreamFramer {
   #end = 0;
   /** No empty line ends before this index, so that a header part that trickles in is scanned once. */
   #scanned = 0;
+  /** Octets of the message that begins at #start, once its headers are there: they are read once, however slowly its body trickles in. */
+  #messageOctets: number | undefined;
   #fault: Malformed | undefined;
 
   push(octets: Uint8Array): void {
@@ -31,16 +33,25 @@ export class StreamFramer {
   pollFrame(): StreamFrame | Malformed | undefined {
     if (this.#fault !== undefined) return this.#fault;
     if (this.#startsWithCrlf(0)) return this.#takeEmptyLines();
+    this.#messageOctets ??= this.#readHeaders();
+    if (this.#fault !== undefined) return this.#fault;
+    if (this.#messageOctets === undefined || this.#messageOctets > this.#end - this.#start) return undefined;
+    return { kind: 'message', octets: this.#take(this.#start + this.#messageOctets) };
+  }
+
+  /** How long the message is; `undefined` when its headers are not all there, or are its end. */
+  #readHeaders(): number | undefined {
     const bodyStart = this.#endOfHeaders();
     if (bodyStart === undefined) {
-      return this.#end - this.#start > maximumMessageOctets ? this.#fail('message', tooLong) : undefined;
+      if (this.#end - this.#start > maximumMessageOctets) this.#fail('message', tooLong);
+      return undefined;
     }
     const contentLength = contentLengthOf(this.#buffer.toString('latin1', this.#start, bodyStart));
+    const length = bodyStart - this.#start + (contentLength ?? 0);
     if (contentLength === undefined)
-      return this.#fail('Content-Length', 'RFC 3261 §20.14: one number, on every message');
-    const end = bodyStart + contentLength;
-    if (end - this.#start > maximumMessageOctets) return this.#fail('message', tooLong);
-    return end <= this.#end ? { kind: 'message', octets: this.#take(end) } : undefined;
+      this.#fail('Content-Length', 'RFC 3261 §20.14: one number, on every message');
+    else if (length > maximumMessageOctets) this.#fail('message', tooLong);
+    return length;
   }
 
   #takeEmptyLines(): StreamFrame | Malformed | undefined {
@@ -72,13 +83,13 @@ export class StreamFramer {
     const octets = new Uint8Array(this.#buffer.subarray(this.#start, end));
     this.#start = end;
     this.#scanned = end;
+    this.#messageOctets = undefined;
     return octets;
   }
 
-  #fail(field: string, rule: string): Malformed {
+  #fail(field: string, rule: string): void {
     this.#fault = new Malformed(field, 0, rule);
     this.#buffer = Buffer.alloc(0);
-    return this.#fault;
   }
 
   /** Moves what is left to the front, and doubles the buffer when that is not enough, so that each octet is copied a bounded number of times. */
