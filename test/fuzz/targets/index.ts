@@ -7,9 +7,19 @@ import { sdp } from './sdp.ts';
 import { sipHeaderField, sipUri } from './sip-fields.ts';
 import { sipMessage } from './sip-message.ts';
 import { sipStream } from './sip-stream.ts';
-import { filterPattern, userProfile } from './user-profile.ts';
+import { filterPattern, registrationInformation, userProfile } from './xml.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
   ...[sipMessage, sipStream, sipHeaderField, sipUri, sdp, diameterMessage, diameterStream],
-  ...[mobileIp, tunnelData, stun, rtp, ipPacket, netlink, userProfile, filterPattern],
+  ...[
+    mobileIp,
+    tunnelData,
+    stun,
+    rtp,
+    ipPacket,
+    netlink,
+    userProfile,
+    registrationInformation,
+    filterPattern,
+  ],
 ];

@@ -8,7 +8,7 @@
  */
 const host = String.raw`(?:[\w.-]+|\[[\dA-Fa-f:.]+\])(?::(?:[1-5]\d{4}|\d{1,4}))?`;
 const parameters = String.raw`(?:;[\w.!%*+\x60'~-]+(?:=(?:"[^"\\\r\n]*"|[^\s;,"<>]+))?)*`;
-const uri = String.raw`sips?:(?:[\w.!~*'()%&=+$;?/-]+@)?${host}(?:;[^;?@\s<>"]+)*`;
+const uri = String.raw`sips?:(?:[\w.!~*'()%&=+$;?/-]+@)?${host}(?:;[^;?=@\s<>"][^;?@\s<>"]*)*`;
 const address = String.raw`(?: ?"[^"\\\r\n]*" ?|[\w.!%*+\x60'~ -]*)<${uri}>${parameters}`;
 const endOfLine = String.raw`\r\n(?![ \t])`;
 

@@ -37,7 +37,7 @@ export interface OpaqueUri {
 export type Uri = SipUri | TelUri | OpaqueUri;
 
 const sipUriPattern =
-  /^([sS][iI][pP][sS]?):(?:([\w\-.!~*'()%&=+$,;?/#|^`{}\x80-\xff]+)(?::([\w\-.!~*'()%&=+$,]*))?@)?(\[[\dA-Fa-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?((?:;[^;?\s<>"]+)*)(?:\?([^\s<>"]*))?$/;
+  /^([sS][iI][pP][sS]?):(?:([\w\-.!~*'()%&=+$,;?/#|^`{}\x80-\xff]+)(?::([\w\-.!~*'()%&=+$,]*))?@)?(\[[\dA-Fa-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?((?:;[^;?=@\s<>"][^;?@\s<>"]*)*)(?:\?([^\s<>"]*))?$/;
 
 const uriRule =
   'RFC 3261 §19.1.1, §25.1: sip:user@host:port;parameters?headers, or another scheme without spaces';

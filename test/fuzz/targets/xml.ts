@@ -1,9 +1,13 @@
-/** The user profile of Cx (TS 29.228 annex E): its XML, its filter criteria, and the regular expressions inside (annex F). */
+/** Documents in XML: the user profile of Cx (TS 29.228 annex E) with its regular expressions (annex F), registration information (RFC 3680). */
 import assert from 'node:assert/strict';
-import { isMalformed } from '../../../src/base/malformed.ts';
+import { isMalformed, type Malformed } from '../../../src/base/malformed.ts';
+import { escapeXml, parseXmlDocument, type XmlElement } from '../../../src/base/xml-element.ts';
 import { Pattern } from '../../../src/ims-core/s-cscf/pattern.ts';
 import { parseUserProfile } from '../../../src/ims-core/s-cscf/user-profile.ts';
-import { parseXmlDocument, type XmlElement } from '../../../src/ims-core/s-cscf/xml-element.ts';
+import {
+  formatRegistrationDocument,
+  parseRegistrationDocument,
+} from '../../../src/protocols/sip/registration/registration-information.ts';
 import { type FuzzTarget, latin1, octets, repeated, roundTrips } from '../fuzz-target.ts';
 
 const profile =
@@ -55,9 +59,8 @@ export const userProfile: FuzzTarget = {
   check: (input) => {
     const text = latin1(input);
     const isProfile = !isMalformed(parseUserProfile(text));
-    const isDocument = roundTrips(contentOf(parseXmlDocument(text)), formatXml, (again: string) =>
-      contentOf(parseXmlDocument(again)),
-    );
+    const document = rewritten(text);
+    const isDocument = roundTrips(document, (written) => written, rewritten);
     assert.ok(isDocument || !isProfile, 'a profile that is no document');
     return isProfile;
   },
@@ -76,6 +79,39 @@ export const userProfile: FuzzTarget = {
     declaration: repeated('<?xml ', ' ', 'x'),
     'a name': repeated('<', 'a', '!'),
   },
+};
+
+export const registrationInformation: FuzzTarget = {
+  ...userProfile,
+  name: 'reginfo',
+  corpus: [
+    octets(
+      formatRegistrationDocument({
+        version: 0,
+        isFull: true,
+        registrations: [
+          {
+            addressOfRecord: 'sip:mn@home1.net',
+            state: 'active',
+            contacts: [
+              { uri: 'sip:mn@10.1.0.2;a="<&>"', isActive: true, event: 'registered', expiresSeconds: 600 },
+              { uri: 'sip:mn@10.1.0.3', isActive: false, event: 'probation', retryAfterSeconds: 7 },
+            ],
+          },
+          { addressOfRecord: 'tel:+3491', state: 'terminated', contacts: [] },
+        ],
+      }),
+    ),
+    octets(
+      `<?xml version='1.0'?><reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='1' state='partial'><registration aor='sip:a@b' id='x' state='init'><contact id='1' state='active' event='created' q='0.5'><uri>sip:a@c</uri><display-name>A</display-name><unknown-param name='x'/></contact></registration></reginfo>`,
+    ),
+  ],
+  check: (input) =>
+    roundTrips(
+      parseRegistrationDocument(latin1(input)),
+      formatRegistrationDocument,
+      parseRegistrationDocument,
+    ),
 };
 
 export const filterPattern: FuzzTarget = {
@@ -125,17 +161,13 @@ export const filterPattern: FuzzTarget = {
   },
 };
 
-/** Without what depends on the way it was written. */
-type Content = readonly [name: string, text: string, children: readonly Content[]];
-
-function contentOf<Other>(element: XmlElement | Other): Content | Other {
-  if (isMalformed(element)) return element;
-  const { name, text, children } = element as XmlElement;
-  return [name, text, children.map((child) => contentOf(child) as Content)];
+/** The document in one way of writing: equal texts are equal documents, and are compared faster. */
+function rewritten(text: string): string | Malformed {
+  const root = parseXmlDocument(text);
+  return isMalformed(root) ? root : formatXml(root);
 }
 
-function formatXml(content: unknown): string {
-  const [name, text, children] = content as Content;
-  const escaped = text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
-  return `<${name}>${escaped}${children.map(formatXml).join('')}</${name}>`;
+function formatXml({ name, attributes, text, children }: XmlElement): string {
+  const all = [...attributes].map(([attribute, value]) => ` ${attribute}="${escapeXml(value)}"`);
+  return `<${name}${all.join('')}>${escapeXml(text)}${children.map(formatXml).join('')}</${name}>`;
 }
