@@ -36,6 +36,7 @@ const nodeOf: Readonly<Record<LabRole, LabNode>> = {
   'address-translator': 'translator',
   'trim-as': 'home',
   'home-agent': 'home-agent',
+  'correspondent-agent': 'cn',
   'sip-server': 'sip-server',
   'correspondent-node': 'cn',
   'mobile-node': 'mn',
@@ -93,7 +94,9 @@ export class KernelNetwork {
     const agent = this.#startRole('home-agent');
     // Without calls nobody needs SIP.
     const server = this.#options.correspondentMedia === undefined ? undefined : this.#startRole('sip-server');
-    await Promise.all([agent.untilEvent('started'), server?.untilEvent('started')]);
+    const { routeOptimisation } = this.#options.ims.mobileIp;
+    const direct = routeOptimisation ? this.#startRole('correspondent-agent') : undefined;
+    await Promise.all([agent, server, direct].map((program) => program?.untilEvent('started')));
     if (server === undefined) return;
     this.#correspondent = this.#startRole('correspondent-node');
     await this.#correspondent.untilEvent('registered');
@@ -183,7 +186,7 @@ export class KernelNetwork {
     const file = writeRoleConfiguration(role, { ...ims, correspondentMedia }, folder, this.#control);
     const program = new LabProgram({
       name: role,
-      args: [role, '-c', file],
+      args: [role === 'correspondent-agent' ? 'home-agent' : role, '-c', file],
       spawn: (...rest) => topology.spawn(nodeOf[role], ...rest),
       ...(role === 'mobile-node' && { onLine: onMobileEvent }),
       ...(role === 'correspondent-node' && { onLine: (line) => this.#correspondentSaid(line) }),

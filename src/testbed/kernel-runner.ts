@@ -68,7 +68,7 @@ class KernelRun {
     this.#isUp = new Map(this.#startsUp);
     const figure = scenario.architecture === 'trim' ? 'TRIM fig. 7' : 'MIP-SIP fig. 3';
     tell({ kind: 'stage-began', text: `building the network of ${figure} from network namespaces` });
-    this.#description = labTopology(scenario.accesses, scenario.architecture);
+    this.#description = labTopology(scenario.accesses, scenario.architecture, scenario.mobileIp.homeDelayMs);
     this.#links = chooseShaping(scenario, hasNetem);
     this.#topology = new KernelTopology(this.#description, {
       seed: scenario.seed,

@@ -13,6 +13,7 @@
  *              └─ …       …        ─┘          └── cn
  */
 import { type AccessProfile, accessProfiles } from '../access-network/access-profiles.ts';
+import type { DurationMs } from '../base/instant.ts';
 import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
 import type { LinkDescription, LinkEnd, NodeDescription, TopologyDescription } from './topology.ts';
 
@@ -34,13 +35,14 @@ export const trimAccesses: readonly LabAccess[] = [
   { name: 'wlan', profile: accessProfiles.wlan },
 ];
 
-/** The mobile node gets no routes: which access a packet takes is the mobile node's own business. */
+/** `homeDelayMs`: how far the home link of MIP–SIP is from all the rest, one way. The mobile node gets no routes: which access a packet takes is the mobile node's own business. */
 export function labTopology(
   accesses: readonly LabAccess[] = trimAccesses,
   architecture: LabArchitecture = 'trim',
+  homeDelayMs: DurationMs = 0,
 ): TopologyDescription {
   const places = accessPlaces(accesses.map(({ name }) => name));
-  const { nodes, links, homeRoutes } = architecture === 'trim' ? trimHome : mipSipHome;
+  const { nodes, links, homeRoutes } = architecture === 'trim' ? trimHome : mipSipHome(homeDelayMs);
   const home: NodeDescription = {
     name: 'home',
     isRouter: true,
@@ -123,6 +125,8 @@ const homeAddresses: Readonly<Record<LabArchitecture, readonly string[]>> = {
   'mip-sip': [],
 };
 
+const { wire } = accessProfiles;
+
 interface HomeNetwork {
   readonly nodes: readonly NodeDescription[];
   readonly links: readonly LinkDescription[];
@@ -156,7 +160,7 @@ const trimHome: HomeNetwork = {
   ],
 };
 
-const mipSipHome: HomeNetwork = {
+const mipSipHome = (delayMs: DurationMs): HomeNetwork => ({
   nodes: [
     { name: 'home-agent', isRouter: true, routes: [defaultRoute('10.30.0.1')] },
     { name: 'sip-server', routes: [defaultRoute('10.40.0.1')] },
@@ -164,6 +168,9 @@ const mipSipHome: HomeNetwork = {
   links: [
     {
       name: 'home-link',
+      ...(delayMs > 0 && {
+        profile: { ...wire, uplink: { ...wire.uplink, delayMs }, downlink: { ...wire.downlink, delayMs } },
+      }),
       ends: [
         end('home-agent', 'eth0', `${labAddresses.homeAgent}/24`),
         end('home', 'home-link', '10.30.0.1/24'),
@@ -178,7 +185,7 @@ const mipSipHome: HomeNetwork = {
     },
   ],
   homeRoutes: [],
-};
+});
 
 function end(node: LabNode, name: string, address: string): LinkEnd {
   return { node, interface: name, addresses: [address] };

@@ -14,8 +14,9 @@ import type { Scenario } from './scenario.ts';
 
 type Settings = Pick<Scenario, 'mobileIp' | 'policy'>;
 
-/** Nobody outside the lab can reach its home agent. */
+/** Nobody outside the lab can reach its agents. */
 const securityAssociation = { spi: 256, algorithm: 'hmac-sha256', key: '07'.repeat(32) } as const;
+const correspondentAssociation = { spi: 512, algorithm: 'hmac-sha256', key: '08'.repeat(32) } as const;
 const sipServer = `${labAddresses.sipServer}:5060`;
 
 export function homeAgentConfiguration({ mobileIp }: Settings, folder: string): object {
@@ -48,6 +49,22 @@ export function homeAgentConfiguration({ mobileIp }: Settings, folder: string): 
   };
 }
 
+/** Of the correspondent, which is no home agent. */
+export function correspondentAgentConfiguration({ mobileIp }: Settings, folder: string): object {
+  return {
+    role: 'correspondent',
+    address: labAddresses.correspondentNode,
+    'mobile-nodes': [
+      {
+        'home-address': labAddresses.mobileNodeHome,
+        'security-associations': [correspondentAssociation],
+        encapsulation: mobileIp.encapsulation,
+      },
+    ],
+    journal: join(folder, 'correspondent-agent'),
+  };
+}
+
 export function sipServerConfiguration(): object {
   return {
     domain: labDomain,
@@ -72,6 +89,11 @@ export function mobileIpConfiguration({ mobileIp, policy }: Settings): object {
       encapsulation: mobileIp.encapsulation,
       'probe-interval': `${mobileIp.probeIntervalMs}ms`,
       'missed-probes': mobileIp.missedProbes,
+      ...(mobileIp.routeOptimisation && {
+        correspondents: [
+          { address: labAddresses.correspondentNode, 'security-association': correspondentAssociation },
+        ],
+      }),
     },
     ...(policy.kind === 'utility' && { policy: policyConfiguration(policy) }),
   };

@@ -18,6 +18,7 @@ import {
   privateIdentityOf,
 } from './lab-users.ts';
 import {
+  correspondentAgentConfiguration,
   homeAgentConfiguration,
   mobileIpConfiguration,
   scoresOf,
@@ -30,6 +31,8 @@ export type LabRole =
   | 'address-translator'
   | 'trim-as'
   | 'home-agent'
+  /** The role home-agent as a correspondent: route optimisation. */
+  | 'correspondent-agent'
   | 'sip-server'
   | 'correspondent-node'
   | 'mobile-node';
@@ -75,6 +78,8 @@ function configurationOf(role: LabRole, settings: RoleSettings, { folder, contro
   switch (role) {
     case 'home-agent':
       return homeAgentConfiguration(settings, folder);
+    case 'correspondent-agent':
+      return correspondentAgentConfiguration(settings, folder);
     case 'sip-server':
       return sipServerConfiguration();
     case 'ims-core':

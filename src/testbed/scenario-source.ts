@@ -144,6 +144,8 @@ const scenarioSource = z.strictObject({
       probe: duration.default(500),
       'missed-probes': z.number().int().min(1).default(3),
       registration: z.enum(['mobile-node', 'home-agent', 'none']).default('mobile-node'),
+      'route-optimisation': z.boolean().default(false),
+      'home-delay': duration.default(0),
     })
     .prefault({}),
   prefer: z.array(accessName).min(1).optional(),
@@ -192,6 +194,8 @@ export const scenarioSchema: z.ZodType<Scenario> = scenarioSource
         probeIntervalMs: mobileIp.probe,
         missedProbes: mobileIp['missed-probes'],
         registration: mobileIp.registration,
+        routeOptimisation: mobileIp['route-optimisation'],
+        homeDelayMs: mobileIp['home-delay'],
       },
       policy: policyOf(source, prefer),
       flows: flows.map((flow) => flowOf(flow, architecture)),

@@ -72,6 +72,10 @@ export interface MobileIpSettings {
   readonly missedProbes: number;
   /** Who registers the SIP user: the node itself, the home agent's SIP proxy function (MIP–SIP §3), or nobody. */
   readonly registration: 'mobile-node' | 'home-agent' | 'none';
+  /** The correspondent keeps bindings for its own packets (MIP–SIP §3, "and possibly to connected correspondent nodes"). */
+  readonly routeOptimisation: boolean;
+  /** One way, between the home link and all the rest. */
+  readonly homeDelayMs: DurationMs;
 }
 
 export interface ScenarioExpectations {

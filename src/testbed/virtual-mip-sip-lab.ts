@@ -4,6 +4,7 @@
  */
 
 import { perfectLink } from '../access-network/link-characteristics.ts';
+import type { DurationMs } from '../base/instant.ts';
 import type { CorrespondentNodeOptions } from '../correspondent-node/correspondent-node.ts';
 import { HomeAgent } from '../home-network/home-agent/home-agent.ts';
 import type { HomeAgentEffect, HomeAgentEvent } from '../home-network/home-agent/home-agent-options.ts';
@@ -17,7 +18,7 @@ import { SipServer } from '../home-network/sip-server/sip-server.ts';
 import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
 import type { SecurityAssociation } from '../protocols/mobile-ip/authentication.ts';
 import type { VirtualHost } from '../sim/virtual-host.ts';
-import type { VirtualLink } from '../sim/virtual-link.ts';
+import type { LinkOptions, VirtualLink } from '../sim/virtual-link.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
 import type { VirtualProcess } from '../sim/virtual-process.ts';
 import { internalAddress, labAddresses } from './lab-addresses.ts';
@@ -51,9 +52,18 @@ const association: SecurityAssociation = {
   algorithm: 'hmac-sha256',
   key: new Uint8Array(32).fill(7),
 };
+const correspondentAssociation: SecurityAssociation = {
+  ...association,
+  spi: 512,
+  key: new Uint8Array(32).fill(8),
+};
 const homeAgentAddress = { address: labAddresses.homeAgent, port: 434 } as const;
 const sipServer = { address: labAddresses.sipServer, port: 5060 } as const;
-const wire = { uplink: { ...perfectLink, delayMs: 0.5 }, downlink: { ...perfectLink, delayMs: 0.5 } };
+const wireOf = (delayMs: DurationMs): LinkOptions => ({
+  uplink: { ...perfectLink, delayMs },
+  downlink: { ...perfectLink, delayMs },
+});
+const wireDelayMs = 0.5;
 
 export class VirtualMipSipLab implements VirtualTestNetwork {
   readonly network: VirtualNetwork;
@@ -71,6 +81,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     this.homeAgent = this.#addHomeAgent();
     this.sipServer = this.#addSipServer();
     [this.correspondentHost] = this.#addHost('cn', labAddresses.correspondentNode);
+    if (options.scenario.mobileIp.routeOptimisation) this.#addCorrespondentAgent(this.correspondentHost);
     this.mobile = this.#addMobileNode();
   }
 
@@ -93,17 +104,16 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     });
   }
 
-  #addHost(name: string, address: string): [VirtualHost, VirtualLink] {
+  #addHost(name: string, address: string, delayMs: DurationMs = wireDelayMs): [VirtualHost, VirtualLink] {
     const host = this.network.addHost(name);
-    const link = host.attach('eth0', wire);
+    const link = host.attach('eth0', wireOf(delayMs));
     host.addAddress(address, link);
     return [host, link];
   }
 
   #addHomeAgent(): HomeAgent {
-    const { encapsulation } = this.#options.scenario.mobileIp;
-    const [host, homeLink] = this.#addHost('home-agent', labAddresses.homeAgent);
-    const tunnel = host.openTunnel('home-agent');
+    const { encapsulation, homeDelayMs } = this.#options.scenario.mobileIp;
+    const [host, homeLink] = this.#addHost('home-agent', labAddresses.homeAgent, wireDelayMs + homeDelayMs);
     const machine = new HomeAgent({
       address: labAddresses.homeAgent,
       mobileNodes: [
@@ -112,13 +122,34 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
       timeOfDayOffsetMs,
     });
     const registration = this.#startRegistration(host);
+    this.#runAgent(host, machine, homeLink, (event) => {
+      this.homeAgentEvents.push(event);
+      if (event.type === 'binding-changed') registration?.handleInput({ ...event, kind: 'binding-changed' });
+    });
+    return machine;
+  }
+
+  /** The correspondent's own, for the packets that it sends itself. */
+  #addCorrespondentAgent(host: VirtualHost): void {
+    const { encapsulation } = this.#options.scenario.mobileIp;
+    const address = labAddresses.correspondentNode;
+    const homeAddress = labAddresses.mobileNodeHome;
+    const mobileNodes = [{ homeAddress, securityAssociations: [correspondentAssociation], encapsulation }];
+    const machine = new HomeAgent({ role: 'correspondent', address, mobileNodes, timeOfDayOffsetMs });
+    this.#runAgent(host, machine);
+  }
+
+  #runAgent(
+    host: VirtualHost,
+    machine: HomeAgent,
+    homeLink?: VirtualLink,
+    onEvent: (event: HomeAgentEvent) => void = () => {},
+  ): void {
+    const tunnel = host.openTunnel(homeLink === undefined ? 'correspondent' : 'home-agent');
     const process = host.run({
       machine,
-      onEvent: (event: HomeAgentEvent) => {
-        this.homeAgentEvents.push(event);
-        if (event.type === 'binding-changed')
-          registration?.handleInput({ ...event, kind: 'binding-changed' });
-      },
+      name: homeLink === undefined ? 'correspondent-agent' : host.name,
+      onEvent,
       onEffect: (effect: HomeAgentEffect) => {
         if (effect.type === 'journal') process.handleInput({ kind: 'effect-completed', id: effect.id });
         else if (effect.type === 'tunnel') tunnel.apply(effect.change);
@@ -127,7 +158,6 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
       },
     });
     process.perform((now) => machine.start(now));
-    return machine;
   }
 
   /** The home agent's SIP function, where it registers the mobile node's user. */
@@ -167,7 +197,8 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
 
   #addMobileNode(): VirtualMobileNode {
     const { accesses, mobileIp, policy } = this.#options.scenario;
-    const { encapsulation, probeIntervalMs, missedProbes, registration } = mobileIp;
+    const { encapsulation, probeIntervalMs, missedProbes, registration, routeOptimisation } = mobileIp;
+    const securityAssociation = correspondentAssociation;
     return new VirtualMobileNode({
       network: this.network,
       accesses,
@@ -193,6 +224,9 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
           probeIntervalMs,
           missedProbes,
           timeOfDayOffsetMs,
+          correspondents: routeOptimisation
+            ? [{ address: labAddresses.correspondentNode, securityAssociation }]
+            : [],
         },
       },
     });

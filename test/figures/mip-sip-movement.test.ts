@@ -119,6 +119,27 @@ test('MIP-SIP: with address translation on some accesses only nothing is lost on
     }
 });
 
+test('MIP-SIP: with route optimisation the correspondent is as near as its own links make it, however far home is', () => {
+  const scenario = loadScenario('mip-route-optimisation');
+  const { mobileIp } = scenario;
+  const [directly, byHome, atHome] = [
+    run(scenario),
+    run({ ...scenario, mobileIp: { ...mobileIp, routeOptimisation: false } }),
+    run({ ...scenario, mobileIp: { ...mobileIp, homeDelayMs: 0 } }),
+  ];
+  for (const { problems, flows } of [directly, byHome, atHome]) {
+    assert.deepEqual(problems, []);
+    for (const { name, lost, timeouts } of flows) assert.deepEqual([lost, timeouts ?? 0], [0, 0], name);
+  }
+  const echoMs = ({ flows }: LabResult): number =>
+    flows.find(({ echoMs: echo }) => echo !== null)?.echoMs?.median ?? assert.fail();
+  assert.ok(Math.abs(echoMs(directly) - echoMs(atHome)) < 5, 'home is not in the way');
+  const gainMs = echoMs(byHome) - echoMs(directly);
+  console.log(`${echoMs(byHome)} ms by home, ${echoMs(directly)} ms directly`);
+  // To home and back, there and back again.
+  assert.ok(Math.abs(gainMs - 4 * mobileIp.homeDelayMs) < 25, `${gainMs} ms nearer`);
+});
+
 /** Other movements with the same network and flows; packets on an access that dies are lost. */
 function changed(name: string, timeline: readonly TimelineStep[], durationMs: number): Scenario {
   const scenario = loadScenario(name);
