@@ -66,6 +66,8 @@ export interface MobileNodeNetworkOptions {
   /** Another one, by access. */
   readonly proxies?: Readonly<Record<string, string>>;
   readonly agent?: Partial<HomeAgentOptions>;
+  /** Several care-of addresses at once; true by default. */
+  readonly isMultipathAllowed?: boolean;
   /** Between the home agent and the core, one way. */
   readonly homeDelayMs?: DurationMs;
 }
@@ -338,9 +340,10 @@ export class MobileNodeNetwork {
   #startAgent(): HomeAgent {
     const host = this.#agentHost;
     const tunnel = host.openTunnel('home-agent');
+    const { isMultipathAllowed = true } = this.#options;
     const agent = new HomeAgent({
       address: homeAgentAddress,
-      mobileNodes: [{ homeAddress, securityAssociations: [association] }],
+      mobileNodes: [{ homeAddress, securityAssociations: [association], isMultipathAllowed }],
       timeOfDayOffsetMs,
       ...this.#options.agent,
     });

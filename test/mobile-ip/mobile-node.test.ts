@@ -234,6 +234,30 @@ test('MobileNode: a load step on the WLAN moves the node before a packet is lost
   assert.deepEqual([peer.received, mobile.received], [mobile.sent, peer.sent]);
 });
 
+test('MobileNode: with a home agent that allows one care-of address the others are measured too, and a load step moves the node there', () => {
+  const all = started({ selector: utility(), isMultipathAllowed: false });
+  all.run(30_000);
+  assert.equal(all.current, 'wlan', 'the best by what was measured over accesses that never had the binding');
+  assert.ok(all.path.length <= 2, all.path.join());
+  const { mobile, peer, stop } = all.connect();
+  all.call();
+  all.run(1000);
+  all.setDelay('wlan', 150);
+  all.run(8000);
+  assert.deepEqual([all.current, all.sessions, all.agent.bindings], ['wimax', ['wimax'], 1]);
+  assert.equal(all.events('handover-completed').at(-1)?.kind, 'soft');
+  stop();
+  all.run(3000);
+  assert.deepEqual([peer.received, mobile.received], [mobile.sent, peer.sent]);
+  all.cutOff('umts');
+  all.run(15_000);
+  assert.deepEqual(
+    all.events('access-silent').map(({ access }) => access),
+    ['umts'],
+    'a link that leads nowhere is found out before it is needed',
+  );
+});
+
 for (const dwellMs of [10_000, 30_000])
   test(`MobileNode: a saw-tooth load causes at most one handover per dwell time of ${dwellMs / 1000} s`, () => {
     const all = started({ selector: utility({ dwellMs }) });

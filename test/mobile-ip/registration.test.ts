@@ -36,6 +36,10 @@ function agentOptions(extra: Partial<HomeAgentOptions> = {}): HomeAgentOptions {
   };
 }
 
+const oneBinding: Partial<HomeAgentOptions> = {
+  mobileNodes: [{ homeAddress: '10.0.0.50', securityAssociations: [association], isMultipathAllowed: false }],
+};
+
 function clientOptions(extra: Partial<MobileIpClientOptions> = {}): MobileIpClientOptions {
   return {
     homeAddress: '10.0.0.50',
@@ -273,12 +277,7 @@ test('MobileIpClient: echoes measure every bound access several times a second, 
 });
 
 test('MobileIpClient: with an agent that allows one care-of address it registers the preferred access only', () => {
-  const agent = {
-    mobileNodes: [
-      { homeAddress: '10.0.0.50', securityAssociations: [association], isMultipathAllowed: false },
-    ],
-  };
-  const all = lab({}, agent);
+  const all = lab({}, oneBinding);
   attach(all, ...names);
   all.network.run(5000);
   assert.equal(all.agent.agent.bindings, 1);
@@ -292,6 +291,62 @@ test('MobileIpClient: with an agent that allows one care-of address it registers
   all.mobileNode.client.stop(all.network.now);
   all.network.run(9000);
   assert.equal(all.agent.agent.bindings, 0);
+});
+
+test('MobileIpClient: with an agent that allows one care-of address it measures the other accesses by requests that move nothing', () => {
+  const all = lab({ probeIntervalMs: 200, lifetimeSeconds: 60 }, oneBinding);
+  attach(all, ...names);
+  all.network.run(3000);
+  const changes = all.agent.events.length;
+  all.network.run(63_000);
+  const measured = all.mobileNode.eventsOf('round-trip-measured').filter(({ sentAt }) => sentAt > 3000);
+  for (const name of ['wlan', 'wimax', 'cdma']) {
+    const mine = measured.filter(({ access }) => access === name);
+    assert.ok(mine.length >= 28 && mine.length <= 31, `${name}: ${mine.length} in a minute`);
+    for (const { rttMs } of mine) assert.equal(Math.round(rttMs), 2 * delays[name]!);
+  }
+  assert.equal(downlink(all), addresses['umts']);
+  const others = all.agent.events.slice(changes).filter(({ type }) => type !== 'binding-registered');
+  assert.deepEqual(others, [], 'the agent has nothing to tell but renewals');
+  assert.deepEqual(all.mobileNode.eventsOf('round-trip-lost'), []);
+  all.network.setPath(addresses['cdma']!, undefined);
+  all.network.run(75_000);
+  const lost = all.mobileNode.eventsOf('round-trip-lost');
+  assert.ok(lost.length >= 5 && lost.every(({ access }) => access === 'cdma'), `${lost.length} lost`);
+});
+
+test('MobileIpClient: with an agent that allows one care-of address a handover waits for no measurement, and what moved away is measured', () => {
+  const all = lab({ probeIntervalMs: 200 }, oneBinding);
+  attach(all, ...names);
+  all.network.run(3000);
+  for (let handover = 0; handover < 40; handover++) {
+    const to = names[(handover + 1) % 4]!;
+    const from = all.network.now;
+    forwardOver(all, to);
+    // At every phase of the measurements.
+    all.network.run(from + 2500 + 50 * handover);
+    const { access, durationMs } = all.mobileNode.eventsOf('forwarding-confirmed').at(-1) ?? assert.fail();
+    assert.deepEqual([access, Math.round(durationMs)], [to, 2 * delays[to]!]);
+    assert.deepEqual([downlink(all), all.agent.agent.bindings], [addresses[to], 1]);
+  }
+});
+
+test('MobileIpClient: with an agent that allows one care-of address nothing is sent over idle accesses without probing, nor from an address that has the binding', () => {
+  const quiet = lab({}, oneBinding);
+  attach(quiet, 'umts', 'wlan');
+  quiet.network.run(30_000);
+  const later = quiet.mobileNode.eventsOf('round-trip-measured').filter(({ sentAt }) => sentAt > 0);
+  assert.deepEqual([...new Set(later.map(({ access }) => access))], ['umts']);
+  // Two accesses behind two address translators.
+  const twins = lab({ probeIntervalMs: 200 }, oneBinding);
+  const same = '192.0.2.10';
+  for (const access of ['umts', 'wlan']) twins.mobileNode.client.attach(access, same, 0);
+  twins.network.run(30_000);
+  assert.equal(twins.agent.agent.bindings, 1);
+  assert.deepEqual(
+    twins.agent.events.filter(({ type }) => type === 'binding-removed'),
+    [],
+  );
 });
 
 test('MobileIpClient: with a wrong key nothing is accepted, believed or told as refused by the agent', () => {

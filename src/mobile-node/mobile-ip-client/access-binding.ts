@@ -15,6 +15,7 @@ import {
   refusedRetryMs,
 } from './limits.ts';
 import type { MobileIpAccess } from './mobile-ip-client-options.ts';
+import { UnboundProber } from './unbound-prober.ts';
 
 /** The last request, which alone may be answered (RFC 5944 §3.6.2.1). */
 export interface AwaitedReply {
@@ -29,6 +30,8 @@ export interface AwaitedReply {
 export class AccessBinding {
   readonly access: MobileIpAccess;
   readonly prober: EchoProber;
+  /** While another access has the only binding. */
+  readonly unboundProber: UnboundProber;
   careOfAddress: string | undefined;
   awaited: AwaitedReply | undefined;
   /** Of requests without an answer, in a row. */
@@ -48,6 +51,7 @@ export class AccessBinding {
   constructor(access: MobileIpAccess, probeIntervalMs: DurationMs | undefined) {
     this.access = access;
     this.prober = new EchoProber(probeIntervalMs);
+    this.unboundProber = new UnboundProber(probeIntervalMs);
   }
 
   get isBound(): boolean {
@@ -74,6 +78,7 @@ export class AccessBinding {
     this.#retryMs = refusedRetryMs;
     this.#rttMs = 0;
     this.prober.stop();
+    this.unboundProber.stop();
   }
 
   /** As soon as the rule allows. */

@@ -74,6 +74,10 @@ export class EchoProber {
     return this.#lostInARow;
   }
 
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
   /** The binding is there, or there again; `keepaliveMs` as the agent has it. */
   start(keepaliveMs: DurationMs, now: Instant): void {
     if (this.#keepaliveMs === 0) this.#keepaliveMs = keepaliveMs;

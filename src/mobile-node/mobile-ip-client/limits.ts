@@ -7,6 +7,11 @@ export const mobileIpPort = 434;
 /** RFC 5944 §3.6.3: never less between two registration requests; here per access, as each is a registration of its own (RFC 7629 §5.1). */
 export const minimumRequestIntervalMs: DurationMs = 1000;
 
+/**
+ * RFC 5944 §2.4.2 and §3.6.3: once per second on average. A handover's registration over an access that is measured by requests of another
+ * kind waits for none of them, so these leave room for it.
+ */
+export const minimumUnboundProbeIntervalMs: DurationMs = 2000;
 /** RFC 5944 §3.6.3: what the agent may need beyond two round trips. */
 export const processingAllowanceMs: DurationMs = 100;
 

@@ -4,7 +4,8 @@
  * is one message which says over which access packets shall come from now on. Measures each access (equation 3) by the round trips of its
  * registrations and of echoes in between.
  *
- * With an agent that allows one care-of address only (code 152) just the preferred access registers, and a handover replaces it. The same
+ * With an agent that allows one care-of address only (code 152) just the preferred access registers, and a handover replaces it; the others
+ * are measured by requests that move nothing (unbound-prober.ts). The same
  * machine registers with a correspondent that keeps bindings for its own packets (route-optimising-client.ts). Leaves out foreign agents,
  * nonces, dynamic home agent discovery and tunnels without UDP.
  */
@@ -30,13 +31,9 @@ import { isTunnelData } from '../../protocols/mobile-ip/tunnel-data.ts';
 import { AccessBinding, type AwaitedReply } from './access-binding.ts';
 import { AccessOrder } from './access-order.ts';
 import { authenticMessage } from './authentic-message.ts';
-import { answeredEcho, encodeEcho } from './echo-prober.ts';
-import {
-  defaultKeepaliveSeconds,
-  lostEchoesUntilRenewal,
-  minimumKeepaliveMs,
-  requestsUntilUnreachable,
-} from './limits.ts';
+import { answeredEcho, encodeEcho, type LostEcho } from './echo-prober.ts';
+import { type Grant, grantOf } from './grant.ts';
+import { lostEchoesUntilRenewal, requestsUntilUnreachable } from './limits.ts';
 import type {
   BindingLossReason,
   FlowPreference,
@@ -168,6 +165,7 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
         this.#update(now);
       }
       this.#probe(binding, now);
+      this.#probeUnbound(binding, now);
       if (binding.sendAt <= now && this.#mayRegister(binding)) this.#register(binding, now);
     }
     this.#withdraw(now);
@@ -181,6 +179,7 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     for (const binding of this.#bindings.values()) {
       if (this.#mayRegister(binding)) consider(binding.sendAt, 'registration');
       consider(binding.prober.nextAt, 'echo');
+      if (this.#mayProbeUnbound) consider(binding.unboundProber.nextAt, 'probe without a binding');
       consider(binding.boundUntil ?? Number.POSITIVE_INFINITY, 'binding-expires');
     }
     if (this.#order.forwarding(this.#bindings) !== undefined)
@@ -245,31 +244,41 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
   #replyReceived(binding: AccessBinding, reply: RegistrationReply, now: Instant): void {
     const lower = lowerHalf(reply.identification);
     if (this.#withdrawals.answered(lower)) return;
+    const probedAt = binding.unboundProber.answered(lower, now);
+    if (probedAt !== undefined) return void this.#tellRoundTrip(binding, 'registration', probedAt, now);
     if (binding.awaited === undefined || lowerHalf(binding.awaited.identification) !== lower) return;
     const request = binding.answered(now)!;
     const access = binding.access.name;
-    const rttMs = now - request.sentAt;
-    this.#report({ type: 'round-trip-measured', access, by: 'registration', sentAt: request.sentAt, rttMs });
-    const granted = Math.min(reply.lifetimeSeconds, request.lifetimeSeconds);
-    const tunnelReply = reply.extensions.find((extension) => extension.kind === 'udp-tunnel-reply');
-    const isTunnelled = tunnelReply !== undefined && tunnelReply.code < 64;
+    this.#tellRoundTrip(binding, 'registration', request.sentAt, now);
+    const grant = grantOf(reply, request.lifetimeSeconds);
     if (!isAccepted(reply.code)) this.#refused(binding, reply, request.isMultipath, now);
-    else if (!isTunnelled || granted === 0) {
-      // RFC 3519 §3.1.1: without an assenting reply there is no UDP tunnel, and we have no other.
+    else if (grant === undefined) {
       binding.refused(now);
       this.#report({ type: 'binding-refused', access, code: reply.code, reason: 'no UDP tunnel' });
     } else {
-      const keepaliveMs = 1000 * (tunnelReply.keepaliveSeconds || defaultKeepaliveSeconds);
-      const support = reply.extensions.find((extension) => extension.kind === 'revocation-support');
-      binding.lastRevocation ??= support && support.timestamp - 1;
-      binding.accepted(request.sentAt, granted, Math.max(keepaliveMs, minimumKeepaliveMs), now);
+      binding.lastRevocation ??= grant.revocationTimestamp && grant.revocationTimestamp - 1;
+      binding.accepted(request.sentAt, grant.lifetimeSeconds, grant.keepaliveMs, now);
       if (this.#told === undefined || isLater(request.identification, this.#told.identification))
         this.#told = request;
-      this.#accepted(binding, granted, !tunnelReply.forced, now);
+      this.#accepted(binding, grant, now);
     }
   }
 
-  #accepted(binding: AccessBinding, lifetimeSeconds: number, isBehindNat: boolean, now: Instant): void {
+  #tellRoundTrip(
+    { access }: AccessBinding,
+    by: 'registration' | 'echo',
+    sentAt: Instant,
+    now: Instant,
+  ): void {
+    this.#report({ type: 'round-trip-measured', access: access.name, by, sentAt, rttMs: now - sentAt });
+  }
+
+  #tellLost({ access }: AccessBinding, lost: readonly LostEcho[]): void {
+    for (const { sentAt, timeoutMs } of lost)
+      this.#report({ type: 'round-trip-lost', access: access.name, sentAt, timeoutMs });
+  }
+
+  #accepted(binding: AccessBinding, { lifetimeSeconds, isBehindNat }: Grant, now: Instant): void {
     const access = binding.access.name;
     if (!this.#terms.isMultipath)
       for (const other of this.#bindings.values())
@@ -330,16 +339,14 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     const last = binding.lastRevocation ?? revocationIdentifier;
     if (!revocation.byHomeAgent || ((revocationIdentifier - last) | 0) <= 0) return;
     binding.lastRevocation = revocationIdentifier;
-    this.#outputs.push({
-      kind: 'transmit',
-      transport: 'udp',
-      local: this.#terms.localAt(binding.careOfAddress ?? ''),
-      remote: this.#terms.homeAgent,
-      payload: encodeMessage(
-        { kind: 'revocation-acknowledgment', informs, homeAddress, revocationIdentifier, extensions: [] },
+    const acknowledgment = { kind: 'revocation-acknowledgment', informs, homeAddress } as const;
+    this.#send(
+      binding.careOfAddress ?? '',
+      encodeMessage(
+        { ...acknowledgment, revocationIdentifier, extensions: [] },
         this.#options.securityAssociation,
       ),
-    });
+    );
     if (!binding.isBound || binding.careOfAddress !== foreignDomainAddress) return;
     this.#lose(binding, 'revoked');
     // Service is negotiated anew (RFC 3543 §1), but not at once: it was not by chance that it ended.
@@ -349,9 +356,7 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
 
   #probe(binding: AccessBinding, now: Instant): void {
     const { prober, careOfAddress } = binding;
-    const access = binding.access.name;
-    for (const { sentAt, timeoutMs } of prober.takeLost(now))
-      this.#report({ type: 'round-trip-lost', access, sentAt, timeoutMs });
+    this.#tellLost(binding, prober.takeLost(now));
     if (prober.lostInARow >= lostEchoesUntilRenewal) {
       prober.shortenKeepalive();
       binding.sendSoon(now);
@@ -360,16 +365,35 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     const sequenceNumber = prober.takeDue(now);
     if (sequenceNumber === undefined || careOfAddress === undefined) return;
     const payload = encodeEcho(this.#terms.echoFlowOf(binding.access), sequenceNumber);
-    const local = this.#terms.localAt(careOfAddress);
-    this.#outputs.push({ kind: 'transmit', transport: 'udp', local, remote: this.#terms.homeAgent, payload });
+    this.#send(careOfAddress, payload);
+  }
+
+  #probeUnbound(binding: AccessBinding, now: Instant): void {
+    const { unboundProber, careOfAddress, access } = binding;
+    const forwarding = this.#order.forwarding(this.#bindings);
+    // Behind two address translators two accesses may have the same private address.
+    const isMeasured = !this.#mayRegister(binding) && forwarding?.careOfAddress !== careOfAddress;
+    if (!isMeasured || careOfAddress === undefined) return void unboundProber.stop();
+    unboundProber.start(now);
+    if (!this.#mayProbeUnbound) return;
+    this.#tellLost(binding, unboundProber.takeLost(now));
+    const sequence = unboundProber.takeDue(now);
+    if (sequence === undefined) return;
+    const request = this.#terms.deregistration(access, careOfAddress, now);
+    unboundProber.sent(sequence, lowerHalf(request.identification));
+    this.#transmit(careOfAddress, request);
+  }
+
+  /** Not ahead of a registration: an agent that has one order for all requests (RFC 5944 §5.7.1) would refuse what was overtaken. */
+  get #mayProbeUnbound(): boolean {
+    const preferred = this.#order.preferred(this.#bindings);
+    return preferred?.isBound === true && preferred.awaited === undefined;
   }
 
   #echoReceived(binding: AccessBinding, payload: Uint8Array, now: Instant): void {
     const sequenceNumber = answeredEcho(payload, this.#terms.echoFlowOf(binding.access));
     const sentAt = sequenceNumber === undefined ? undefined : binding.prober.answered(sequenceNumber, now);
-    if (sentAt === undefined) return;
-    const access = binding.access.name;
-    this.#report({ type: 'round-trip-measured', access, by: 'echo', sentAt, rttMs: now - sentAt });
+    if (sentAt !== undefined) this.#tellRoundTrip(binding, 'echo', sentAt, now);
   }
 
   /**
@@ -455,7 +479,10 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
   }
 
   #transmit(careOfAddress: string, request: RegistrationRequest): void {
-    const payload = encodeMessage(request, this.#options.securityAssociation);
+    this.#send(careOfAddress, encodeMessage(request, this.#options.securityAssociation));
+  }
+
+  #send(careOfAddress: string, payload: Uint8Array): void {
     const local = this.#terms.localAt(careOfAddress);
     this.#outputs.push({ kind: 'transmit', transport: 'udp', local, remote: this.#terms.homeAgent, payload });
   }
