@@ -215,7 +215,7 @@ export class VirtualLab implements VirtualTestNetwork {
     const names = this.#options.hasSecondTranslator ? translatorNames : translatorNames.slice(0, 1);
     const translators = names.map((name) => translatorPlaces[name]);
     const machine = new TrimApplicationServer({
-      sip: at(addresses.trimApplicationServer),
+      ...sipAt(addresses.trimApplicationServer),
       diameter: {
         ...identityAt(diameterHosts.trimApplicationServer),
         peers: translators.map(({ host, address }) => ({ host, address: { address, port: port.diameter } })),

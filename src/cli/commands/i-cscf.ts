@@ -7,7 +7,7 @@ export const interrogatingCscfCommand: Command = roleCommand(interrogatingCscfRo
   summary: 'run an I-CSCF, the way into a home network',
   description: [
     'Asks the HSS over Diameter Cx which S-CSCF serves a user, chooses one by its capabilities when none does, and takes the next when one does not answer. It remembers nothing: run as many as you like.',
-    'Keys of the configuration file: sip, domains, diameter (identity, realm, hss: a list of identity and address, reconnect), s-cscfs (name, capabilities), hosts, control.',
+    'Keys of the configuration file: sip, domains, diameter (identity, realm, hss: a list of identity and address, reconnect), s-cscfs (name, capabilities), hosts, dns, tls (certificate, key, authorities, port; PEM, as { file: PATH }), control.',
   ],
   examples: [['trimaran i-cscf -c i-cscf.yaml', 'Run it; needs no rights but those to its port.']],
 });

@@ -8,7 +8,7 @@ export const trimAsCommand: Command = roleCommand(trimAsRole, {
   description: [
     'A SIP back-to-back user agent on ISC. It puts an address translator into the media of every session of its users, and answers their handovers by itself: the other end never hears of them. The IMS core routes to it by the initial filter criteria of the subscriber and is not changed.',
     'It steers its address translators by Diameter NAT control (RFC 6736), takes the least loaded for a new session, and leaves out those that are full or dead. When none is left, a call is refused with 503, and the default handling of the filter criteria decides.',
-    'Keys of the configuration file: sip, hosts, identity, realm, translators (identity, address, weight), grace-time, maximum-sessions, watchdog, reconnect, request-timeout, control.',
+    'Keys of the configuration file: sip, hosts, dns (true: other names by the DNS), tls (certificate, key, authorities, port; PEM, as { file: PATH }), identity, realm, translators (identity, address, weight), grace-time, maximum-sessions, watchdog, reconnect, request-timeout, control.',
   ],
   examples: [['trimaran trim-as -c trim-as.yaml', 'Run it; needs no rights.']],
 });

@@ -38,6 +38,8 @@ export interface SipServerOptions {
   readonly trustsRegisteredAddresses?: boolean;
   /** Other domains and where they are. Names are in lower case. */
   readonly hosts?: ReadonlyMap<string, HostAddress>;
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly locatesServers?: boolean;
   readonly registration?: Partial<RegistrationPolicy>;
   readonly random: RandomSource;
   readonly timers?: Partial<SipTimers>;

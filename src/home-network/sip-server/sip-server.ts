@@ -66,7 +66,7 @@ export class SipServer implements NetworkFunction<never, SipServerEvent, never> 
     const ownNames = [formatHostPort(address.address, address.port), domain];
     this.#ownNames = new OwnNames(ownNames);
     this.#proxy = new SipProxy({
-      endpoint: new SipEndpoint({ listen, random, timers }),
+      endpoint: new SipEndpoint({ listen, random, timers, locatesServers: options.locatesServers ?? false }),
       ownNames,
       hosts: new Map([...hosts, [domain.toLowerCase(), address]]),
       timers,

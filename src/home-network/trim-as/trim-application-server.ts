@@ -31,9 +31,10 @@ import type {
   SignallingPath,
   Token,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
-import { SipEndpoint } from '../../protocols/sip/endpoint.ts';
+import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import type { HostAddress } from '../../protocols/sip/proxy/next-hop.ts';
 import { AnchoredSession } from './anchored-session.ts';
 import { LostSessions } from './lost-sessions.ts';
 import { RegisteredUsers } from './registered-users.ts';
@@ -46,9 +47,10 @@ import type { TrimEvent } from './trim-event.ts';
 type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
 
 export interface TrimApplicationServerOptions {
-  /** Where the AS listens for SIP, UDP and TCP; the address of its Contact. */
-  readonly sip: TransportAddress;
-  readonly hosts?: ReadonlyMap<string, TransportAddress>;
+  readonly listen: readonly SipListener[];
+  /** Of its Contact. */
+  readonly address: TransportAddress;
+  readonly hosts?: ReadonlyMap<string, HostAddress>;
   /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
   readonly locatesServers?: boolean;
   readonly diameter: Omit<DiameterEndpointOptions, 'applications' | 'random'>;
@@ -72,10 +74,9 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   readonly #outputs: (NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent })[] = [];
 
   constructor(options: TrimApplicationServerOptions) {
-    const { sip, hosts, random, sessionSeconds } = options;
+    const { listen, hosts, random, sessionSeconds } = options;
     this.#options = options;
     this.#lost = new LostSessions(options.graceMs);
-    const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip }));
     this.#agent = new BackToBackUserAgent({
       endpoint: new SipEndpoint({
         listen,
@@ -162,13 +163,19 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   }
 
   #anchor({ call, token, request }: Event<'call-arrived'>, now: Instant): void {
-    const { sip, maximumSessions, random } = this.#options;
+    const { address, maximumSessions, random } = this.#options;
     const served = servedUserOf(request, (identity) => this.#users.isKnown(identity, now));
     if (this.#sessions.size >= maximumSessions) {
       this.#refuseSession(token, served.identity, 'too many sessions', now);
       return;
     }
-    const session = new AnchoredSession(call, served.leg, served.identity, sip.address, random.nextUint32());
+    const session = new AnchoredSession(
+      call,
+      served.leg,
+      served.identity,
+      address.address,
+      random.nextUint32(),
+    );
     this.#sessions.set(call, session);
     const originatedBy = served.leg === 'caller' ? 'mobile node' : 'correspondent';
     this.#tell({ type: 'session-anchored', session: call, identity: served.identity, originatedBy });
@@ -417,7 +424,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   }
 
   #path(): SignallingPath {
-    return { contact: `<sip:${formatTransportAddress(this.#options.sip)}>` };
+    return { contact: `<sip:${formatTransportAddress(this.#options.address)}>` };
   }
 
   #tell(event: TrimEvent): void {

@@ -46,13 +46,6 @@ export const sessionInterval: z.ZodType<DurationMs, string> = duration.refine(
   'at least 90s (RFC 4028), in whole seconds; 30min is usual',
 );
 
-/** Host names to transport addresses: what stands in place of the DNS. Names are compared in lower case. */
-export const nameTable: z.ZodType<ReadonlyMap<string, TransportAddress>, Record<string, string>> = z
-  .record(z.string(), transportAddress)
-  .transform(
-    (table) => new Map(Object.entries(table).map(([name, address]) => [name.toLowerCase(), address])),
-  );
-
 /** Inline text, or `{ file: PATH }`. */
 export const secret: z.ZodType<Secret, SecretSource> = secretOfForm();
 

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import type { CxClientOptions } from '../../protocols/diameter/cx-client.ts';
-import type { SipListener } from '../../protocols/sip/transport/sip-transport.ts';
 import { duration, transportAddress } from './configuration-values.ts';
 
 /** Of a CSCF that asks an HSS. */
@@ -44,12 +43,4 @@ export function toCxClient({ identity, realm, hss, reconnect }: CxConfiguration)
 /** Seconds since 1970 grow from one start to the next (RFC 6733 §8.16). */
 export function originStateId(): number {
   return Math.floor(Date.now() / 1000);
-}
-
-/** UDP and TCP on one address, which also stands in the function's own URIs. */
-export function sipAt(address: TransportAddress): {
-  readonly address: TransportAddress;
-  readonly listen: readonly SipListener[];
-} {
-  return { address, listen: (['udp', 'tcp'] as const).map((transport) => ({ transport, ...address })) };
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
-import { duration, nameTable, transportAddress } from './configuration-values.ts';
+import { duration, transportAddress } from './configuration-values.ts';
 import { journalDirectory } from './core-values.ts';
 import {
   digestAlgorithms,
@@ -10,7 +10,9 @@ import {
   registrationSchema,
   type ServingCscfConfiguration,
 } from './s-cscf.ts';
+import { type SipConfiguration, sipKeys } from './sip-values.ts';
 import { type SubscriberConfiguration, subscribersSchema } from './subscribers.ts';
+import type { TlsConfiguration } from './tls-values.ts';
 
 const coreFunctions = ['p-cscf', 'i-cscf', 's-cscf', 'hss'] as const;
 export type CoreFunction = (typeof coreFunctions)[number];
@@ -29,7 +31,11 @@ export interface ImsCoreConfiguration {
   /** Requests within a dialog from an address that nobody registered from. */
   readonly 'unregistered-in-dialog': 'forward' | 'refuse';
   /** Other domains with their I-CSCF, and application servers that are addressed by name. */
-  readonly hosts: ReadonlyMap<string, TransportAddress>;
+  readonly hosts: SipConfiguration['hosts'];
+  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
+  readonly dns?: boolean | undefined;
+  /** Users may come to the P-CSCFs by TLS, too; what the functions say to one another stays in this process's network. */
+  readonly tls?: TlsConfiguration | undefined;
   readonly subscribers: readonly SubscriberConfiguration[];
   /** What users with a password are offered, the best first. */
   readonly 'digest-algorithms': ServingCscfConfiguration['digest-algorithms'];
@@ -41,22 +47,35 @@ export interface ImsCoreConfiguration {
   readonly control?: string | undefined;
 }
 
-export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z.strictObject({
-  functions: z
-    .array(z.enum(coreFunctions))
-    .min(1)
-    .default([...coreFunctions]),
-  domain: z.string().min(1).toLowerCase(),
-  'p-cscf': z.array(transportAddress).min(1),
-  'i-cscf': transportAddress,
-  's-cscf': transportAddress,
-  hss: transportAddress,
-  'unregistered-in-dialog': z.enum(['forward', 'refuse']).default('refuse'),
-  hosts: nameTable.default(new Map()),
-  subscribers: subscribersSchema,
-  'digest-algorithms': digestAlgorithms.default(['MD5']),
-  registration: registrationSchema.prefault({} as RegistrationConfiguration),
-  'application-server-timeout': duration.default(5000),
-  journal: journalDirectory,
-  control: z.string().optional(),
-});
+export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z
+  .strictObject({
+    functions: z
+      .array(z.enum(coreFunctions))
+      .min(1)
+      .default([...coreFunctions]),
+    domain: z.string().min(1).toLowerCase(),
+    'p-cscf': z.array(transportAddress).min(1),
+    'i-cscf': transportAddress,
+    's-cscf': transportAddress,
+    hss: transportAddress,
+    'unregistered-in-dialog': z.enum(['forward', 'refuse']).default('refuse'),
+    hosts: sipKeys.hosts,
+    dns: sipKeys.dns,
+    tls: sipKeys.tls,
+    subscribers: subscribersSchema,
+    'digest-algorithms': digestAlgorithms.default(['MD5']),
+    registration: registrationSchema.prefault({} as RegistrationConfiguration),
+    'application-server-timeout': duration.default(5000),
+    journal: journalDirectory,
+    control: z.string().optional(),
+  })
+  .superRefine(({ tls, 'p-cscf': proxies }, context) => {
+    const places = new Set(proxies.map(({ address }) => address));
+    if (tls !== undefined && places.size < proxies.length)
+      context.addIssue({
+        code: 'custom',
+        path: ['tls'],
+        message:
+          'two P-CSCFs at one IP address cannot share the port of TLS: run one of them as trimaran p-cscf',
+      });
+  });

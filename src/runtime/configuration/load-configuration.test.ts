@@ -6,15 +6,16 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import { z } from 'zod';
 import { TrimaranError } from '../../base/trimaran-error.ts';
-import { duration, ipAddress, nameTable, secret, transportAddress } from './configuration-values.ts';
+import { duration, ipAddress, secret, transportAddress } from './configuration-values.ts';
 import { loadConfiguration } from './load-configuration.ts';
+import { hostTable } from './sip-values.ts';
 
 const schema = z.strictObject({
   listen: transportAddress,
   'internal-address': ipAddress.optional(),
   'grace-time': duration.default(5000),
   transport: z.enum(['udp', 'tcp']).default('udp'),
-  names: nameTable.optional(),
+  names: hostTable.optional(),
   users: z
     .array(z.strictObject({ name: z.string(), password: secret, age: z.number().int().optional() }))
     .default([]),

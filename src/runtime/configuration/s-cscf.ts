@@ -1,21 +1,17 @@
 /** The configuration file of `trimaran s-cscf` (examples/s-cscf.yaml). */
 import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
-import type { TransportAddress } from '../../base/network.ts';
-import { duration, nameTable, transportAddress } from './configuration-values.ts';
+import { duration } from './configuration-values.ts';
 import { type CxConfiguration, cxSchema, journalDirectory } from './core-values.ts';
+import { type SipConfiguration, sipKeys } from './sip-values.ts';
 
-export interface ServingCscfConfiguration {
-  readonly sip: TransportAddress;
+/** `hosts`: the home domain and each peer domain with its I-CSCF, and the hosts of application servers. */
+export interface ServingCscfConfiguration extends SipConfiguration {
   /** Server-Name in Cx; absent: its SIP address. */
   readonly name?: string | undefined;
   /** Realm of digest challenges; the HSS must use the same. */
   readonly realm: string;
   readonly diameter: CxConfiguration;
-  /** The home domain and each peer domain with its I-CSCF, and the hosts of application servers. */
-  readonly hosts: ReadonlyMap<string, TransportAddress>;
-  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
-  readonly dns?: boolean | undefined;
   readonly 'authentication-scheme': (typeof schemes)[number];
   /** What users with a password are offered, the best first. */
   readonly 'digest-algorithms': readonly (typeof algorithms)[number][];
@@ -51,12 +47,10 @@ export const registrationSchema: z.ZodType<RegistrationConfiguration> = z.strict
 });
 
 export const servingCscfSchema: z.ZodType<ServingCscfConfiguration> = z.strictObject({
-  sip: transportAddress,
+  ...sipKeys,
   name: z.string().startsWith('sip:', 'must begin with sip:').optional(),
   realm: z.string().min(1),
   diameter: cxSchema,
-  hosts: nameTable.default(new Map()),
-  dns: z.boolean().optional(),
   'authentication-scheme': z.enum(schemes).default('Unknown'),
   'digest-algorithms': digestAlgorithms.default(['MD5']),
   registration: registrationSchema.prefault({} as RegistrationConfiguration),

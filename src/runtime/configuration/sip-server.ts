@@ -1,10 +1,10 @@
 /** The configuration file of `trimaran sip-server` (examples/sip-server.yaml). */
 import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
-import type { TransportAddress } from '../../base/network.ts';
 import type { DigestAlgorithm } from '../../protocols/sip/authentication/digest-fields.ts';
-import { duration, nameTable, secret, transportAddress } from './configuration-values.ts';
+import { duration, secret } from './configuration-values.ts';
 import type { Secret } from './secret.ts';
+import { type SipConfiguration, sipKeys } from './sip-values.ts';
 
 export interface SipServerUserConfiguration {
   readonly name: string;
@@ -13,17 +13,15 @@ export interface SipServerUserConfiguration {
   readonly redirect?: boolean | undefined;
 }
 
-export interface SipServerConfiguration {
+/** `hosts`: other domains and where they are. */
+export interface SipServerConfiguration extends SipConfiguration {
   readonly domain: string;
-  readonly sip: TransportAddress;
   readonly users: readonly SipServerUserConfiguration[];
   readonly redirect: boolean;
   /** In challenges, best first. */
   readonly 'digest-algorithms': readonly DigestAlgorithm[];
   /** A user's calls from where the user is registered are not challenged. */
   readonly 'trust-registered-addresses': boolean;
-  /** Other domains and where they are. */
-  readonly hosts: ReadonlyMap<string, TransportAddress>;
   readonly 'shortest-registration': DurationMs;
   readonly 'longest-registration': DurationMs;
   readonly control?: string | undefined;
@@ -41,7 +39,7 @@ export const sipServerSchema: z.ZodType<SipServerConfiguration> = z.strictObject
     .string()
     .regex(/^[\w.-]+$/, 'a domain, such as home.example')
     .toLowerCase(),
-  sip: transportAddress,
+  ...sipKeys,
   users: z
     .array(user)
     .min(1)
@@ -63,7 +61,6 @@ export const sipServerSchema: z.ZodType<SipServerConfiguration> = z.strictObject
     .array(z.enum(['MD5', 'SHA-256', 'SHA-512-256']))
     .min(1)
     .default(['MD5']),
-  hosts: nameTable.default(new Map()),
   'shortest-registration': duration.default(30_000),
   // RFC 3261 §10.2.1: an hour is what user agents ask for that have no opinion.
   'longest-registration': duration.default(3_600_000),

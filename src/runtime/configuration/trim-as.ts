@@ -2,13 +2,10 @@
 import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
-import { duration, nameTable, sessionInterval, transportAddress } from './configuration-values.ts';
+import { duration, sessionInterval, transportAddress } from './configuration-values.ts';
+import { type SipConfiguration, sipKeys } from './sip-values.ts';
 
-export interface TrimAsConfiguration {
-  readonly sip: TransportAddress;
-  readonly hosts: ReadonlyMap<string, TransportAddress>;
-  /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
-  readonly dns?: boolean | undefined;
+export interface TrimAsConfiguration extends SipConfiguration {
   /** DiameterIdentity and realm of this application server. */
   readonly identity: string;
   readonly realm: string;
@@ -27,9 +24,7 @@ export interface TrimAsConfiguration {
 }
 
 export const trimAsSchema: z.ZodType<TrimAsConfiguration> = z.strictObject({
-  sip: transportAddress,
-  hosts: nameTable.default(new Map()),
-  dns: z.boolean().optional(),
+  ...sipKeys,
   identity: z.string().min(1),
   realm: z.string().min(1),
   translators: z

@@ -1,7 +1,9 @@
 /** The role `i-cscf` (TRIM fig. 1): the machine of ims-core/i-cscf over real sockets. It remembers nothing, and needs no rights. */
 import { InterrogatingCscf } from '../../ims-core/i-cscf/interrogating-cscf.ts';
-import { sipAt, toCxClient } from '../configuration/core-values.ts';
+import { toCxClient } from '../configuration/core-values.ts';
 import { type InterrogatingCscfConfiguration, interrogatingCscfSchema } from '../configuration/i-cscf.ts';
+import { toSip } from '../configuration/sip-values.ts';
+import { toTlsCredentials } from '../configuration/tls-values.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
 
@@ -16,17 +18,16 @@ export function startInterrogatingCscf(
   host: RoleHost,
 ): RunningRole {
   const machine = new InterrogatingCscf({
-    ...sipAt(configuration.sip),
+    ...toSip(configuration),
     domains: configuration.domains,
     servers: configuration['s-cscfs'],
-    hosts: configuration.hosts,
-    locatesServers: configuration.dns ?? false,
     diameter: toCxClient(configuration.diameter),
     random: host.random,
   });
   host.run<never, never, never>({
     name: interrogatingCscfRole.name,
     machine,
+    tls: toTlsCredentials(configuration.tls),
     start: (now) => machine.start(now),
     sayGoodbye: (now) => machine.stop(now),
   });

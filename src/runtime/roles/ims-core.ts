@@ -60,7 +60,7 @@ function startServing(configuration: ImsCoreConfiguration, host: RoleHost): Runn
       sip: configuration['s-cscf'],
       realm: domain,
       diameter: cxOf(configuration, 'scscf'),
-      hosts: hostsOf(configuration),
+      ...namesOf(configuration),
       'authentication-scheme': 'Unknown',
       'digest-algorithms': algorithms,
       registration,
@@ -75,14 +75,14 @@ function startInterrogating(configuration: ImsCoreConfiguration, host: RoleHost)
   const { domain, 'i-cscf': sip, 's-cscf': server } = configuration;
   const servers = [{ name: servingCscfName(server), capabilities: [] }];
   const diameter = cxOf(configuration, 'icscf');
-  const hosts = hostsOf(configuration);
-  return startInterrogatingCscf({ sip, domains: [domain], diameter, 's-cscfs': servers, hosts }, host);
+  const names = namesOf(configuration);
+  return startInterrogatingCscf({ sip, domains: [domain], diameter, 's-cscfs': servers, ...names }, host);
 }
 
 function startProxies(configuration: ImsCoreConfiguration, host: RoleHost): RunningRole[] {
-  const { domain, 'p-cscf': addresses, 'unregistered-in-dialog': inDialog, journal } = configuration;
-  const hosts = hostsOf(configuration);
-  const common = { 'visited-network': domain, hosts, 'unregistered-in-dialog': inDialog, journal };
+  const { domain, 'p-cscf': addresses, 'unregistered-in-dialog': inDialog, journal, tls } = configuration;
+  const names = namesOf(configuration);
+  const common = { 'visited-network': domain, ...names, 'unregistered-in-dialog': inDialog, journal, tls };
   return addresses.map((sip, index) =>
     startProxyCscf({ sip, ...common }, host, addresses.length === 1 ? 'p-cscf' : `p-cscf-${index + 1}`),
   );
@@ -97,6 +97,6 @@ function cxOf({ domain, hss }: ImsCoreConfiguration, name: string) {
   };
 }
 
-function hostsOf({ hosts, domain, 'i-cscf': sip }: ImsCoreConfiguration): ImsCoreConfiguration['hosts'] {
-  return new Map([...hosts, [domain, sip]]);
+function namesOf({ hosts, dns, domain, 'i-cscf': sip }: ImsCoreConfiguration) {
+  return { hosts: new Map([...hosts, [domain, sip]]), dns };
 }

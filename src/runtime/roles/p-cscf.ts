@@ -1,7 +1,7 @@
 /** The role `p-cscf` (TRIM fig. 1): the machine of ims-core/p-cscf over real sockets, its contacts in a journal. It needs no rights. */
 import { ProxyCscf, type ProxyCscfEvent } from '../../ims-core/p-cscf/proxy-cscf.ts';
-import { sipAt } from '../configuration/core-values.ts';
 import { type ProxyCscfConfiguration, proxyCscfSchema } from '../configuration/p-cscf.ts';
+import { toSip } from '../configuration/sip-values.ts';
 import { toTlsCredentials } from '../configuration/tls-values.ts';
 import { runJournaled } from '../journaled-function.ts';
 import type { Role, RunningRole } from '../role.ts';
@@ -19,20 +19,15 @@ export function startProxyCscf(
   host: RoleHost,
   name: string = proxyCscfRole.name,
 ): RunningRole {
-  const { control, journal: directory, sip, tls } = configuration;
-  const { address, listen } = sipAt(sip);
-  const secure = tls && { transport: 'tls' as const, address: sip.address, port: tls.port };
+  const { control, journal: directory, tls } = configuration;
   const { machine, close } = runJournaled<ProxyCscfEvent, ProxyCscf>(host, {
     name,
     directory,
     tls: toTlsCredentials(tls),
     create: (journal) =>
       new ProxyCscf({
-        address,
-        listen: secure === undefined ? listen : [...listen, secure],
+        ...toSip(configuration),
         visitedNetwork: configuration['visited-network'],
-        hosts: configuration.hosts,
-        locatesServers: configuration.dns ?? false,
         unregisteredInDialog: configuration['unregistered-in-dialog'],
         random: host.random,
         ...(journal && { journal }),

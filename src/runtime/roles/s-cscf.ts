@@ -4,12 +4,14 @@ import { ServingCscf } from '../../ims-core/s-cscf/serving-cscf.ts';
 import type { ServingCscfEvent } from '../../ims-core/s-cscf/serving-cscf-event.ts';
 import { formatHostPort, parseSipUri } from '../../protocols/sip/message/sip-uri.ts';
 import type { RegistrationPolicy } from '../../protocols/sip/registration/binding.ts';
-import { sipAt, toCxClient } from '../configuration/core-values.ts';
+import { toCxClient } from '../configuration/core-values.ts';
 import {
   type RegistrationConfiguration,
   type ServingCscfConfiguration,
   servingCscfSchema,
 } from '../configuration/s-cscf.ts';
+import { toSip } from '../configuration/sip-values.ts';
+import { toTlsCredentials } from '../configuration/tls-values.ts';
 import { runJournaled } from '../journaled-function.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
@@ -21,18 +23,18 @@ export const servingCscfRole: Role<ServingCscfConfiguration> = {
 };
 
 export function startServingCscf(configuration: ServingCscfConfiguration, host: RoleHost): RunningRole {
-  const { sip, control, hosts, journal: directory } = configuration;
+  const { sip, control, hosts, journal: directory, tls } = configuration;
   const name = configuration.name ?? servingCscfName(sip);
   const uri = parseSipUri(name);
   const { machine, close } = runJournaled<ServingCscfEvent, ServingCscf>(host, {
     name: servingCscfRole.name,
     directory,
+    tls: toTlsCredentials(tls),
     create: (journal) =>
       new ServingCscf({
-        ...sipAt(sip),
+        ...toSip(configuration),
         name,
         realm: configuration.realm,
-        locatesServers: configuration.dns ?? false,
         hosts: isMalformed(uri) ? hosts : new Map([[uri.host, sip], ...hosts]),
         diameter: toCxClient(configuration.diameter),
         authenticationScheme: configuration['authentication-scheme'],

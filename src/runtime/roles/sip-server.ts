@@ -6,6 +6,8 @@ import {
   type SipServerUserConfiguration,
   sipServerSchema,
 } from '../configuration/sip-server.ts';
+import { toSip } from '../configuration/sip-values.ts';
+import { toTlsCredentials } from '../configuration/tls-values.ts';
 import { monotonicNow } from '../monotonic-clock.ts';
 import type { Role, RunningRole } from '../role.ts';
 import type { RoleHost } from '../role-host.ts';
@@ -17,15 +19,13 @@ export const sipServerRole: Role<SipServerConfiguration> = {
 };
 
 function startSipServer(configuration: SipServerConfiguration, host: RoleHost): RunningRole {
-  const { domain, sip, users, redirect, hosts, control } = configuration;
+  const { domain, users, redirect, control, tls } = configuration;
   const machine = new SipServer({
-    listen: (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sip })),
-    address: sip,
+    ...toSip(configuration),
     domain,
     users: users.map(sipServerUser),
     redirect,
     digestAlgorithms: configuration['digest-algorithms'],
-    hosts,
     trustsRegisteredAddresses: configuration['trust-registered-addresses'],
     registration: {
       minimumExpiresSeconds: configuration['shortest-registration'] / 1000,
@@ -33,7 +33,12 @@ function startSipServer(configuration: SipServerConfiguration, host: RoleHost): 
     },
     random: host.random,
   });
-  host.run({ name: sipServerRole.name, machine, start: (now) => machine.start(now) });
+  host.run({
+    name: sipServerRole.name,
+    machine,
+    tls: toTlsCredentials(tls),
+    start: (now) => machine.start(now),
+  });
   const status = () => ({
     users: users
       .map(({ name }) => ({ name, contacts: machine.contactsOf(name, monotonicNow()) }))

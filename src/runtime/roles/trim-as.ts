@@ -1,6 +1,8 @@
 /** The role `trim-as` (TRIM fig. 2): the machine of home-network/trim-as over real sockets. It needs no rights. */
 import { TrimApplicationServer } from '../../home-network/trim-as/trim-application-server.ts';
 import { secondsOf } from '../configuration/configuration-values.ts';
+import { toSip } from '../configuration/sip-values.ts';
+import { toTlsCredentials } from '../configuration/tls-values.ts';
 import { type TrimAsConfiguration, trimAsSchema } from '../configuration/trim-as.ts';
 import type { ControlRequest } from '../control-server.ts';
 import type { Role, RunningRole } from '../role.ts';
@@ -13,11 +15,9 @@ export const trimAsRole: Role<TrimAsConfiguration> = {
 };
 
 function startTrimAs(configuration: TrimAsConfiguration, host: RoleHost): RunningRole {
-  const { sip, hosts, identity, realm, translators } = configuration;
+  const { identity, realm, translators, tls } = configuration;
   const machine = new TrimApplicationServer({
-    sip,
-    hosts,
-    locatesServers: configuration.dns ?? false,
+    ...toSip(configuration),
     diameter: {
       originHost: identity,
       originRealm: realm,
@@ -39,6 +39,7 @@ function startTrimAs(configuration: TrimAsConfiguration, host: RoleHost): Runnin
   host.run({
     name: trimAsRole.name,
     machine,
+    tls: toTlsCredentials(tls),
     start: (now) => machine.start(now),
     sayGoodbye: (now) => machine.stop(now),
     isFinished: () => machine.sessionCount === 0,
