@@ -13,6 +13,14 @@ export interface AccessOptions extends Access {
   readonly accessTechnology?: number;
 }
 
+/** Where the node listens for SIP on every access address. */
+export interface Signalling {
+  /** UDP and TCP. */
+  readonly signallingPort: number;
+  /** Instead of these: all SIP of the network side goes by TLS, to P-CSCFs whose certificates hold that name. */
+  readonly tls?: { readonly port: number; readonly serverName: string } | undefined;
+}
+
 export interface AttachedAccess {
   readonly options: AccessOptions;
   readonly address: string;

@@ -7,12 +7,11 @@
  */
 import type { DurationMs, Instant } from '../base/instant.ts';
 import { homeAddressIndex } from '../translation/local-binding-table.ts';
-import type { AccessOptions, AttachedAccess } from './attached-access.ts';
+import type { AccessOptions, AttachedAccess, Signalling } from './attached-access.ts';
 import type { NetworkAccess } from './handover-manager/network-access.ts';
 
-export interface AttachedAccessesOptions {
+export interface AttachedAccessesOptions extends Signalling {
   readonly accesses: readonly AccessOptions[];
-  readonly signallingPort: number;
   /** With Mobile IP. */
   readonly homeAddress: string | undefined;
 }
@@ -101,19 +100,26 @@ export class AttachedAccesses {
 
   #networkAccess({ options, address }: AttachedAccess, proxyCscf: NetworkAccess['proxyCscf']): NetworkAccess {
     const { index, name, accessNetworkInfo } = options;
-    const { signallingPort } = this.#options;
     const serviceRoute = this.#serviceRoutes.get(index) ?? [];
-    return { index, name, address, signallingPort, proxyCscf, accessNetworkInfo, serviceRoute };
+    return { index, name, address, ...this.#signalling(proxyCscf), accessNetworkInfo, serviceRoute };
+  }
+
+  #signalling(proxyCscf: NetworkAccess['proxyCscf']): Pick<NetworkAccess, 'signallingPort' | 'proxyCscf'> {
+    const { signallingPort, tls } = this.#options;
+    if (tls === undefined) return { signallingPort, proxyCscf };
+    const { port, serverName } = tls;
+    return { signallingPort: port, proxyCscf: { ...proxyCscf, transport: 'tls', serverName } };
   }
 
   /** By one proxy for ever, as the tunnel always ends in the home network. Which access it takes may change at any time: nobody is told. */
   get #atHome(): NetworkAccess | undefined {
-    const { homeAddress: address, signallingPort } = this.#options;
+    const { homeAddress: address } = this.#options;
     const proxyCscf = this.configured.find((access) => access.proxyCscf !== undefined)?.proxyCscf;
     if (address === undefined || proxyCscf === undefined) return undefined;
     const [index, name] = [homeAddressIndex, homeAddressName];
     const serviceRoute = this.#serviceRoutes.get(index) ?? [];
-    return { index, name, address, signallingPort, proxyCscf, accessNetworkInfo: undefined, serviceRoute };
+    const signalling = this.#signalling(proxyCscf);
+    return { index, name, address, ...signalling, accessNetworkInfo: undefined, serviceRoute };
   }
 }
 

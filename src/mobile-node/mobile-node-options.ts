@@ -3,17 +3,15 @@ import type { DurationMs } from '../base/instant.ts';
 import type { RandomSource } from '../base/random-source.ts';
 import type { TunnelSelector } from '../protocols/mobile-ip/tunnel-state.ts';
 import type { AccessSelector } from './access-selection/access-selector.ts';
-import type { AccessOptions } from './attached-access.ts';
+import type { AccessOptions, Signalling } from './attached-access.ts';
 import type { RouteOptimisingClientOptions } from './mobile-ip-client/mobile-ip-client-options.ts';
 import type { ImsIdentity } from './sip-user-agent/ims-user-agent.ts';
 
-export interface MobileNodeOptions {
+export interface MobileNodeOptions extends Signalling {
   /** Whole for a node that registers itself; absent for one that nobody calls. */
   readonly identity?: ImsIdentity | Pick<ImsIdentity, 'publicIdentity'>;
   readonly internalAddress: string;
   readonly applicationPort: number;
-  /** Where the node listens for SIP on every access address. */
-  readonly signallingPort: number;
   readonly accesses: readonly AccessOptions[];
   readonly selector: AccessSelector;
   /** Absent: TRIM alone. */

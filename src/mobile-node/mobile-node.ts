@@ -394,9 +394,9 @@ export class MobileNode
   }
 
   #listenersAt(address: string) {
-    return (['udp', 'tcp'] as const).map((transport) => {
-      return { transport, address, port: this.#options.signallingPort };
-    });
+    const { signallingPort, tls } = this.#options;
+    const transports = tls === undefined ? (['udp', 'tcp'] as const) : (['tls'] as const);
+    return transports.map((transport) => ({ transport, address, port: tls?.port ?? signallingPort }));
   }
 
   /** Asks the policy; a handover on its way to another access is not interrupted unless its access is lost or leads nowhere. */

@@ -43,6 +43,8 @@ export interface VirtualLabOptions {
   readonly withReservation: boolean;
   /** One P-CSCF for both accesses, or one each: then a handover needs INVITE with Replaces. */
   readonly proxyCscfs: 'shared' | 'per-access';
+  /** The mobile node's SIP goes to its P-CSCFs over the connections of TLS; their encryption is not simulated. */
+  readonly isSecured?: boolean;
   /** Of signalling, on the mobile node's access links. */
   readonly faults?: Faults;
   /** Most preferred first; WLAN, then 3G by default. */
@@ -158,6 +160,7 @@ export class VirtualLab implements VirtualTestNetwork {
       const address = index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf;
       const common = {
         ...sipAt(address),
+        ...(this.#options.isSecured && { listen: [...sipAt(address).listen, byTls(address)] }),
         visitedNetwork: labDomain,
         unregisteredInDialog: 'refuse',
         hosts,
@@ -269,7 +272,7 @@ export class VirtualLab implements VirtualTestNetwork {
 
   #addMobileNode(): VirtualMobileNode {
     const { accesses = trimAccesses, preference, faults, mobileNodePassword, proxyCscfs } = this.#options;
-    const { onMobileNodeEvent } = this.#options;
+    const { onMobileNodeEvent, isSecured } = this.#options;
     const isShared = proxyCscfs === 'shared';
     return new VirtualMobileNode({
       network: this.network,
@@ -286,7 +289,11 @@ export class VirtualLab implements VirtualTestNetwork {
           instance: 'urn:uuid:00000000-0000-4000-8000-000000000001',
           expiresSeconds: 600,
         },
-        proxyOf: (index) => at(isShared || index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf),
+        proxyOf: (index) => {
+          const address = isShared || index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf;
+          return isSecured ? byTls(address) : at(address);
+        },
+        ...(isSecured && { tls: { port: byTls('').port, serverName: labDomain } }),
         selector: new PreferenceOrder(preference ?? ['wlan', '3g']),
         withReservation: this.#options.withReservation,
       },
@@ -321,6 +328,10 @@ function at(address: string): TransportAddress {
 function sipAt(address: string) {
   const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, address, port: port.sip }));
   return { listen, address: at(address) };
+}
+
+function byTls(address: string) {
+  return { transport: 'tls' as const, address, port: 5061 };
 }
 
 function identityAt(originHost: string) {

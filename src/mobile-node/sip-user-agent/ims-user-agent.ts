@@ -5,7 +5,7 @@
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../../base/machine.ts';
-import { formatTransportAddress, type TransportAddress } from '../../base/network.ts';
+import { formatTransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import { DigestClient } from '../../protocols/sip/authentication/digest-client.ts';
 import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
@@ -21,8 +21,9 @@ import type {
   ContactInformation,
 } from '../../protocols/sip/registration/registration-information.ts';
 import { RegistrationWatcher } from '../../protocols/sip/registration/registration-watcher.ts';
-import type { ClientTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
+import type { ClientTransactionId, SipTarget } from '../../protocols/sip/transaction/sip-event.ts';
 import type { KeptFlow } from '../../protocols/sip/transport/flow-keeper.ts';
+import { proxyRoute, transportParameter } from './proxy-uris.ts';
 
 export interface ImsIdentity extends RegistrationIdentity {
   /** "urn:uuid:…", the same for the life of the device (RFC 5626 §4.1). */
@@ -35,7 +36,7 @@ export interface SignallingAccess {
   readonly index: number;
   readonly address: string;
   readonly signallingPort: number;
-  readonly proxyCscf: TransportAddress;
+  readonly proxyCscf: SipTarget;
   readonly accessNetworkInfo: string | undefined;
 }
 
@@ -295,7 +296,7 @@ export class ImsUserAgent {
       resource: publicIdentity,
       subscriber: publicIdentity,
       contact: client.contact,
-      routes: [`<sip:${formatTransportAddress(proxyCscf)};lr>`, ...serviceRoute],
+      routes: [proxyRoute(proxyCscf), ...serviceRoute],
       headers: accessHeaders(accessNetworkInfo),
     };
     this.#watcher.subscribe(terms, now);
@@ -308,9 +309,14 @@ export class ImsUserAgent {
     const isKnown =
       edge?.kind === 'sip' && edge.parameters.has('ob') && listIncludes(response, 'Require', 'outbound');
     if (!isKnown || over === undefined || isLeaving) return;
-    const transport = topViaOf(response).transport === 'TCP' ? 'tcp' : 'udp';
+    const {
+      address,
+      port,
+      transport = topViaOf(response).transport === 'TCP' ? 'tcp' : 'udp',
+      serverName,
+    } = over.proxyCscf;
     const local = { address: over.address, port: over.signallingPort };
-    registration.flow = { transport, local, remote: over.proxyCscf };
+    registration.flow = { transport, local, remote: { address, port }, serverName };
     const flowTimerSeconds = Number.parseInt(response.headers.get('Flow-Timer') ?? '', 10);
     const flowTimerMs = flowTimerSeconds > 0 ? flowTimerSeconds * 1000 : undefined;
     this.#options.agent.keepFlow(registration.flow, flowTimerMs, now);
@@ -338,10 +344,11 @@ export class ImsUserAgent {
     return this.#options.agent.sendRequest(request, { ...over.proxyCscf, local }, now);
   }
 
-  #newClient({ index, address, signallingPort, accessNetworkInfo }: SignallingAccess): RegistrationClient {
+  #newClient(access: SignallingAccess): RegistrationClient {
+    const { index, address, signallingPort, proxyCscf, accessNetworkInfo } = access;
     const { identity, random } = this.#options;
     const user = userPartOf(identity.publicIdentity);
-    const place = formatTransportAddress({ address, port: signallingPort });
+    const place = formatTransportAddress({ address, port: signallingPort }) + transportParameter(proxyCscf);
     return new RegistrationClient({
       identity,
       contact: user === undefined ? `sip:${place}` : `sip:${user}@${place}`,

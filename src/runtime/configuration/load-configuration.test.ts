@@ -26,7 +26,7 @@ test('loadConfiguration gives checked values', () => {
 listen: "[2001:DB8:0::1]:5060"
 internal-address: 10.64.0.1
 grace-time: 250ms
-names: { Home.Example: "192.0.2.1:5060" }
+names: { Home.Example: "192.0.2.1:5060", safe.example: "[2001:db8::2]:5061;transport=tls" }
 users:
   - { name: bob, password: { file: bob.secret } }
   - { name: alice, password: inline }
@@ -36,7 +36,13 @@ users:
     [value['internal-address'], value['grace-time'], value.transport],
     ['10.64.0.1', 250, 'udp'],
   );
-  assert.deepEqual(value.names?.get('home.example'), { address: '192.0.2.1', port: 5060 });
+  assert.deepEqual(
+    [...(value.names ?? [])],
+    [
+      ['home.example', { address: '192.0.2.1', port: 5060 }],
+      ['safe.example', { address: '2001:db8::2', port: 5061, transport: 'tls' }],
+    ],
+  );
   assert.deepEqual(
     value.users.map((user) => user.password.reveal()),
     ['of bob', 'inline'],

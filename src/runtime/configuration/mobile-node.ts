@@ -17,6 +17,7 @@ import {
   securityAssociation,
   tunnelEncapsulation,
 } from './mobile-ip-values.ts';
+import { type TlsUserConfiguration, tlsUserSchema } from './tls-values.ts';
 import {
   credentialKeys,
   credentialRule,
@@ -78,6 +79,8 @@ export interface MobileNodeConfiguration {
   readonly accesses: readonly AccessConfiguration[];
   readonly 'mobile-ip'?: MobileIpConfiguration | undefined;
   readonly policy?: PolicyConfiguration | undefined;
+  /** All SIP of its network side goes by TLS. */
+  readonly tls?: TlsUserConfiguration | undefined;
   readonly reservation: boolean;
   readonly 'grace-time': DurationMs;
   readonly 'release-after': DurationMs;
@@ -159,6 +162,7 @@ export const mobileNodeSchema: z.ZodType<MobileNodeConfiguration> = z
       .refine(areDistinct, 'two accesses have the same name or interface'),
     'mobile-ip': mobileIp.optional(),
     policy: policySchema.optional(),
+    tls: tlsUserSchema.optional(),
     reservation: z.boolean().default(false),
     'grace-time': duration.default(32_000),
     'release-after': duration.default(10_000),

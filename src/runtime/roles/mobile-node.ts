@@ -17,6 +17,7 @@ import {
   type MobileNodeConfiguration,
   mobileNodeSchema,
 } from '../configuration/mobile-node.ts';
+import { toTlsCredentials } from '../configuration/tls-values.ts';
 import { digestSecretOf } from '../configuration/user-credentials.ts';
 import type { ControlCommands } from '../control-server.ts';
 import type { EventLoop } from '../event-loop.ts';
@@ -39,6 +40,7 @@ function startMobileNode(configuration: MobileNodeConfiguration, host: RoleHost)
   const loop = host.run({
     name: mobileNodeRole.name,
     machine,
+    tls: toTlsCredentials(configuration.tls),
     start: (now) => machine.start(now),
     sayGoodbye: (now) => machine.stop(now),
     isFinished: () => machine.isStopped,
@@ -53,7 +55,7 @@ function startMobileNode(configuration: MobileNodeConfiguration, host: RoleHost)
 }
 
 function createMachine(configuration: MobileNodeConfiguration, host: RoleHost): MobileNode {
-  const { accesses, policy } = configuration;
+  const { accesses, policy, tls } = configuration;
   const identity = identityOf(configuration);
   return new MobileNode({
     ...(identity && { identity }),
@@ -61,6 +63,7 @@ function createMachine(configuration: MobileNodeConfiguration, host: RoleHost): 
     internalAddress: configuration['internal-address'],
     applicationPort: configuration['application-port'],
     signallingPort: configuration['signalling-port'],
+    tls: tls && { port: tls.port, serverName: tls['server-name'] },
     accesses: accesses.map(accessOptions),
     selector:
       policy === undefined
