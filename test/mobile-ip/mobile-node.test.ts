@@ -38,6 +38,18 @@ test('MobileNode: a soft handover is over when the home agent forwards over the 
   );
 });
 
+test('MobileNode: a handover to an access that has just come takes one round trip too', () => {
+  const all = new MobileNodeNetwork({ delays, selector: new PreferenceOrder(['umts', 'wlan', 'wimax']) });
+  all.attach('umts');
+  all.run(3000);
+  all.attach('wlan');
+  all.run(100);
+  all.requestHandover('wlan');
+  all.run(500);
+  const { to, bindingMs } = all.events('handover-completed').at(-1)!;
+  assert.deepEqual([to, bindingMs], ['wlan', 12]);
+});
+
 test('MobileNode: TCP lives through twenty handovers and loses no octet', () => {
   const all = started();
   const { mobile, peer, stop } = all.connect();

@@ -42,6 +42,8 @@ export class AccessBinding {
   lastRevocation: number | undefined;
   #sendAt: Instant = Number.POSITIVE_INFINITY;
   #lastSentAt: Instant = Number.NEGATIVE_INFINITY;
+  /** When as many seconds will have passed as requests were sent. */
+  #averageAt: Instant = Number.NEGATIVE_INFINITY;
   #rttMs: DurationMs = 0;
   #retryMs: DurationMs = refusedRetryMs;
   #waitMs: DurationMs = 0;
@@ -91,6 +93,21 @@ export class AccessBinding {
     return Math.max(now, this.#lastSentAt + minimumRequestIntervalMs);
   }
 
+  /** The same, when the node has moved. */
+  sendMovementSoon(now: Instant): void {
+    this.#sendAt = this.canSendMovementAt(now);
+    this.#waitMs = 0;
+  }
+
+  /**
+   * RFC 5944 §3.6.3's interval is that of requests without a reply. For what follows a movement §2.4.2 wants one per second "on average",
+   * and §3.6 excepts what the link layer indicates: a handover to an access that has just been registered does not wait.
+   */
+  canSendMovementAt(now: Instant): Instant {
+    if (this.unanswered > 0) return this.canSendAt(now);
+    return Math.max(now, this.#averageAt - minimumRequestIntervalMs);
+  }
+
   /** RFC 5944 §3.6.3: after each request without an answer at least twice as long, but never longer than the lifetime asked for. */
   sent(awaited: AwaitedReply): void {
     const first = Math.max(minimumRequestIntervalMs, 2 * this.#rttMs + processingAllowanceMs);
@@ -101,6 +118,7 @@ export class AccessBinding {
     this.awaited = awaited;
     this.unanswered += 1;
     this.#lastSentAt = awaited.sentAt;
+    this.#averageAt = Math.max(this.#averageAt, awaited.sentAt) + minimumRequestIntervalMs;
     this.#sendAt = awaited.sentAt + this.#waitMs;
     this.#overdueAt = this.#sendAt;
   }

@@ -4,7 +4,10 @@ import type { DurationMs } from '../../base/instant.ts';
 /** RFC 5944 §3. */
 export const mobileIpPort = 434;
 
-/** RFC 5944 §3.6.3: never less between two registration requests; here per access, as each is a registration of its own (RFC 7629 §5.1). */
+/**
+ * RFC 5944 §3.6.3: never less between two registration requests but for movements (access-binding.ts); here per access, as each is a
+ * registration of its own (RFC 7629 §5.1).
+ */
 export const minimumRequestIntervalMs: DurationMs = 1000;
 
 /**

@@ -173,6 +173,53 @@ test('MobileIpClient: a registration without a reply in time is a lost round tri
   assert.equal(bench.told('round-trip-lost'), 2);
 });
 
+test('MobileIpClient: a handover right after a registration is told at once, and on average there is one request per second and access', () => {
+  const bench = new Bench();
+  const umts = { address: '192.0.2.10', port: 434 };
+  bench.receive(bench.reply());
+  bench.client.attach('umts', umts.address, 0);
+  bench.drain();
+  const sent: [number, string][] = [];
+  const answerAll = (): void => {
+    while (bench.requests.length > sent.length) {
+      const { careOfAddress } = bench.last;
+      sent.push([bench.now, careOfAddress]);
+      bench.receive(bench.reply(), homeAgent, careOfAddress === umts.address ? umts : wlan);
+    }
+  };
+  sent.push([0, wlan.address]);
+  answerAll();
+  for (let at = 100; at < 10_000; at += 100) {
+    bench.advance(at);
+    answerAll();
+    bench.client.forwardOver(at % 200 === 0 ? 'umts' : 'wlan', at);
+    bench.drain();
+    answerAll();
+  }
+  // One of the two is told at 200 ms, the other at 300 ms; then they are as many as seconds.
+  assert.deepEqual(sent.slice(2, 4), [
+    [200, umts.address],
+    [300, wlan.address],
+  ]);
+  for (const { address } of [wlan, umts]) {
+    const times = sent.filter(([, careOfAddress]) => careOfAddress === address).map(([at]) => at);
+    assert.ok(times.length > 8);
+    times.forEach((at, index) => {
+      assert.ok(at >= 1000 * (index - 1), `request ${index} at ${at}`);
+    });
+  }
+});
+
+test('MobileIpClient: while a request is without answer a handover waits for its second', () => {
+  const bench = new Bench();
+  bench.advance(500);
+  bench.client.forwardOver('wlan', 500);
+  bench.drain();
+  assert.equal(bench.requests.length, 1);
+  bench.advance(1000);
+  assert.equal(bench.requests.length, 2);
+});
+
 test('MobileIpClient: refusals that say what would be accepted are followed (136, 69, 152)', () => {
   const moved = new Bench();
   moved.receive(moved.reply({ code: 136, homeAgent: '10.0.0.9' }));

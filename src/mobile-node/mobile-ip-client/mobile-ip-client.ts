@@ -418,8 +418,8 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     let messenger = this.#terms.isMultipath ? forwarding : preferred;
     if (this.#terms.isMultipath)
       for (const other of this.#bound())
-        if (other.canSendAt(now) < forwarding.canSendAt(now)) messenger = other;
-    messenger?.sendSoon(now);
+        if (other.canSendMovementAt(now) < forwarding.canSendMovementAt(now)) messenger = other;
+    messenger?.sendMovementSoon(now);
   }
 
   get #presentOrder(): string | undefined {
