@@ -1,9 +1,13 @@
 /**
- * `npm run fuzz -- [CODEC…] [--seed N] [--inputs N] [--from N] [--growth]`: feeds every codec with mutated inputs and says what broke, how
- * long the slowest input took and by how much memory grew; or, with --growth, how the time grows with the size of hostile inputs.
- * Exit code 1 when something broke.
+ * `npm run fuzz -- [CODEC…] [--seed N] [--inputs N] [--from N] [--growth | --kamailio]`: feeds every codec with mutated inputs and says
+ * what broke, how long the slowest input took and by how much memory grew; with --growth, how the time grows with the size of hostile
+ * inputs; with --kamailio, where Kamailio's parser takes or refuses SIP messages other than ours. Exit code 1 when something broke or
+ * is not explained.
  */
 import { parseArgs } from 'node:util';
+import { compareParsers, mutatedMessages } from '../interop/compare-parsers.ts';
+import { parserDifferences } from '../interop/parser-differences.ts';
+import { enterOwnNamespace } from '../linux/enter-namespace.ts';
 import { runInThread } from './fuzz-worker.ts';
 import { growthFactor } from './growth.ts';
 import { fuzzTargets } from './targets/index.ts';
@@ -20,6 +24,7 @@ const { values, positionals } = parseArgs({
     inputs: { type: 'string', default: '100000' },
     from: { type: 'string', default: '0' },
     growth: { type: 'boolean', default: false },
+    kamailio: { type: 'boolean', default: false },
   },
 });
 const unknown = positionals.filter((name) => !fuzzTargets.some((target) => target.name === name));
@@ -30,14 +35,11 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const chosen = fuzzTargets.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
-for (const { name } of chosen) await (values.growth ? grow(name) : fuzz(name));
+const [seed = 1, from = 0, inputs = 1] = [values.seed, values.from, values.inputs].map(Number);
+if (values.kamailio) await compareWithKamailio();
+else for (const { name } of chosen) await (values.growth ? grow(name) : fuzz(name));
 
 async function fuzz(codec: string): Promise<void> {
-  const [seed, from, inputs] = [values.seed, values.from, values.inputs].map(Number) as [
-    number,
-    number,
-    number,
-  ];
   try {
     const report = await runInThread(codec, { kind: 'inputs', seed, from, inputs }, deadlineMs);
     const { accepted, octets, seconds, slowest, growthOctets, findings } = report;
@@ -66,6 +68,21 @@ async function grow(codec: string): Promise<void> {
   } catch (error) {
     fail((error as Error).message);
   }
+}
+
+async function compareWithKamailio(): Promise<void> {
+  const reason = enterOwnNamespace();
+  if (reason !== undefined) return fail(reason);
+  const { compared, differences, unexplained } = await compareParsers(mutatedMessages(seed, from, inputs));
+  console.log(
+    `${compared} SIP messages (seed ${seed}) to Kamailio and to us; taken by one and refused by the other:`,
+  );
+  for (const [name, count] of [...differences].toSorted((a, b) => b[1] - a[1])) {
+    const row = parserDifferences.find((one) => one.name === name);
+    const told = row && `; taken by ${row.takenBy}, the RFC supports ${row.supports}: ${row.why}`;
+    console.log(`${String(count).padStart(7)}  ${name}${told ?? ''}`);
+  }
+  for (const text of unexplained) fail(text);
 }
 
 function fail(text: string): void {

@@ -10,13 +10,15 @@ const host = String.raw`(?:[\w.-]+|\[[\dA-Fa-f:.]+\])(?::(?:[1-5]\d{4}|\d{1,4}))
 const parameters = String.raw`(?:;[\w.!%*+\x60'~-]+(?:=(?:"[^"\\\r\n]*"|[^\s;,"<>]+))?)*`;
 const uri = String.raw`sips?:(?:[\w.!~*'()%&=+$;?/-]+@)?${host}(?:;[^;?=@\s<>"][^;?@\s<>"]*)*`;
 const address = String.raw`(?: ?"[^"\\\r\n]*" ?|[\w.!%*+\x60'~ -]*)<${uri}>${parameters}`;
+/** What is there twice needs a closer look. */
+const notTwice = (name: string): string => String.raw`(?![^\r]*;${name}=[^\r]*;${name}=)`;
 const endOfLine = String.raw`\r\n(?![ \t])`;
 
 export const commonVia: RegExp = new RegExp(
-  String.raw` ?SIP/2\.0/[A-Z]+ ${host}${parameters}${endOfLine}`,
+  String.raw`${notTwice('[bB][rR][aA][nN][cC][hH]')} ?SIP/2\.0/[A-Z]+ ${host}${parameters}${endOfLine}`,
   'y',
 );
-export const commonAddress: RegExp = new RegExp(`${address}${endOfLine}`, 'y');
+export const commonAddress: RegExp = new RegExp(`${notTwice('[tT][aA][gG]')}${address}${endOfLine}`, 'y');
 export const commonAddressList: RegExp = new RegExp(`${address}(?:,${address})*${endOfLine}`, 'y');
 export const commonCSeq: RegExp = new RegExp(String.raw` ?\d{1,9} [A-Z]+${endOfLine}`, 'y');
 export const commonCallId: RegExp = new RegExp(

@@ -27,6 +27,8 @@ export function malformedRejection(
   for (const { name, value } of copiedLinesOf(text)) headers.append(name, value);
   const via = wellFormedPartOfVia(headers.get('Via') ?? '');
   if (via === undefined || copiedFields.some((field) => !headers.has(field))) return undefined;
+  // A CR or LF alone would be a line of its own to some, whom the answer must not be used to talk to.
+  if (/[\r\n]/.test(copiedFields.map((field) => headers.getAll(field)).join())) return undefined;
   headers.removeFirst('Via');
   headers.prepend('Via', via);
   const to = parseNameAddress(headers.get('To') ?? '');

@@ -157,3 +157,44 @@ function contentOf(message: SipMessage): unknown {
   const { headers, ...rest } = message;
   return { ...rest, headers: headers.entries().filter(([name]) => name !== 'Content-Length') };
 }
+
+test('parseSipMessage: a CR or LF alone is part of no field, so nobody behind sees fields that were not seen here', () => {
+  const request = (line: string): Uint8Array =>
+    Buffer.from(
+      `OPTIONS sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n${line}\r\n\r\na\nb`,
+    );
+  assert.ok(!isMalformed(parseSipMessage(request('Subject: x'))));
+  for (const line of [
+    'Subject: x\nP-Asserted-Identity: <sip:boss@h>',
+    'Subject: x\n',
+    'Subject: x\rP-Asserted-Identity: <sip:boss@h>',
+    'Subject: \r\r\n y',
+    'Subject: x\n\r\n y',
+    'Subject: x\n y',
+  ]) {
+    const fault = parseSipMessage(request(line));
+    assert.ok(isMalformed(fault) && fault.field === 'message-header', line);
+  }
+  // Nor does the answer carry such an octet on.
+  const fault = parseSipMessage(request('X: y'));
+  assert.ok(!isMalformed(fault));
+  const bent = Buffer.from(
+    Buffer.from(request('Subject: x\ny')).toString('latin1').replace('Call-ID: 1', 'Call-ID: 1\nX: y'),
+  );
+  const refused = parseSipMessage(bent);
+  assert.ok(isMalformed(refused));
+  assert.equal(malformedRejection(bent, refused), undefined);
+});
+
+test('parseSipMessage: a tag or branch that is there twice is refused in every way of writing it', () => {
+  for (const [line, field] of [
+    ['From: <sip:a@h>;tag=1;tag=2', 'From'],
+    ['To: <sip:a@h>;TAG=1;x=y;tag=2', 'To'],
+    ['To: sip:a@h ; tag = 1 ; tag = 2', 'To'],
+    ['Via: SIP/2.0/UDP h;branch=z9hG4bK1;rport;Branch=z9hG4bK2', 'Via'],
+  ] as const) {
+    const fault = parseSipMessage(Buffer.from(`OPTIONS sip:b@h SIP/2.0\r\n${line}\r\n\r\n`));
+    assert.ok(isMalformed(fault), line);
+    assert.equal(fault.field, field);
+  }
+});

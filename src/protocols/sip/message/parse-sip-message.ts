@@ -77,7 +77,12 @@ function readHeader(text: string, start: number): Header | Malformed {
   let at = start;
   while (octets[at] !== 0x0d || octets[at + 1] !== 0x0a) {
     const end = endOfLine(text, at);
-    if (end < 0) return new Malformed('message-header', at, 'RFC 3261 §7: an empty line ends the headers');
+    if (end < 0)
+      return new Malformed(
+        'message-header',
+        at,
+        'RFC 3261 §7: each line ends in CRLF, the header in an empty one',
+      );
     const index = usualHeaderIndexAt(view, at) || oddHeaderIndexAt(text, at);
     if (index < 0) return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
     const check = checkOf(index);
@@ -109,13 +114,18 @@ function oddHeaderIndexAt(text: string, start: number): number {
   return end > start && octets[skipSpaces(end)] === 0x3a ? headerNameOf(text.slice(start, end)).index : -1;
 }
 
-/** Behind the CRLF that ends the line; a CRLF before white space continues it (RFC 3261 §7.3.1). −1 when there is none. */
+/**
+ * Behind the CRLF that ends the line; a CRLF before white space continues it (RFC 3261 §7.3.1). −1 when there is none, or a CR or LF
+ * without the other: no field may hold them (§25.1), and elements that take a bare LF for an end of line, as Kamailio does, would see
+ * header fields there that nobody here has screened.
+ */
 function endOfLine(text: string, start: number): number {
-  for (let end = text.indexOf('\r', start); end >= 0; end = text.indexOf('\r', end + 1)) {
-    const next = octets[end + 2];
-    if (octets[end + 1] === 0x0a && next !== 0x20 && next !== 0x09) return end + 2;
+  for (let from = start; ; ) {
+    const end = text.indexOf('\n', from) + 1;
+    if (end === 0 || text.indexOf('\r', from) !== end - 2) return -1;
+    if (octets[end] !== 0x20 && octets[end] !== 0x09) return end;
+    from = end;
   }
-  return -1;
 }
 
 const contentLengthName = headerNameOf('Content-Length');

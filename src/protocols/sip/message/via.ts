@@ -2,6 +2,7 @@
  * One Via value (RFC 3261 §20.42, rport of RFC 3581). Brackets round an IPv6 address may be missing, in sent-by as in `received`
  * (RFC 5118 §4.5); then the whole text is the address, and there is no port (§4.3).
  */
+import { ipFamilyOf } from '../../../base/ip-address.ts';
 import { isMalformed, Malformed } from '../../../base/malformed.ts';
 import { formatParameters, parseParameters, type SipParameters } from './parameters.ts';
 import { formatHostPort } from './sip-uri.ts';
@@ -25,9 +26,11 @@ export function parseVia(text: string, offset = 0): Via | Malformed {
   const port = match[3] === undefined ? undefined : Number(match[3]);
   if (port !== undefined && port > 65535)
     return new Malformed('Via', offset, 'RFC 3261 §25.1: port is at most 65535');
+  const host = match[2]!;
+  if (host.includes(':') && !host.startsWith('[') && ipFamilyOf(host) !== 6)
+    return new Malformed('Via', offset, 'RFC 3261 §25.1, RFC 5118 §4.5: without brackets an IPv6 address');
   const parameters = parseParameters(text, match[0].length, 'Via', offset);
   if (isMalformed(parameters)) return parameters;
-  const host = match[2]!;
   return {
     transport: match[1]!.toUpperCase(),
     host: host.startsWith('[') ? host.slice(1, -1) : host,
