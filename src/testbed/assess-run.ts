@@ -21,6 +21,7 @@ export interface LabMeasurements {
   readonly trace: readonly TraceEntry[];
   readonly kernelStateRestored: boolean | null;
   readonly links: readonly LinkShaping[];
+  readonly congestionControl: string | null;
   /** What went wrong on the way. */
   readonly problems: readonly string[];
 }
@@ -50,6 +51,7 @@ export function assessRun(
     scenario: scenario.name,
     seed: scenario.seed,
     links: measured.links,
+    congestionControl: measured.congestionControl,
     handovers: measured.handovers,
     decisions: decisionsOf(measured),
     flows,

@@ -33,11 +33,13 @@ const silenceMs = 3000;
 export class KernelMedia {
   readonly #onMobile: Spawn;
   readonly #onCorrespondent: Spawn;
+  readonly #congestionControl: { readonly congestionControl?: string };
   readonly #flows: RunningFlow[] = [];
 
-  constructor(onMobile: Spawn, onCorrespondent: Spawn) {
+  constructor(onMobile: Spawn, onCorrespondent: Spawn, congestionControl?: string) {
     this.#onMobile = onMobile;
     this.#onCorrespondent = onCorrespondent;
+    this.#congestionControl = congestionControl === undefined ? {} : { congestionControl };
   }
 
   /** Starts both ends of a flow; TCP data flow at once, RTP when `startSending` says so. */
@@ -121,13 +123,13 @@ export class KernelMedia {
         : (['receiver', 'sender'] as const);
       return {
         mobile: await MediaProgram.start(this.#onMobile, 'bulk', {
-          opening: { kind: 'listen', local: near },
+          opening: { kind: 'listen', local: near, ...this.#congestionControl },
           role: mobileRole,
           ...rate,
           seed,
         }),
         correspondent: await MediaProgram.start(this.#onCorrespondent, 'bulk', {
-          opening: { kind: 'connect', remote: place(ofMobileNode) },
+          opening: { kind: 'connect', remote: place(ofMobileNode), ...this.#congestionControl },
           role: farRole,
           ...rate,
           seed,
@@ -135,7 +137,7 @@ export class KernelMedia {
       };
     }
     const correspondent = await MediaProgram.start(this.#onCorrespondent, 'interactive', {
-      opening: { kind: 'listen', local: far },
+      opening: { kind: 'listen', local: far, ...this.#congestionControl },
       role: 'echo',
       seed,
     });
@@ -143,6 +145,7 @@ export class KernelMedia {
       kind: 'connect',
       remote: place(ofCorrespondent),
       local: { address: mobileAddress, port: 0 },
+      ...this.#congestionControl,
     } as const;
     const mobile = await MediaProgram.start(this.#onMobile, 'interactive', { opening, role: 'typist', seed });
     return { mobile, correspondent };

@@ -19,6 +19,7 @@ import { correspondentMediaOf, knownEnds, planFlows } from './lab-flows.ts';
 import type { AccessState, LabProgress } from './lab-progress.ts';
 import { type LabNode, labTopology } from './lab-topology.ts';
 import { chooseShaping, type LinkShaping } from './link-shaping.ts';
+import { availableCongestionControl } from './media/congestion-control.ts';
 import { MediaProgram, type Spawn } from './media/media-program.ts';
 import { policySettlingMs, type Scenario, type TimelineStep } from './scenario.ts';
 import { stepText } from './step-text.ts';
@@ -52,6 +53,7 @@ class KernelRun {
   readonly #links: readonly LinkShaping[];
   readonly #topology: KernelTopology;
   readonly #network: KernelNetwork;
+  readonly #congestionControl: string;
   readonly #media: KernelMedia;
   readonly #log: HandoverLog;
   readonly #places: readonly AccessPlace[];
@@ -74,7 +76,8 @@ class KernelRun {
       seed: scenario.seed,
       shaperOf: (name) => this.#links.find(({ link }) => link === name)?.by ?? 'emulator',
     });
-    this.#media = new KernelMedia(this.#on('mn'), this.#on('cn'));
+    this.#congestionControl = availableCongestionControl(scenario.congestionControl);
+    this.#media = new KernelMedia(this.#on('mn'), this.#on('cn'), this.#congestionControl);
     this.#log = new HandoverLog(tell);
     this.#network = new KernelNetwork({
       topology: this.#topology,
@@ -126,6 +129,7 @@ class KernelRun {
       captures: { mobile: mobile?.flows ?? [], correspondent: correspondent?.flows ?? [] },
       trace: this.#network.trace,
       links: this.#links,
+      congestionControl: this.#congestionControl,
       kernelStateRestored,
       problems: [...this.#problems, ...problems],
     };
@@ -134,6 +138,9 @@ class KernelRun {
   async #openSessions(): Promise<void> {
     this.#stage('opening sessions and starting their programs');
     const plans = planFlows(this.#scenario);
+    const { congestionControl: wanted } = this.#scenario;
+    if (wanted !== this.#congestionControl && plans.some(({ media }) => media !== 'rtp'))
+      this.#stage(`this kernel lets nobody use ${wanted} for TCP: ${this.#congestionControl} it is`);
     for (const name of ['call', 'data'] as const) {
       const flows = plans.filter(({ session }) => session === name);
       if (flows.length === 0) continue;

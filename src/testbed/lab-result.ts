@@ -16,6 +16,8 @@ export interface LabResult {
   readonly seed: number;
   /** Who shaped the access links, and why. */
   readonly links: readonly LinkShaping[];
+  /** Of the TCP connections of its programs; null in virtual time, whose TCP is a simple one. */
+  readonly congestionControl: string | null;
   /** Nothing in `problems`. */
   readonly ok: boolean;
   /** What did not go as the scenario expects, in words. */
@@ -90,6 +92,8 @@ export interface FlowResult {
   /** Longest time without progress at the receiver. */
   readonly stallMs: DurationMs | null;
   readonly stallEndedAtMs: number | null;
+  /** Of a transfer the 64 longest of 10 ms or more, in order of time. */
+  readonly stalls: readonly { readonly ms: DurationMs; readonly endedAtMs: number }[] | null;
   /** Median and most of the time until a key's echo. */
   readonly echoMs: { readonly median: DurationMs; readonly most: DurationMs } | null;
   readonly retransmissions: number | null;

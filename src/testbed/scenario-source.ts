@@ -150,6 +150,10 @@ const scenarioSource = z.strictObject({
     .prefault({}),
   prefer: z.array(accessName).min(1).optional(),
   policy: policySource.optional(),
+  'congestion-control': z
+    .string()
+    .regex(/^[a-z0-9_]{1,15}$/, "a name out of the kernel's net.ipv4.tcp_available_congestion_control")
+    .default('cubic'),
   flows: z.array(flowSource).min(1).max(16),
   timeline: z.array(stepSource),
   expect: z.strictObject({
@@ -198,6 +202,7 @@ export const scenarioSchema: z.ZodType<Scenario> = scenarioSource
         homeDelayMs: mobileIp['home-delay'],
       },
       policy: policyOf(source, prefer),
+      congestionControl: source['congestion-control'],
       flows: flows.map((flow) => flowOf(flow, architecture)),
       timeline: timeline.flatMap((step) => stepsOf(step, accesses)).sort((a, b) => a.atMs - b.atMs),
       expect: {

@@ -112,6 +112,8 @@ export interface Scenario {
   readonly mobileIp: MobileIpSettings;
   readonly policy: ScenarioPolicy;
   readonly flows: readonly ScenarioFlow[];
+  /** Of TCP on the kernel, by its name there. */
+  readonly congestionControl: string;
   /** In order of time; repeated handovers and ramps are written out. */
   readonly timeline: readonly TimelineStep[];
   readonly expect: ScenarioExpectations;

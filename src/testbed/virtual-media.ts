@@ -26,6 +26,7 @@ import type {
   RtpReport,
 } from './media/media-protocol.ts';
 import { createMediaStream, type MediaStream } from './media/media-stream.ts';
+import { StallWatch } from './media/stall-watch.ts';
 import { ThroughputSeries } from './media/throughput-series.ts';
 
 /** What all of them share: outputs, and one instant at which the next thing is to be sent. */
@@ -188,13 +189,11 @@ export class VirtualBulk extends VirtualMedium {
   readonly #receivedByPeer: () => number;
   readonly #hash: Hash = createHash('sha256');
   readonly #series: ThroughputSeries;
+  readonly #stalls = new StallWatch();
   readonly #chunk: Uint8Array;
   #connection: Connection | undefined;
   #octets = 0;
   #ending = 'open';
-  #lastProgressAt: Instant | undefined;
-  #longestStallMs = 0;
-  #longestStallEndedAt: Instant = 0;
 
   constructor(settings: MediaSettings['bulk'], receivedByPeer: () => number, now: Instant) {
     super();
@@ -236,8 +235,9 @@ export class VirtualBulk extends VirtualMedium {
       local: this.#connection ? formatTransportAddress(this.#connection.local) : '',
       remote: this.#connection ? formatTransportAddress(this.#connection.remote) : '',
       ending: this.#ending,
-      longestStallMs: this.#longestStallMs,
-      longestStallEndedAt: this.#longestStallEndedAt,
+      longestStallMs: this.#stalls.longest?.ms ?? 0,
+      longestStallEndedAt: this.#stalls.longest?.endedAt ?? 0,
+      stalls: this.#stalls.stalls,
       retransmittedSegments: retransmissions.retransmittedSegments,
       retransmissionTimeouts: retransmissions.timeouts,
       series: this.#series.report(),
@@ -264,11 +264,7 @@ export class VirtualBulk extends VirtualMedium {
     this.#hash.update(payload);
     this.#octets += payload.length;
     this.#series.add(payload.length, now);
-    const stallMs = now - (this.#lastProgressAt ?? now);
-    this.#lastProgressAt = now;
-    if (stallMs <= this.#longestStallMs) return;
-    this.#longestStallMs = stallMs;
-    this.#longestStallEndedAt = now;
+    this.#stalls.progressed(now);
   }
 }
 

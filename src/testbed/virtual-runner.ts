@@ -90,6 +90,7 @@ class VirtualRun {
         correspondent: this.#captures.correspondent.report(),
       },
       trace: this.#lab.network.trace,
+      congestionControl: null,
       links: this.#scenario.accesses.map(({ name }) => ({
         link: name,
         by: 'emulator',

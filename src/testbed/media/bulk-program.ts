@@ -4,12 +4,12 @@
  */
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { Instant } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import { SeededRandomSource } from '../../base/random-source.ts';
 import { monotonicNow } from '../../runtime/monotonic-clock.ts';
 import type { BulkReport, MediaSettings } from './media-protocol.ts';
 import { Pacer } from './pacer.ts';
+import { StallWatch } from './stall-watch.ts';
 import { endsOf, openConnection } from './tcp-connection.ts';
 import { readTcpInfo, type TcpInfo } from './tcp-info.ts';
 import { ThroughputSeries } from './throughput-series.ts';
@@ -24,6 +24,7 @@ export class BulkProgram {
   readonly #settings: MediaSettings['bulk'];
   readonly #hash = createHash('sha256');
   readonly #series = new ThroughputSeries(monotonicNow());
+  readonly #stalls = new StallWatch();
   readonly #chunk: Buffer;
   #socket: Socket | undefined;
   #ends = { local: '', remote: '' };
@@ -34,9 +35,6 @@ export class BulkProgram {
   #ending = 'open';
   #latest: TcpInfo | undefined;
   #lossStates = 0;
-  #lastProgressAt: Instant | undefined;
-  #longestStallMs = 0;
-  #longestStallEndedAt: Instant = 0;
 
   /** Listening or connected when it resolves; a listener takes its peer when that comes. */
   static async start(settings: MediaSettings['bulk']): Promise<BulkProgram> {
@@ -74,8 +72,9 @@ export class BulkProgram {
       checksum: this.#hash.copy().digest('hex'),
       ...this.#ends,
       ending: this.#ending,
-      longestStallMs: this.#longestStallMs,
-      longestStallEndedAt: this.#longestStallEndedAt,
+      longestStallMs: this.#stalls.longest?.ms ?? 0,
+      longestStallEndedAt: this.#stalls.longest?.endedAt ?? 0,
+      stalls: this.#stalls.stalls,
       retransmittedSegments: this.#latest?.retransmittedSegments ?? 0,
       retransmissionTimeouts: this.#latest?.retransmissionTimeouts ?? this.#lossStates,
       series: this.#series.report(),
@@ -102,7 +101,7 @@ export class BulkProgram {
     this.#hash.update(octets);
     this.#octets += octets.length;
     this.#series.add(octets.length, now);
-    this.#progressed(now);
+    this.#stalls.progressed(now);
   }
 
   #send(socket: Socket): void {
@@ -142,14 +141,6 @@ export class BulkProgram {
     if (info.isInLoss && !this.#latest?.isInLoss) this.#lossStates += 1;
     this.#latest = info;
     if (gained > 0) this.#series.add(gained, now);
-    if (gained > 0 || info.unacknowledged === 0) this.#progressed(now);
-  }
-
-  #progressed(now: Instant): void {
-    const stallMs = now - (this.#lastProgressAt ?? now);
-    this.#lastProgressAt = now;
-    if (stallMs <= this.#longestStallMs) return;
-    this.#longestStallMs = stallMs;
-    this.#longestStallEndedAt = now;
+    if (gained > 0 || info.unacknowledged === 0) this.#stalls.progressed(now);
   }
 }

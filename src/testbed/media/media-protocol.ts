@@ -8,10 +8,11 @@ import type { TransportAddress } from '../../base/network.ts';
 import type { StreamReport } from '../../protocols/rtp/stream-statistics.ts';
 import type { MediaStreamKind } from './media-stream.ts';
 
-/** How a TCP program gets its one connection. */
-export type Opening =
+/** How a TCP program gets its one connection, and what that controls congestion with (the system's default when absent). */
+export type Opening = { readonly congestionControl?: string } & (
   | { readonly kind: 'connect'; readonly remote: TransportAddress; readonly local?: TransportAddress }
-  | { readonly kind: 'listen'; readonly local: TransportAddress };
+  | { readonly kind: 'listen'; readonly local: TransportAddress }
+);
 
 export interface MediaSettings {
   /** One end of a call: sends and receives on one socket. See media-stream.ts for the streams. */
@@ -97,6 +98,8 @@ export interface BulkReport {
   /** Longest time without progress: no octet arrived (receiver), none was acknowledged though some were out (sender). */
   readonly longestStallMs: DurationMs;
   readonly longestStallEndedAt: Instant;
+  /** The 64 longest of 10 ms or more, in order of time. */
+  readonly stalls: readonly ArrivalGap[];
   readonly retransmittedSegments: number;
   readonly retransmissionTimeouts: number;
   /** Of octets received (receiver) or acknowledged (sender). */
@@ -150,4 +153,4 @@ export type MediaMessage<Kind extends MediaKind = MediaKind> =
   | { readonly kind: 'report'; readonly report: MediaReports[Kind] };
 
 /** A report without what grows with time. */
-export type MediaProgress<Kind extends MediaKind> = Omit<MediaReports[Kind], 'series' | 'gaps'>;
+export type MediaProgress<Kind extends MediaKind> = Omit<MediaReports[Kind], 'series' | 'gaps' | 'stalls'>;

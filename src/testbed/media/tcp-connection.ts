@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { TransportAddress } from '../../base/network.ts';
 import { formatTransportAddress } from '../../base/network.ts';
+import { setCongestionControl } from './congestion-control.ts';
 import type { Opening } from './media-protocol.ts';
 
 export interface OpeningConnection {
@@ -21,6 +22,7 @@ export async function openConnection(opening: Opening): Promise<OpeningConnectio
       ...(local && { localAddress: local.address, localPort: local.port }),
     });
     await once(socket, 'connect');
+    controlCongestion(socket, opening);
     return {
       local: { address: socket.localAddress ?? '', port: socket.localPort ?? 0 },
       socket: Promise.resolve(socket),
@@ -30,9 +32,14 @@ export async function openConnection(opening: Opening): Promise<OpeningConnectio
   await once(server, 'listening');
   const socket = once(server, 'connection').then(([accepted]: Socket[]) => {
     server.close();
+    controlCongestion(accepted as Socket, opening);
     return accepted as Socket;
   });
   return { local: server.address() as unknown as TransportAddress, socket };
+}
+
+function controlCongestion(socket: Socket, { congestionControl }: Opening): void {
+  if (congestionControl !== undefined) setCongestionControl(socket, congestionControl);
 }
 
 /** Both ends as "address:port", to be asked while the connection is open. */

@@ -15,9 +15,8 @@ export interface TcpInfo {
 
 /** Undefined once the socket is closed. */
 export function readTcpInfo(socket: Socket): TcpInfo | undefined {
-  // Node has no public way to the descriptor; it has been at this place since its first versions.
-  const fd = (socket as unknown as { readonly _handle?: { readonly fd: number } | null })._handle?.fd;
-  if (fd === undefined || fd < 0) return undefined;
+  const fd = descriptorOf(socket);
+  if (fd === undefined) return undefined;
   const octets = getSocketOption(fd, IPPROTO_TCP, TCP_INFO, 256);
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   return {
@@ -27,6 +26,13 @@ export function readTcpInfo(socket: Socket): TcpInfo | undefined {
     retransmissionTimeouts: octets.length >= 244 ? view.getUint16(240, true) : undefined,
     isInLoss: view.getUint8(1) === TCP_CA_LOSS,
   };
+}
+
+/** Undefined once the socket is closed. */
+export function descriptorOf(socket: Socket): number | undefined {
+  // Node has no public way to it; it has been at this place since its first versions.
+  const fd = (socket as unknown as { readonly _handle?: { readonly fd: number } | null })._handle?.fd;
+  return fd === undefined || fd < 0 ? undefined : fd;
 }
 
 const IPPROTO_TCP = 6;
