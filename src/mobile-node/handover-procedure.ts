@@ -20,10 +20,10 @@ import type { AccessSelection } from './access-selection/access-selection.ts';
 import type { HandoverOutcome } from './access-selection/access-selector.ts';
 import type { AttachedAccesses } from './attached-accesses.ts';
 import { AccessReleases } from './handover-manager/access-releases.ts';
-import { DownlinkHold } from './handover-manager/downlink-hold.ts';
 import { Handover, type HandoverKind } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
 import type { HandoverManager } from './handover-manager/handover-manager.ts';
+import { SegmentOrder } from './handover-manager/segment-order.ts';
 import type { RouteOptimisingClient } from './mobile-ip-client/route-optimising-client.ts';
 import type { MobileNodeEffect, MobileNodeEvent } from './mobile-node-output.ts';
 import type { ImsUserAgent, RegistrationEvent } from './sip-user-agent/ims-user-agent.ts';
@@ -55,9 +55,10 @@ const bindingTimeoutMs: DurationMs = 8000;
 const reachTimeoutMs: DurationMs = 1000;
 
 export class HandoverProcedure {
+  /** Of TCP's segments. */
+  readonly order: SegmentOrder;
   readonly #parts: HandoverParts;
   readonly #releases = new AccessReleases();
-  readonly #hold: DownlinkHold;
   /** Contacts that go once nothing that left from them waits for an answer: the P-CSCF refuses what comes from no contact. */
   readonly #leaving = new Set<number>();
   #current: number | undefined;
@@ -68,7 +69,10 @@ export class HandoverProcedure {
 
   constructor(parts: HandoverParts) {
     this.#parts = parts;
-    this.#hold = new DownlinkHold(parts.effect);
+    this.order = new SegmentOrder({
+      effect: parts.effect,
+      ask: (access, now) => parts.userAgent?.checkFlow(access, now),
+    });
   }
 
   /** The access that carries the node's traffic. */
@@ -120,7 +124,7 @@ export class HandoverProcedure {
 
   accessLost(index: number, now: Instant): void {
     this.#releases.cancel(index);
-    this.#hold.drained(index);
+    this.order.accessLost(index);
     this.#leave(index, 'the access was lost', now);
   }
 
@@ -151,7 +155,7 @@ export class HandoverProcedure {
     const access = accesses.nameOf(event.access);
     if (event.type === 'deregistered') {
       tell({ type: 'deregistered', access });
-      this.#hold.drained(event.access);
+      this.order.drained(event.access);
     } else if (event.type === 'registration-ended') {
       tell({ type: 'registration-ended', access, reason: event.reason });
     } else if (event.type === 'registration-failed') {
@@ -165,6 +169,7 @@ export class HandoverProcedure {
     const handover = this.#handover;
     if (handover?.sip !== 'transferring') return;
     if (event.type === 'session-moved') {
+      this.order.sessionMoved(this.#parts.manager.uplinkFlows(event.session));
       handover.failed.delete(event.session);
       handover.moved.push({ session: event.session, sipMs: event.sipMs, method: event.method });
     } else if (event.type === 'session-move-failed') {
@@ -202,7 +207,7 @@ export class HandoverProcedure {
   }
 
   handleTimeout(now: Instant): void {
-    this.#hold.handleTimeout(now);
+    this.order.handleTimeout(now);
     const handover = this.#handover;
     if (handover?.deadline !== undefined && handover.deadline <= now) {
       if (handover.sip === 'waiting') this.#startSip(handover, now);
@@ -222,7 +227,7 @@ export class HandoverProcedure {
     ];
     return deadlines
       .map((at) => (at === undefined ? undefined : { at, reason: 'handover' }))
-      .reduce(earlierTimeout, earlierTimeout(this.#releases.pollTimeout(), this.#hold.pollTimeout()));
+      .reduce(earlierTimeout, earlierTimeout(this.#releases.pollTimeout(), this.order.pollTimeout()));
   }
 
   /** Takes contacts back that nothing needs any more. True when there were any. */
@@ -363,18 +368,19 @@ export class HandoverProcedure {
     this.#checkTransfer(handover, now);
   }
 
-  /** Only where the removal of the old contact will say that nothing is under way over the old access any more. */
+  /** Only where the P-CSCF of the old access can be asked, at the latest to remove the contact, whether anything is under way there. */
   #keepOrder({ from, to, kind }: Handover, now: Instant): void {
     const { accesses, manager, userAgent } = this.#parts;
     const access = accesses.forSip(to);
     if (kind !== 'soft' || from === undefined || access === undefined) return;
     // The tunnel keeps no order: it is over the new access already.
     const isDirect = accesses.sipIndexOf(from) === from;
-    if (isDirect && userAgent?.isRegistered(from)) this.#hold.begin(from, manager.flowsToCome(access), now);
+    if (isDirect && userAgent?.isRegistered(from)) this.order.begin(from, manager.flowsToCome(access), now);
   }
 
   #checkTransfer(handover: Handover, now: Instant): void {
     if (this.#parts.manager.sessions.some(({ move }) => move !== undefined)) return;
+    this.order.allMoved(now);
     if (handover.failed.size > 0 && handover.attempts < maximumAttempts) {
       handover.deadline = now + 1000 * 2 ** (handover.attempts - 1);
       return;
@@ -435,7 +441,7 @@ export class HandoverProcedure {
     const { manager, selection } = this.#parts;
     this.#handover = undefined;
     manager.setMoving(false);
-    if (result !== 'completed') this.#hold.end();
+    if (result !== 'completed') this.order.end();
     if (result !== 'completed') selection.pin(undefined);
     // The policy knows of a binding that failed since it did; the handover ends without it where there is no way back.
     if (handover.binding !== 'failed') this.#tellSelector(handover, result, now);

@@ -1,10 +1,10 @@
 /** What the mobile node asks of its host beyond the network (effects), and what it tells (events). */
 import type { DurationMs } from '../base/instant.ts';
 import type { FlowKey, TranslationOperation } from '../translation/translation-operation.ts';
-import type { DownlinkHoldEffect } from './handover-manager/downlink-hold.ts';
 import type { HandoverKind, SessionTransfer } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
 import type { SessionSummary } from './handover-manager/mobile-session.ts';
+import type { SegmentOrderEffect } from './handover-manager/segment-order.ts';
 import type {
   MobileIpClientEffect,
   MobileIpClientEvent,
@@ -29,7 +29,7 @@ export type MobileNodeEffect =
   | { readonly type: 'translate'; readonly operations: readonly TranslationOperation[] }
   /** Tell by 'flows-used' when the first packet of one of these flows has been translated. Replaces an earlier watch. */
   | { readonly type: 'watch-flows'; readonly id: number; readonly flows: readonly FlowKey[] }
-  | DownlinkHoldEffect
+  | SegmentOrderEffect
   /** With Mobile IP. The tunnel's data path owns the UDP sockets on the Mobile IP port (protocols/mobile-ip/tunnel-state.ts). */
   | MobileIpClientEffect;
 
@@ -94,7 +94,9 @@ export type MobileNodeEvent =
 
 export type MobileNodeInput =
   | { readonly kind: 'effect-completed'; readonly id: number; readonly error?: string }
-  | { readonly kind: 'flows-used'; readonly id: number };
+  | { readonly kind: 'flows-used'; readonly id: number }
+  /** The first segment of a held flow has come in. */
+  | { readonly kind: 'flow-came'; readonly flow: FlowKey };
 
 /** What `trimaran status` shows. */
 export interface MobileNodeStatus {

@@ -180,6 +180,7 @@ export class MobileNode
       this.#monitor.handleInput(input, now);
     else if (input.kind === 'effect-completed') this.#effectCompleted(input.id, input.error, now);
     else if (input.kind === 'flows-used') this.#procedure.dataArrived(input.id, now);
+    else if (input.kind === 'flow-came') this.#procedure.order.flowCame(input.flow, now);
     else if (this.#isForMobileIp(input)) this.#mobileIp?.handleInput(input, now);
     else this.#agent.handleInput(input, now);
     this.#drain(now);
@@ -263,6 +264,7 @@ export class MobileNode
     if (event.type === 'outside-response-arrived')
       this.#userAgent?.handleResponse(event.transaction, event.response, now);
     else if (event.type === 'kept-flow-failed') this.#userAgent?.handleFlowFailure(event.flow, now);
+    else if (event.type === 'flow-answered') this.#procedure.order.answered(event.check);
     else if (event.type === 'request-arrived' && isNotification(event.request)) {
       const statusCode = this.#userAgent?.handleNotification(event.request, now) ?? 481;
       this.#agent.respond(event.transaction, createResponse(event.request, statusCode), now);

@@ -7,7 +7,7 @@ import { AccessRouting, type SessionPeer } from '../drivers/linux/access-routing
 import { HomeAddressRouting } from '../drivers/linux/home-address-routing.ts';
 import { type NetworkEvent, NetworkMonitor } from '../drivers/linux/network-monitor.ts';
 import { NftablesTranslator } from '../drivers/linux/nftables-translator.ts';
-import { PacketHold } from '../drivers/linux/packet-hold.ts';
+import { PacketHold, type PacketHoldOptions } from '../drivers/linux/packet-hold.ts';
 import type { AccessInput } from '../mobile-node/access-monitor/access-monitor.ts';
 import type { MobileNodeEffect, MobileNodeInput } from '../mobile-node/mobile-node-output.ts';
 import {
@@ -39,7 +39,7 @@ export class MobileNodeKernel {
   /** With Mobile IP. */
   readonly ports: TunnelPorts | undefined;
   readonly #translator: NftablesTranslator;
-  readonly #packetHold: PacketHold;
+  readonly #holds: Readonly<Record<'downlink' | 'uplink', PacketHold>>;
   readonly #routing: AccessRouting;
   readonly #internalAddress: string;
   /** What is to be taken back, the last first. */
@@ -62,7 +62,12 @@ export class MobileNodeKernel {
           (ports) => ports.tunnel.close(),
         );
       this.#translator = this.#hold(openTranslator(options), (translator) => translator.close());
-      this.#packetHold = this.#hold(openPacketHold(options), (hold) => hold.close());
+      const openHold = (more: Pick<PacketHoldOptions, 'point' | 'onFirst'>): PacketHold =>
+        this.#hold(openPacketHold(options, more), (hold) => hold.close());
+      this.#holds = {
+        downlink: openHold({ point: 'prerouting', onFirst: (flow) => onInput({ kind: 'flow-came', flow }) }),
+        uplink: openHold({ point: 'output' }),
+      };
       this.#routing = this.#hold(new AccessRouting(options.internalAddress), (routing) => routing.close());
       if (tunnel !== undefined)
         this.#hold(new HomeAddressRouting(tunnel.homeAddress, tunnel.device), (routing) => routing.close());
@@ -81,8 +86,8 @@ export class MobileNodeKernel {
     if (effect.type === 'translate') this.#translate(effect.operations);
     else if (effect.type === 'attach-access') this.#attach(effect);
     else if (effect.type === 'detach-access') this.#routing.detach(effect.index);
-    else if (effect.type === 'hold-flows') this.#packetHold.hold(effect.flows);
-    else if (effect.type === 'pass-flows') this.#packetHold.pass();
+    else if (effect.type === 'hold-flows') this.#holds[effect.direction].hold(effect.flows);
+    else if (effect.type === 'pass-flows') this.#holds[effect.direction].pass();
     else if (effect.type === 'watch-flows') this.#watchFlows(effect.id, effect.flows);
     else if (effect.type === 'tunnel') this.ports?.tunnel.apply(effect.change);
   }
@@ -168,6 +173,9 @@ function openTranslator({ internalAddress, instance }: MobileNodeKernelOptions):
   });
 }
 
-function openPacketHold({ internalAddress, instance }: MobileNodeKernelOptions): PacketHold {
-  return new PacketHold({ instance, family: ipFamilyOf(internalAddress) ?? 4 });
+function openPacketHold(
+  { internalAddress, instance }: MobileNodeKernelOptions,
+  more: Pick<PacketHoldOptions, 'point' | 'onFirst'>,
+): PacketHold {
+  return new PacketHold({ instance, family: ipFamilyOf(internalAddress) ?? 4, ...more });
 }

@@ -12,6 +12,7 @@ import type { TunnelPlacement } from '../protocols/mobile-ip/tunnel-state.ts';
 import type { FlowKey, TranslationOperation } from '../translation/translation-operation.ts';
 import type { TcpStatistics } from './tcp-connection.ts';
 import type { VirtualAccessRouter } from './virtual-access-router.ts';
+import { VirtualHold } from './virtual-hold.ts';
 import { type LinkOptions, VirtualLink } from './virtual-link.ts';
 import type { VirtualNetwork } from './virtual-network.ts';
 import type { VirtualPacket } from './virtual-packet.ts';
@@ -32,6 +33,7 @@ export class VirtualHost {
   readonly #processes: NetworkUser[] = [];
   readonly #tcp: VirtualTcp;
   readonly #translator = new VirtualTranslator(this.#translated);
+  readonly #holds = { downlink: new VirtualHold(), uplink: new VirtualHold() };
   #tunnel: VirtualTunnel | undefined;
 
   constructor(name: string, network: VirtualNetwork) {
@@ -97,13 +99,9 @@ export class VirtualHost {
     this.#translator.watch(flows, onUsed);
   }
 
-  /** Packets of these flows that come in from now on wait until `passFlows`. */
-  holdFlows(flows: readonly FlowKey[]): void {
-    this.#translator.hold(flows);
-  }
-
-  passFlows(): void {
-    for (const packet of this.#translator.pass()) this.#receive(packet);
+  /** Segments of these flows that come in (downlink) or are sent (uplink) from now on wait until they may pass. */
+  hold(direction: 'downlink' | 'uplink'): Pick<VirtualHold, 'hold' | 'pass'> {
+    return this.#holds[direction];
   }
 
   /** Retransmissions and timeouts of all TCP connections of this host so far. */
@@ -181,6 +179,11 @@ export class VirtualHost {
   }
 
   #send(original: VirtualPacket): void {
+    if (!this.#holds.uplink.isHeld(original, () => this.#translateAndSend(original)))
+      this.#translateAndSend(original);
+  }
+
+  #translateAndSend(original: VirtualPacket): void {
     const packet = this.#translator.translate(original) ?? original;
     if (this.#addresses.has(packet.destination))
       this.#network.simulation.schedule(0, () => this.#deliver(packet));
@@ -199,7 +202,11 @@ export class VirtualHost {
   }
 
   #receive(original: VirtualPacket): void {
-    if (this.#translator.isHeld(original)) return;
+    if (!this.#holds.downlink.isHeld(original, () => this.#receivePassed(original)))
+      this.#receivePassed(original);
+  }
+
+  #receivePassed(original: VirtualPacket): void {
     if (original.content.protocol === 'udp' && original.content.tunnelled !== undefined)
       this.#receiveFromTunnel(original);
     else if (this.#addresses.has(original.destination) || !this.#sendThroughTunnel(original))

@@ -1,4 +1,5 @@
 /** An IP packet in the simulator: the fields that routing, translation and links look at, and its content as a value. */
+import type { FlowKey, TransportProtocol } from '../translation/translation-operation.ts';
 
 export interface VirtualPacket {
   readonly source: string;
@@ -38,4 +39,15 @@ export function octetsOf(packet: VirtualPacket): number {
     case 'icmp':
       return 2 * ip + 16;
   }
+}
+
+/** The flow it belongs to, by one of its ports. */
+export function keyOf(
+  packet: VirtualPacket,
+  protocol: TransportProtocol,
+  portOf: 'source' | 'destination',
+): FlowKey {
+  const { source, destination } = packet;
+  const port = portOf === 'source' ? packet.sourcePort : packet.destinationPort;
+  return { family: source.includes(':') ? 6 : 4, protocol, source, destination, port, portOf };
 }

@@ -9,14 +9,12 @@ import {
   type TransportProtocol,
 } from '../translation/translation-operation.ts';
 import { type AddressSet, TranslationTable } from '../translation/translation-table.ts';
-import type { VirtualPacket } from './virtual-packet.ts';
+import { keyOf, type VirtualPacket } from './virtual-packet.ts';
 
 export class VirtualTranslator {
   readonly #table: TranslationTable;
   #watched: ReadonlySet<string> = new Set();
   #onUsed: () => void = () => {};
-  #held: ReadonlySet<string> = new Set();
-  #waiting: VirtualPacket[] = [];
 
   /** The addresses that belong to translation alone, of a home network's translator. */
   constructor(ownAddresses: AddressSet) {
@@ -31,30 +29,6 @@ export class VirtualTranslator {
   watch(flows: readonly FlowKey[], onUsed: () => void): void {
     this.#watched = new Set(flows.map(formatFlowKey));
     this.#onUsed = onUsed;
-  }
-
-  /** Packets of these flows wait from now on (`isHeld`). */
-  hold(flows: readonly FlowKey[]): void {
-    this.#held = new Set(flows.map(formatFlowKey));
-  }
-
-  /** Whether the packet now waits, because its flow does. */
-  isHeld(packet: VirtualPacket): boolean {
-    if (this.#held.size === 0 || packet.content.protocol === 'icmp') return false;
-    const { protocol } = packet.content;
-    const isHeld = (['destination', 'source'] as const).some((portOf) =>
-      this.#held.has(formatFlowKey(keyOf(packet, protocol, portOf))),
-    );
-    if (isHeld) this.#waiting.push(packet);
-    return isHeld;
-  }
-
-  /** Nothing waits any more; what did, in order. */
-  pass(): readonly VirtualPacket[] {
-    const waiting = this.#waiting;
-    this.#held = new Set();
-    this.#waiting = [];
-    return waiting;
   }
 
   /** The packet with the fields of its flow's version; undefined when it belongs to no flow. */
@@ -74,14 +48,4 @@ export class VirtualTranslator {
     }
     return version;
   }
-}
-
-function keyOf(
-  packet: VirtualPacket,
-  protocol: TransportProtocol,
-  portOf: 'source' | 'destination',
-): FlowKey {
-  const { source, destination } = packet;
-  const port = portOf === 'source' ? packet.sourcePort : packet.destinationPort;
-  return { family: source.includes(':') ? 6 : 4, protocol, source, destination, port, portOf };
 }

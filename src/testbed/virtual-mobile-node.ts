@@ -120,8 +120,11 @@ export class VirtualMobileNode {
           else if (effect.type === 'attach-access')
             process.handleInput({ kind: 'effect-completed', id: effect.id });
           else if (effect.type === 'tunnel') this.#tunnel.apply(effect.change);
-          else if (effect.type === 'hold-flows') this.host.holdFlows(effect.flows);
-          else if (effect.type === 'pass-flows') this.host.passFlows();
+          else if (effect.type === 'hold-flows')
+            this.host
+              .hold(effect.direction)
+              .hold(effect.flows, (flow) => process.handleInput({ kind: 'flow-came', flow }));
+          else if (effect.type === 'pass-flows') this.host.hold(effect.direction).pass();
           else if (effect.type === 'watch-flows')
             this.host.watchFlows(effect.flows, () =>
               process.handleInput({ kind: 'flows-used', id: effect.id }),

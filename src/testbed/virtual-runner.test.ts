@@ -51,6 +51,18 @@ test('runInVirtualTime: an unlimited transfer stalls no longer by handovers than
   }
 });
 
+test('runInVirtualTime: an unlimited upload sends nothing twice either, whichever access it moves to', () => {
+  const scenario = loadScenario('trim-unlimited');
+  const flows = scenario.flows.map((flow) => ({ ...flow, direction: 'to-correspondent' as const }));
+  // The uplink's own queue would overflow, handover or not.
+  const accesses = scenario.accesses.map(({ profile, ...access }) => ({
+    ...access,
+    profile: { ...profile, uplink: profile.downlink },
+  }));
+  const [upload] = run({ ...scenario, flows, accesses }).flows;
+  assert.deepEqual([upload?.bytesIntact, upload?.retransmissions, upload?.timeouts], [true, 0, 0]);
+});
+
 test('runInVirtualTime: a P-CSCF per access makes the handover an INVITE with Replaces', () => {
   const methods = run(loadScenario('trim-replaces')).handovers.flatMap((handover) => handover.methods);
   assert.deepEqual([...new Set(methods)], ['INVITE with Replaces']);

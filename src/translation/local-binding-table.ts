@@ -130,6 +130,12 @@ export class LocalBindingTable {
     return entry && downlinkKey(entry.binding, access);
   }
 
+  /** What the application sends, whichever access it leaves by. */
+  uplinkKey(id: string): FlowKey | undefined {
+    const binding = this.get(id);
+    return binding && uplinkKey(binding);
+  }
+
   #deselect(key: FlowKey): TranslationOperation {
     this.#owners.delete(key);
     return { kind: 'deselect', key };

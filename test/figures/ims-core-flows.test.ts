@@ -53,6 +53,18 @@ test('ImsUserAgent: sends no STUN where the core does not know flows (RFC 5626 Â
   assert.equal(keepAlives(), 0);
 });
 
+test('ImsUserAgent: asks its P-CSCF over one access at once, and nobody where the core does not know flows', () => {
+  const { core, userAgent, answered } = registered();
+  const [first, second] = [userAgent.checkFlow(1, core.now), userAgent.checkFlow(1, core.now)];
+  core.network.flush();
+  core.run(100);
+  assert.deepEqual(answered, [first, second]);
+  assert.notEqual(first, second);
+  assert.equal(userAgent.checkFlow(2, core.now), undefined);
+  const without = registered({ registration: { ...defaultRegistrationPolicy, supportsOutbound: false } });
+  assert.equal(without.userAgent.checkFlow(1, without.core.now), undefined);
+});
+
 test('P-CSCF: a flow whose connection has gone is answered 430, and the S-CSCF tries the next flow of the device', () => {
   const user = (name: string) => ({
     publicIdentity: `sip:${name}@home1.net`,
@@ -106,6 +118,7 @@ function registered(serving: Partial<ServingCscfOptions> = {}) {
     expiresSeconds: 3_600,
   };
   const userAgent = new ImsUserAgent({ identity, agent, random });
+  const answered: string[] = [];
   const machine = {
     handleInput: agent.handleInput.bind(agent),
     handleTimeout: (now: Instant) => {
@@ -120,6 +133,7 @@ function registered(serving: Partial<ServingCscfOptions> = {}) {
         if (event.type === 'outside-response-arrived')
           userAgent.handleResponse(event.transaction, event.response, core.now);
         else if (event.type === 'kept-flow-failed') userAgent.handleFlowFailure(event.flow, core.now);
+        else if (event.type === 'flow-answered') answered.push(event.check);
       }
       return undefined;
     },
@@ -137,6 +151,7 @@ function registered(serving: Partial<ServingCscfOptions> = {}) {
   return {
     core,
     userAgent,
+    answered,
     keepAlives: () => fromNode('\u0000\u0001'),
     registrations: () => fromNode('REGISTER'),
   };

@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NetworkNamespace } from '../../src/drivers/linux/network-namespace.ts';
-import { PacketHold } from '../../src/drivers/linux/packet-hold.ts';
+import { PacketHold, type PacketHoldOptions } from '../../src/drivers/linux/packet-hold.ts';
 import { Rtnetlink } from '../../src/drivers/linux/rtnetlink.ts';
 import { socketAddress } from '../../src/drivers/linux/socket-address.ts';
 import { AF_INET, bindSocket, openSocket, SOCK_STREAM } from '../../src/drivers/linux/system-calls.ts';
 import { readKernelState } from '../../src/testbed/kernel-state.ts';
+import { readTcpInfo } from '../../src/testbed/media/tcp-info.ts';
 import type { FlowKey } from '../../src/translation/translation-operation.ts';
 import { kernelTest } from './own-namespace.ts';
 
@@ -17,7 +18,8 @@ const [far, near] = ['10.9.0.1', '10.9.0.2'];
 kernelTest(
   'PacketHold: segments of a held flow wait and then come in their order, those of others pass',
   async () => {
-    const { network, hold } = open();
+    const first: FlowKey[] = [];
+    const { network, hold } = open({ point: 'prerouting', onFirst: (flow) => first.push(flow) });
     const [held, free] = [await network.connection(), await network.connection()];
     hold.hold([flowOf(held.sender)]);
     const lines = Array.from({ length: 200 }, (_, number) => `${number}\n`);
@@ -26,6 +28,7 @@ kernelTest(
     await free.until('through\n');
     await sleep(50);
     assert.equal(held.received(), '');
+    assert.deepEqual(first, [flowOf(held.sender)]);
     hold.pass();
     await held.until(lines.join(''));
     held.sender.write('after\n');
@@ -39,8 +42,7 @@ kernelTest(
   async () => {
     const network = openNetwork();
     const before = network.near.run(readKernelState);
-    const hold = network.near.run(() => new PacketHold({ instance: 'test', family: 4 }));
-    assert.ok(hold.isAvailable);
+    const hold = network.hold({ point: 'prerouting' });
     const { sender, until } = await network.connection();
     hold.hold([flowOf(sender)]);
     sender.write('last\n');
@@ -49,6 +51,40 @@ kernelTest(
     await until('last\n');
     assert.deepEqual(network.near.run(readKernelState), before);
     network.close();
+  },
+);
+
+kernelTest(
+  'PacketHold: what programs send waits too, and acknowledgements alone pass in both directions',
+  async () => {
+    const { network, hold } = open({ point: 'output' });
+    const incoming = network.hold({ point: 'prerouting' });
+    const { sender, receiver, until } = await network.connection();
+    let answered = '';
+    sender.setEncoding('latin1').on('data', (piece: string) => {
+      answered += piece;
+    });
+    // In: nothing of what the near end has sent is sent again, so its acknowledgements have come though the flow is held.
+    incoming.hold([flowOf(sender)]);
+    receiver.write('in time\n');
+    while (answered === '') await once(sender, 'data');
+    await sleep(300);
+    assert.equal(network.near.run(() => readTcpInfo(receiver))?.unacknowledged, 0);
+    incoming.pass();
+    // Out: the far end's segments are acknowledged though what the near end sends waits.
+    hold.hold([flowFrom(sender)]);
+    sender.write('question\n');
+    await until('question\n');
+    await sleep(300);
+    assert.equal(readTcpInfo(sender)?.unacknowledged, 0);
+    receiver.write('answer\n');
+    await sleep(50);
+    assert.equal(answered, 'in time\n');
+    hold.pass();
+    while (answered === 'in time\n') await once(sender, 'data');
+    assert.equal(answered, 'in time\nanswer\n');
+    network.near.run(() => incoming.close());
+    close({ network, hold });
   },
 );
 
@@ -64,11 +100,14 @@ function flowOf({ localPort }: Socket): FlowKey {
   };
 }
 
-function open() {
+/** The same connection in the other direction. */
+function flowFrom(sender: Socket): FlowKey {
+  return { ...flowOf(sender), source: near, destination: far, portOf: 'destination' };
+}
+
+function open(options: Pick<PacketHoldOptions, 'point' | 'onFirst'>) {
   const network = openNetwork();
-  const hold = network.near.run(() => new PacketHold({ instance: 'test', family: 4 }));
-  assert.ok(hold.isAvailable);
-  return { network, hold };
+  return { network, hold: network.hold(options) };
 }
 
 function close({ network, hold }: ReturnType<typeof open>): void {
@@ -95,6 +134,11 @@ function openNetwork() {
   let port = 5000;
   return {
     near: nearEnd,
+    hold: (options: Pick<PacketHoldOptions, 'point' | 'onFirst'>): PacketHold => {
+      const hold = nearEnd.run(() => new PacketHold({ instance: 'test', family: 4, ...options }));
+      assert.ok(hold.isAvailable);
+      return hold;
+    },
     close: () => {
       for (const socket of sockets) socket.destroy();
       const ownLinks = new Rtnetlink();
@@ -120,6 +164,7 @@ function openNetwork() {
       });
       return {
         sender,
+        receiver,
         received: () => text,
         until: async (wanted: string) => {
           while (text.length < wanted.length) await once(receiver, 'data');

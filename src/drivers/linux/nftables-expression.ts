@@ -85,6 +85,15 @@ export function lookUp(set: string, register: number, into?: number): Expression
   ]);
 }
 
+/** Holds when the set lacks the key that starts at `register`. */
+export function lookUpAbsent(set: string, register: number): Expression {
+  return expression('lookup', [
+    [NFTA_LOOKUP_SET, set],
+    [NFTA_LOOKUP_SREG, at(register)],
+    [NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV],
+  ]);
+}
+
 export function loadConstant(register: number, value: Uint8Array): Expression {
   return expression('immediate', [
     [NFTA_IMMEDIATE_DREG, at(register)],
@@ -252,6 +261,8 @@ const NFTA_BITWISE_XOR = 5;
 const NFTA_LOOKUP_SET = 1;
 const NFTA_LOOKUP_SREG = 2;
 const NFTA_LOOKUP_DREG = 3;
+const NFTA_LOOKUP_FLAGS = 5;
+const NFT_LOOKUP_F_INV = 1;
 const NFTA_IMMEDIATE_DREG = 1;
 const NFTA_IMMEDIATE_DATA = 2;
 const NFTA_VERDICT_CODE = 1;

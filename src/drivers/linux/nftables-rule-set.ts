@@ -27,6 +27,7 @@ import {
   loadTrackingState,
   log,
   lookUp,
+  lookUpAbsent,
   maskWith,
   metaKey,
   queueIn,
@@ -138,16 +139,39 @@ export const heldForms: readonly MapForm[] = forms['mobile-node'].filter(
   ({ protocol }) => protocol === 'tcp',
 );
 
-/** Packets of held flows wait in a netlink queue. */
-export function holdChain(family: IpFamily, queue: number, by: 'nftables' | 'iptables'): Chain {
+export const acknowledgmentSet = 'acknowledgments';
+
+/**
+ * Lengths and flags of TCP segments without payload, for each length of the TCP header: their order does not matter, and to hold them
+ * would stop a sender in the other direction. Key: the IP header's length field, the TCP header's length and its flags FIN, SYN and RST.
+ */
+export function acknowledgmentKeys(family: IpFamily): Uint8Array[] {
+  const { networkLengthIncludes } = layouts[family];
+  return Array.from({ length: 11 }, (_, index) => {
+    const words = 5 + index;
+    return Uint8Array.of(0, networkLengthIncludes + 4 * words, 0, 0, words << 4, 0, 0, 0);
+  });
+}
+
+/** Segments of held flows wait in a netlink queue: as they come in, or as programs send them. */
+export function holdChain(
+  family: IpFamily,
+  point: 'prerouting' | 'output',
+  queue: number,
+  by: 'nftables' | 'iptables',
+): Chain {
   const layout = layouts[family];
   const rules = heldForms.map((form) => [
     ...isProtocol(form.protocol),
     ...loadKey(layout, form.portOf),
     lookUp(mapName(form), 0),
+    loadHeader('network', layout.networkLength, 2, 0),
+    loadHeader('transport', 12, 2, 1),
+    maskWith(1, Uint8Array.of(0xf0, TCP_FIN | TCP_SYN | TCP_RST)),
+    lookUpAbsent(acknowledgmentSet, 0),
     queueIn(queue, by),
   ]);
-  return { name: 'hold', hook: { type: 'filter', point: 'prerouting', isAhead: true }, rules };
+  return { name: 'hold', hook: { type: 'filter', point, isAhead: true }, rules };
 }
 
 const defragmenters: Record<RuleSetOptions['defragmentBy'], (layout: Layout) => Expression[]> = {
@@ -236,6 +260,10 @@ interface Layout {
   readonly destination: number;
   readonly addressWords: number;
   readonly networkChecksum?: number;
+  /** Of the packet (IPv4), or of what follows the header (IPv6). */
+  readonly networkLength: number;
+  /** How much of the header that length counts. */
+  readonly networkLengthIncludes: number;
   readonly icmpProtocol: number;
   readonly fixedHeaders: number;
 }
@@ -248,6 +276,8 @@ const layouts: Record<IpFamily, Layout> = {
     destination: 16,
     addressWords: 1,
     networkChecksum: 10,
+    networkLength: 2,
+    networkLengthIncludes: 20,
     icmpProtocol: 1,
     fixedHeaders: 40,
   },
@@ -257,6 +287,8 @@ const layouts: Record<IpFamily, Layout> = {
     source: 8,
     destination: 24,
     addressWords: 4,
+    networkLength: 4,
+    networkLengthIncludes: 0,
     icmpProtocol: 58,
     fixedHeaders: 60,
   },
@@ -395,7 +427,9 @@ const drop: readonly Expression[] = [countIn(droppedCounter), verdict('drop')];
 const knownAddresses = new Map<string, Uint8Array>();
 /** About 8 MB. */
 const MOST_KNOWN_ADDRESSES = 65_536;
+const TCP_FIN = 0x01;
 const TCP_SYN = 0x02;
+const TCP_RST = 0x04;
 const RTN_LOCAL = 2;
 /** Errors are answers to single packets, so a burst of more says that something floods: enough for 1,000 bindings that break at once. */
 const ICMP_ERRORS_PER_SECOND = 1000;

@@ -7,6 +7,8 @@ import { netlinkFlag } from './netlink-socket.ts';
 import { type Attribute, type IpFamily, type NftablesBatch, nftablesMessage } from './nftables-batch.ts';
 import { counter } from './nftables-expression.ts';
 import {
+  acknowledgmentKeys,
+  acknowledgmentSet,
   type Chain,
   chainsOf,
   droppedCounter,
@@ -45,14 +47,6 @@ export function addTable(batch: NftablesBatch, family: IpFamily, table: string, 
       ],
       `set ${name}`,
     );
-  const addElements = (set: string, keyLength: number, keys: readonly Uint8Array[]): void => {
-    const elements = new SetElements(table, set, keyLength);
-    for (const key of keys) {
-      const at = elements.append();
-      elements.octets.set(key, at + elements.keyOffset);
-    }
-    batch.addElements(nftablesMessage.newElement, family, elements, `elements of ${set}`);
-  };
   const owned = options.addresses.flatMap((text) => parseIpAddress(text) ?? []);
   const addressLength = family === 4 ? 4 : 16;
   const addressType = family === 4 ? TYPE_IPADDR : TYPE_IP6ADDR;
@@ -71,14 +65,18 @@ export function addTable(batch: NftablesBatch, family: IpFamily, table: string, 
   );
   addSet(ownedSet, addressType, addressLength, [[NFTA_SET_FLAGS, 0]]);
   addElements(
+    batch,
+    family,
+    table,
     ownedSet,
-    addressLength,
     owned.filter(({ length }) => length === addressLength),
   );
   addSet(errorSet, family === 4 ? TYPE_ICMP_TYPE : TYPE_ICMP6_TYPE, 1, [[NFTA_SET_FLAGS, 0]]);
   addElements(
+    batch,
+    family,
+    table,
     errorSet,
-    1,
     icmpErrorTypes(family).map((type) => Uint8Array.of(type)),
   );
   const keyType = (addressType << 12) | (addressType << 6) | TYPE_INET_SERVICE;
@@ -96,32 +94,53 @@ export function addTable(batch: NftablesBatch, family: IpFamily, table: string, 
   for (const chain of chainsOf(family, options)) addChain(batch, family, table, chain);
 }
 
+function addElements(
+  batch: NftablesBatch,
+  family: IpFamily,
+  table: string,
+  set: string,
+  keys: readonly Uint8Array[],
+): void {
+  const elements = new SetElements(table, set, keys[0]?.length ?? 0);
+  for (const key of keys) {
+    const at = elements.append();
+    elements.octets.set(key, at + elements.keyOffset);
+  }
+  batch.addElements(nftablesMessage.newElement, family, elements, `elements of ${set}`);
+}
+
 /** Sets of the flows whose packets are to wait, and the chain that holds them, ahead of translation. */
 export function addHold(
   batch: NftablesBatch,
   family: IpFamily,
   table: string,
+  point: 'prerouting' | 'output',
   queue: number,
   by: 'nftables' | 'iptables',
 ): void {
   const addressType = family === 4 ? TYPE_IPADDR : TYPE_IP6ADDR;
   batch.add(nftablesMessage.newTable, netlinkFlag.create, family, [[NFTA_TABLE_NAME, table]], 'table');
-  for (const [index, form] of heldForms.entries())
+  const addSet = (name: string, keyType: number, keyLength: number, id: number): void =>
     batch.add(
       nftablesMessage.newSet,
       netlinkFlag.create,
       family,
       [
         [NFTA_SET_TABLE, table],
-        [NFTA_SET_NAME, mapName(form)],
+        [NFTA_SET_NAME, name],
         [NFTA_SET_FLAGS, 0],
-        [NFTA_SET_KEY_TYPE, (addressType << 12) | (addressType << 6) | TYPE_INET_SERVICE],
-        [NFTA_SET_KEY_LEN, (family === 4 ? 8 : 32) + 4],
-        [NFTA_SET_ID, index + 1],
+        [NFTA_SET_KEY_TYPE, keyType],
+        [NFTA_SET_KEY_LEN, keyLength],
+        [NFTA_SET_ID, id],
       ],
-      `set ${mapName(form)}`,
+      `set ${name}`,
     );
-  addChain(batch, family, table, holdChain(family, queue, by));
+  const keyType = (addressType << 12) | (addressType << 6) | TYPE_INET_SERVICE;
+  for (const [index, form] of heldForms.entries())
+    addSet(mapName(form), keyType, (family === 4 ? 8 : 32) + 4, index + 1);
+  addSet(acknowledgmentSet, (TYPE_INTEGER << 6) | TYPE_INTEGER, 8, heldForms.length + 1);
+  addElements(batch, family, table, acknowledgmentSet, acknowledgmentKeys(family));
+  addChain(batch, family, table, holdChain(family, point, queue, by));
 }
 
 /** Notes are rules without effect in a chain that nothing enters. */
@@ -221,6 +240,7 @@ const NFTA_OBJ_TYPE = 3;
 const NFTA_OBJ_DATA = 4;
 const NFT_OBJECT_COUNTER = 1;
 /** Data types by the nft program's numbering; the kernel only keeps them, so that `nft list ruleset` shows addresses as such. */
+const TYPE_INTEGER = 4;
 const TYPE_IPADDR = 7;
 const TYPE_IP6ADDR = 8;
 const TYPE_INET_SERVICE = 13;

@@ -1,11 +1,13 @@
 /**
- * Makes packets of given flows wait where they come in, ahead of translation (mobile-node/handover-manager/downlink-hold.ts): a chain
- * hands them to a netlink queue (linux/netfilter/nfnetlink_queue.h), in which they stay inside the kernel, and one verdict lets all of them
- * go on in their order. What does not fit the queue goes on at once, and everything does when this process is gone.
+ * Makes TCP segments of given flows wait where they come in and where programs send them, ahead of translation
+ * (mobile-node/handover-manager/segment-order.ts): chains hand them to a netlink queue (linux/netfilter/nfnetlink_queue.h), in which they stay
+ * inside the kernel, and one verdict lets all of them go on in their order. What does not fit the queue goes on at once, and everything does
+ * when this process is gone. Segments of programs of this host do not fill it: TCP has only a few of its own under way to the link (TSQ).
  */
+import { formatIpAddress } from '../../base/ip-address.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import type { FlowKey } from '../../translation/translation-operation.ts';
-import { NetlinkWriter } from './netlink-message.ts';
+import { type NetlinkMessage, NetlinkWriter, readAttributes } from './netlink-message.ts';
 import { NETLINK_NETFILTER, type NetlinkRefusal, NetlinkSocket, netlinkFlag } from './netlink-socket.ts';
 import {
   type Attribute,
@@ -21,8 +23,20 @@ import { setSocketOption } from './system-calls.ts';
 
 /** 1 s of full packets at 25 Mbit/s; beyond, order is not worth the memory. */
 const queueLength = 2048;
+/** The longest IPv4 header or that of IPv6, and the ports. */
+const copiedOctets = 64;
 /** A packet that was on its way into the queue while its flow was let go is there by then. */
 const stragglerMs = 10;
+
+export interface PacketHoldOptions {
+  /** Tells several mobile nodes of one network namespace apart. */
+  readonly instance: string;
+  readonly family: IpFamily;
+  /** Where packets come in, or where programs of this host send them. */
+  readonly point: 'prerouting' | 'output';
+  /** The first packet of a held flow waits. */
+  readonly onFirst?: (flow: FlowKey) => void;
+}
 
 export class PacketHold {
   /** False: this kernel has no netlink queue, and packets never wait. */
@@ -33,23 +47,30 @@ export class PacketHold {
   readonly #nftables = new NetlinkSocket(NETLINK_NETFILTER);
   readonly #packets = new NetlinkSocket(NETLINK_NETFILTER);
   readonly #batch = new NftablesBatch(this.#nftables);
+  readonly #point: PacketHoldOptions['point'];
+  readonly #onFirst: PacketHoldOptions['onFirst'];
   #held: readonly FlowKey[] = [];
+  /** Held flows of which nothing has come yet. */
+  #unseen: readonly FlowKey[] = [];
   #stragglers: NodeJS.Timeout | undefined;
 
   /** In the network namespace of the calling thread; takes leftovers of the same instance away first. */
-  constructor({ instance, family }: { readonly instance: string; readonly family: IpFamily }) {
+  constructor({ instance, family, point, onFirst }: PacketHoldOptions) {
     this.#family = family;
-    this.#table = `trimaran-${instance}-hold`;
-    this.#queue = queueNumberOf(instance);
+    this.#point = point;
+    this.#onFirst = onFirst;
+    this.#table = `trimaran-${instance}-hold-${point}`;
+    this.#queue = queueNumberOf(instance, point);
     // Without anybody listening the chain lets everything pass.
     this.isAvailable = (this.#install('nftables') || this.#install('iptables')) && this.#listen();
   }
 
+  /** Besides those that are held already. */
   hold(flows: readonly FlowKey[]): void {
     if (!this.isAvailable) return;
-    this.pass();
     this.#changeElements(nftablesMessage.newElement, flows);
-    this.#held = flows;
+    this.#held = [...this.#held, ...flows];
+    this.#unseen = [...this.#unseen, ...flows];
   }
 
   /** What waits goes first, then the flows are free: what comes in between the two waits for microseconds. */
@@ -57,6 +78,7 @@ export class PacketHold {
     if (this.#held.length === 0) return;
     const flows = this.#held;
     this.#held = [];
+    this.#unseen = [];
     this.#accept();
     this.#changeElements(nftablesMessage.deleteElement, flows);
     this.#accept();
@@ -76,7 +98,7 @@ export class PacketHold {
 
   #install(by: 'nftables' | 'iptables'): boolean {
     deleteTable(this.#batch, this.#family, this.#table);
-    addHold(this.#batch, this.#family, this.#table, this.#queue, by);
+    addHold(this.#batch, this.#family, this.#table, this.#point, this.#queue, by);
     try {
       this.#batch.commit();
       return true;
@@ -95,15 +117,24 @@ export class PacketHold {
     const refusals = [
       ...this.#request(NFQNL_MSG_CONFIG, [[NFQA_CFG_CMD, Uint8Array.of(NFQNL_CFG_CMD_BIND, 0, 0, 0)]]),
       ...this.#request(NFQNL_MSG_CONFIG, [
-        [NFQA_CFG_PARAMS, Uint8Array.of(0, 0, 0, 0, NFQNL_COPY_META)],
+        [NFQA_CFG_PARAMS, Uint8Array.of(0, 0, 0, copiedOctets, NFQNL_COPY_PACKET)],
         [NFQA_CFG_QUEUE_MAXLEN, queueLength],
         [NFQA_CFG_MASK, flags],
         [NFQA_CFG_FLAGS, flags],
       ]),
     ];
-    // They are let go all at once, so nobody needs to know which there are.
-    this.#packets.watch(() => {});
+    // They are let go all at once; of each flow only the first is news.
+    this.#packets.watch((message) => this.#noteFirst(message));
     return refusals.length === 0;
+  }
+
+  #noteFirst({ payload }: NetlinkMessage): void {
+    if (this.#unseen.length === 0 || this.#onFirst === undefined) return;
+    const packet = readAttributes(payload.subarray(nfgenmsgOctets)).get(NFQA_PAYLOAD);
+    const flow = packet && this.#unseen.find((one) => belongsTo(packet, one));
+    if (flow === undefined) return;
+    this.#unseen = this.#unseen.filter((one) => one !== flow);
+    this.#onFirst(flow);
   }
 
   #changeElements(message: number, flows: readonly FlowKey[]): void {
@@ -133,11 +164,25 @@ export class PacketHold {
   }
 }
 
-/** One of 4,096 by the instance's name, as with the group for ICMP errors: a queue has one listener per network namespace. */
-function queueNumberOf(instance: string): number {
+/** Two of 8,192 by the instance's name, as with the group for ICMP errors: a queue has one listener per network namespace. */
+function queueNumberOf(instance: string, point: PacketHoldOptions['point']): number {
   let hash = 0;
   for (const character of instance) hash = (31 * hash + (character.codePointAt(0) ?? 0)) & 0xfff;
-  return 0x7000 | hash;
+  return 0x6000 | (hash << 1) | (point === 'output' ? 1 : 0);
+}
+
+/** Of the beginning of an IP packet whose flow is one of those held. */
+function belongsTo(packet: Uint8Array, { family, source, destination, port, portOf }: FlowKey): boolean {
+  const [addressAt, addressOctets] = family === 4 ? [12, 4] : [8, 16];
+  const portsAt = family === 4 ? 4 * ((packet[0] ?? 0) & 15) : 40;
+  const portAt = portsAt + (portOf === 'source' ? 0 : 2);
+  const address = (at: number): string => formatIpAddress(packet.subarray(at, at + addressOctets));
+  return (
+    packet.length >= portsAt + 4 &&
+    (((packet[portAt] ?? 0) << 8) | (packet[portAt + 1] ?? 0)) === port &&
+    address(addressAt) === source &&
+    address(addressAt + addressOctets) === destination
+  );
 }
 
 function uint32Pair(first: number, second: number): Uint8Array {
@@ -161,6 +206,8 @@ const NFQA_CFG_FLAGS = 5;
 const NFQA_CFG_F_FAIL_OPEN = 1;
 const NFQA_CFG_F_GSO = 4;
 const NFQNL_CFG_CMD_BIND = 1;
-const NFQNL_COPY_META = 1;
+const NFQNL_COPY_PACKET = 2;
+const NFQA_PAYLOAD = 10;
+const nfgenmsgOctets = 4;
 const NFQA_VERDICT_HDR = 2;
 const NF_ACCEPT = 1;

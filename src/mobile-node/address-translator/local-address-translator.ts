@@ -70,6 +70,11 @@ export class LocalAddressTranslator {
     return this.#idsOf(session).flatMap((id) => this.#table.downlinkKey(id, access) ?? []);
   }
 
+  /** What the applications send, as it is before translation. */
+  uplinkFlows(session: string): FlowKey[] {
+    return this.#idsOf(session).flatMap((id) => this.#table.uplinkKey(id) ?? []);
+  }
+
   /** One atomic transaction for the kernel. */
   pollTransaction(): TranslationOperation[] | undefined {
     return this.#transactions.shift();

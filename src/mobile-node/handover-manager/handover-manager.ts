@@ -143,6 +143,10 @@ export class HandoverManager {
       .flatMap((session) => this.#translator.downlinkFlows(session.id, access));
   }
 
+  uplinkFlows(session: string): FlowKey[] {
+    return this.#translator.uplinkFlows(session);
+  }
+
   /** Starts to move every session that is not carried by the access; each ends in `session-moved` or `session-move-failed`. */
   moveSessions(index: number, now: Instant): void {
     const access = this.#accesses.get(index);

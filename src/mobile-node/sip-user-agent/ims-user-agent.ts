@@ -23,6 +23,7 @@ import type {
 import { RegistrationWatcher } from '../../protocols/sip/registration/registration-watcher.ts';
 import type { ClientTransactionId, SipTarget } from '../../protocols/sip/transaction/sip-event.ts';
 import type { KeptFlow } from '../../protocols/sip/transport/flow-keeper.ts';
+import type { StunTransactionId } from '../../protocols/sip/transport/stun-transactions.ts';
 import { proxyRoute, transportParameter } from './proxy-uris.ts';
 
 export interface ImsIdentity extends RegistrationIdentity {
@@ -174,6 +175,15 @@ export class ImsUserAgent {
     this.#watcher.forget(String(index), now);
     this.#releaseFlow(this.#registrations.get(index));
     this.#registrations.delete(index);
+  }
+
+  /**
+   * Asks the P-CSCF over this access, by STUN. Not where the edge proxy does not claim to know flows (RFC 5626 §8), nor over TCP: `undefined`.
+   * The answer comes as 'flow-answered' of the endpoint.
+   */
+  checkFlow(index: number, now: Instant): StunTransactionId | undefined {
+    const flow = this.#registrations.get(index)?.flow;
+    return flow && this.#options.agent.checkFlow(flow, now);
   }
 
   handleResponse(transaction: ClientTransactionId, response: SipResponse | undefined, now: Instant): void {

@@ -29,6 +29,7 @@ import {
   type SipTransportCounters,
   type SipTransportEvent,
 } from './transport/sip-transport.ts';
+import type { StunTransactionId } from './transport/stun-transactions.ts';
 
 export type { SipListener } from './transport/sip-transport.ts';
 
@@ -181,6 +182,14 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#transport.keepFlow(flow, flowTimerMs, now);
   }
 
+  /**
+   * Asks over this flow now (STUN, so over UDP only). The answer is told ('flow-answered' with what this gives): all that the peer sent over the
+   * flow before this instant, and all that was sent there, has arrived by then where the links keep order. Not answered within 1.5 s, it is forgotten.
+   */
+  checkFlow(flow: KeptFlow, now: Instant): StunTransactionId | undefined {
+    return this.#transport.checkFlow(flow, now);
+  }
+
   /** Whether a message can still go this way: over a byte stream, whether that is open. */
   hasFlow(flow: KeptFlow): boolean {
     return this.#transport.hasFlow(flow);
@@ -225,7 +234,7 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
   }
 
   #handleTransportEvent(event: SipTransportEvent, now: Instant): void {
-    if (event.kind === 'kept-flow-failed') this.#events.push(event);
+    if (event.kind === 'kept-flow-failed' || event.kind === 'flow-answered') this.#events.push(event);
     else if (event.kind === 'flow-failed') {
       this.#clients.handleFlowFailure(event.flow, event.wasRefused, now);
       this.#servers.handleFlowFailure(event.flow, now);

@@ -17,6 +17,7 @@ import type { Replaces } from '../message/replaces.ts';
 import { SipRequest, type SipResponse } from '../message/sip-message.ts';
 import type { ClientTransactionId, ServerTransactionId, SipTarget } from '../transaction/sip-event.ts';
 import type { KeptFlow } from '../transport/flow-keeper.ts';
+import type { StunTransactionId } from '../transport/stun-transactions.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
 import type { LegDialog } from '../user-agent/leg-dialog.ts';
@@ -243,6 +244,11 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     this.#endpoint.keepFlow(flow, flowTimerMs, now);
   }
 
+  /** See SipEndpoint: the answer comes as `flow-answered`. */
+  checkFlow(flow: KeptFlow, now: Instant): StunTransactionId | undefined {
+    return this.#endpoint.checkFlow(flow, now);
+  }
+
   releaseFlow(flow: KeptFlow): void {
     this.#endpoint.releaseFlow(flow);
   }
@@ -318,6 +324,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
         const { transaction, request, source, local } = event;
         this.emit({ type: 'request-arrived', transaction, request, source, local });
       } else if (event.kind === 'kept-flow-failed') this.emit({ type: 'kept-flow-failed', flow: event.flow });
+      else if (event.kind === 'flow-answered') this.emit({ type: 'flow-answered', check: event.check });
       else if (event.kind === 'outside-response')
         this.#handleOutsideResponse(event.transaction, event.response, now);
       else this.#callOfLeg.get(event.leg)?.handleLegEvent(event, now);

@@ -9,6 +9,7 @@ import type { TransportAddress } from '../../../base/network.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { ClientTransactionId, ServerTransactionId } from '../transaction/sip-event.ts';
 import type { KeptFlow } from '../transport/flow-keeper.ts';
+import type { StunTransactionId } from '../transport/stun-transactions.ts';
 import type { LegLossCause } from '../user-agent/leg-host.ts';
 import type { HeaderChange } from '../user-agent/message-content.ts';
 import type { SignallingPath } from '../user-agent/signalling-path.ts';
@@ -160,6 +161,8 @@ export type CallEvent =
     }
   /** No answer to keep-alives any more (RFC 5626 §4.4). */
   | { readonly type: 'kept-flow-failed'; readonly flow: KeptFlow }
+  /** To `checkFlow`. */
+  | { readonly type: 'flow-answered'; readonly check: StunTransactionId }
   /** To a request sent with `sendRequest`; `undefined`: timed out or the transport failed. */
   | {
       readonly type: 'outside-response-arrived';

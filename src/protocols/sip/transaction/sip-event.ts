@@ -6,6 +6,7 @@ import type { TransportAddress, TransportProtocol } from '../../../base/network.
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { SipUri } from '../message/sip-uri.ts';
 import type { KeptFlow } from '../transport/flow-keeper.ts';
+import type { StunTransactionId } from '../transport/stun-transactions.ts';
 
 export type SipTransportProtocol = TransportProtocol;
 
@@ -70,6 +71,8 @@ export type SipEvent =
   | { readonly kind: 'ack-missing'; readonly transaction: ServerTransactionId }
   /** A flow that `keepFlow` was asked for has failed: register anew (RFC 5626 §4.5). It is not kept any more. */
   | { readonly kind: 'kept-flow-failed'; readonly flow: KeptFlow }
+  /** The peer has answered to `checkFlow`. */
+  | { readonly kind: 'flow-answered'; readonly check: StunTransactionId }
   /** The last event of every transaction, whatever its end: nothing more comes, its id can be forgotten. */
   | {
       readonly kind: 'terminated';

@@ -68,6 +68,47 @@ test('SipEndpoint: a flow that is suddenly seen with another address has failed;
   assert.deepEqual(user.summary, ['kept-flow-failed']);
 });
 
+test('SipEndpoint: a check asks at once and is sent again once; only the peer that was asked answers it, and only by its number', () => {
+  const { network, user } = setUp();
+  const check = (): string => user.endpoint.checkFlow(udp, network.now) ?? assert.fail();
+  const answered = check();
+  network.flush();
+  network.run(100);
+  assert.deepEqual(user.events, [{ kind: 'flow-answered', check: answered }]);
+  network.fate = () => [];
+  const lost = check();
+  network.flush();
+  const asked = Buffer.from(network.messages.at(-1)!, 'latin1');
+  assert.equal(decodeBinding(asked)?.transactionId, lost);
+  const answer = answerBinding(asked, decodeBinding(asked)!, local);
+  const another = answerBinding(
+    encodeBindingRequest(new SeededRandomSource(9)),
+    decodeBinding(asked)!,
+    local,
+  );
+  const stranger = { address: '10.0.0.3', port: 5060 };
+  network.inject(user.endpoint, { kind: 'datagram-received', local, remote: stranger, payload: answer });
+  network.inject(user.endpoint, { kind: 'datagram-received', local, remote, payload: another });
+  network.run(60_000);
+  assert.equal(user.events.length, 1);
+  assert.equal(network.ladder.length, 4);
+  // By now it is forgotten.
+  network.inject(user.endpoint, { kind: 'datagram-received', local, remote, payload: answer });
+  assert.equal(user.events.length, 1);
+});
+
+test('SipEndpoint: a check of a flow that is kept leaves its keep-alives alone, and there is none over a connection', () => {
+  const { network, user } = setUp();
+  user.endpoint.keepFlow(udp, undefined, 0);
+  network.run(60_000);
+  const check = user.endpoint.checkFlow(udp, network.now);
+  network.flush();
+  network.run(600_000);
+  assert.deepEqual(user.events, [{ kind: 'flow-answered', check }]);
+  assert.ok(network.ladder.length > 2 * 20);
+  assert.equal(user.endpoint.checkFlow(tcp, network.now), undefined);
+});
+
 test('SipEndpoint: keeps a connection alive by empty lines every 95 to 120 s; without an answer for 10 s it has failed', () => {
   const { network, user, proxy } = setUp();
   proxy.answerWith(200);

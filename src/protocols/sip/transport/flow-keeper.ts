@@ -6,12 +6,12 @@
  */
 import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import type { DurationMs, Instant } from '../../../base/instant.ts';
-import type { Timeout } from '../../../base/machine.ts';
+import { earlierTimeout, type Timeout } from '../../../base/machine.ts';
 import { formatTransportAddress, type TransportAddress } from '../../../base/network.ts';
 import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
 import type { SipTransportProtocol } from '../transaction/sip-event.ts';
-import { maximumKeptFlows } from './limits.ts';
-import { decodeBinding, encodeBindingRequest } from './stun-binding.ts';
+import { maximumFlowChecks, maximumKeptFlows } from './limits.ts';
+import { type StunAnswer, type StunTransactionId, StunTransactions } from './stun-transactions.ts';
 
 export interface KeptFlow {
   readonly transport: SipTransportProtocol;
@@ -29,31 +29,37 @@ export interface FlowKeeperOwner {
   /** Whether anything came over the connection since then. */
   isHeardSince(flow: KeptFlow, since: Instant): boolean;
   flowFailed(flow: KeptFlow): void;
+  /** To `check`. */
+  flowAnswered(check: StunTransactionId): void;
 }
 
 interface Kept {
   readonly flow: KeptFlow;
   readonly flowTimerMs: DurationMs | undefined;
-  /** The request under way: of STUN to be repeated, its octets and how often it was sent. */
-  asked: { readonly at: Instant; readonly octets: Uint8Array; sent: number } | undefined;
+  /** The request under way, over UDP with its transaction. */
+  asked: { readonly at: Instant; readonly transaction?: StunTransactionId } | undefined;
   mapped: string | undefined;
 }
 
-/** RFC 5389 §7.2.1: RTO, number of requests (Rc), and how many RTOs to wait after the last (Rm). */
-const stun = { rtoMs: 500, requests: 7, lastWait: 16 };
 const pongMs = 10_000;
 /** Upper and lower bound of the time between two keep-alives (RFC 5626 §4.4.1, §4.4.2). */
 const intervalsMs = { udp: [24_000, 29_000], stream: [95_000, 120_000] } as const;
+/** A check is sent twice, half a second apart: who asks wants to know now or not at all. */
+const requestsOfCheck = 2;
 
 export class FlowKeeper {
   readonly #random: RandomSource;
   readonly #owner: FlowKeeperOwner;
   readonly #kept = new Map<string, Kept>();
   readonly #deadlines = new DeadlineQueue<string>();
+  readonly #transactions: StunTransactions;
+  /** Requests under way that keep a flow alive, with its key; the others are checks. */
+  readonly #keepAlives = new Map<StunTransactionId, string>();
 
   constructor(random: RandomSource, owner: FlowKeeperOwner) {
     this.#random = random;
     this.#owner = owner;
+    this.#transactions = new StunTransactions(random, (octets, flow) => owner.sendDatagram(octets, flow));
   }
 
   /** `flowTimerMs`: of the registrar's or proxy's Flow-Timer (§4.4: keep-alives come well within it). */
@@ -70,18 +76,31 @@ export class FlowKeeper {
     this.#forget(keyOf(flow));
   }
 
+  /** Asks over a flow now, kept or not; `undefined` where STUN is not spoken, and when too much is asked already. */
+  check(flow: KeptFlow, now: Instant): StunTransactionId | undefined {
+    if (flow.transport !== 'udp' || this.#transactions.size - this.#keepAlives.size >= maximumFlowChecks)
+      return undefined;
+    return this.#transactions.begin(flow, now, requestsOfCheck);
+  }
+
   releaseAllFrom(local: TransportAddress): void {
     for (const [key, { flow }] of this.#kept)
       if (flow.local.address === local.address && flow.local.port === local.port) this.#forget(key);
+    this.#transactions.endAllFrom(local);
   }
 
   /** A STUN message that is no request. */
   handleStun(octets: Uint8Array, local: TransportAddress, remote: TransportAddress, now: Instant): void {
-    const key = keyOf({ transport: 'udp', local, remote });
-    const kept = this.#kept.get(key);
-    const answer = decodeBinding(octets);
-    if (kept?.asked === undefined || answer === undefined || answer.kind === 'request') return;
-    if (answer.transactionId !== decodeBinding(kept.asked.octets)?.transactionId) return;
+    const answer = this.#transactions.handleMessage(octets, local, remote);
+    if (answer === undefined) return;
+    const key = this.#keepAlives.get(answer.id);
+    this.#keepAlives.delete(answer.id);
+    const kept = key === undefined ? undefined : this.#kept.get(key);
+    if (key === undefined || kept === undefined) this.#owner.flowAnswered(answer.id);
+    else this.#answered(key, kept, answer, now);
+  }
+
+  #answered(key: string, kept: Kept, answer: StunAnswer, now: Instant): void {
     const mapped = answer.mapped && formatTransportAddress(answer.mapped);
     // §4.4.2: seen from outside, the flow is another one now.
     if (mapped === undefined || (kept.mapped !== undefined && kept.mapped !== mapped)) {
@@ -98,23 +117,21 @@ export class FlowKeeper {
       if (kept.flow.transport === 'udp') this.#askByStun(key, kept, now);
       else this.#askByPing(key, kept, now);
     }
+    for (const id of this.#transactions.handleTimeout(now)) {
+      const key = this.#keepAlives.get(id);
+      const kept = key === undefined ? undefined : this.#kept.get(key);
+      if (key !== undefined && kept !== undefined) this.#fail(key, kept);
+    }
   }
 
   pollTimeout(): Timeout | undefined {
-    return this.#deadlines.peek();
+    return earlierTimeout(this.#deadlines.peek(), this.#transactions.pollTimeout());
   }
 
   #askByStun(key: string, kept: Kept, now: Instant): void {
-    kept.asked ??= { at: now, octets: encodeBindingRequest(this.#random), sent: 0 };
-    const { asked } = kept;
-    if (asked.sent === stun.requests) {
-      this.#fail(key, kept);
-      return;
-    }
-    this.#owner.sendDatagram(asked.octets, kept.flow);
-    const factor = asked.sent === stun.requests - 1 ? stun.lastWait : 2 ** asked.sent;
-    asked.sent += 1;
-    this.#deadlines.set(key, now + factor * stun.rtoMs, 'answer to a keep-alive');
+    const transaction = this.#transactions.begin(kept.flow, now);
+    kept.asked = { at: now, transaction };
+    this.#keepAlives.set(transaction, key);
   }
 
   #askByPing(key: string, kept: Kept, now: Instant): void {
@@ -122,7 +139,7 @@ export class FlowKeeper {
     if (asked !== undefined && this.#owner.isHeardSince(flow, asked.at)) this.#rest(key, kept, now);
     else if (asked !== undefined || !this.#owner.ping(flow)) this.#fail(key, kept);
     else {
-      kept.asked = { at: now, octets: new Uint8Array(0), sent: 1 };
+      kept.asked = { at: now };
       this.#deadlines.set(key, now + pongMs, 'answer to a keep-alive');
     }
   }
@@ -144,6 +161,11 @@ export class FlowKeeper {
   }
 
   #forget(key: string): void {
+    const transaction = this.#kept.get(key)?.asked?.transaction;
+    if (transaction !== undefined) {
+      this.#transactions.end(transaction);
+      this.#keepAlives.delete(transaction);
+    }
     this.#kept.delete(key);
     this.#deadlines.delete(key);
   }

@@ -22,3 +22,6 @@ export const maximumRefusingPeers = 1_000;
 
 /** Flows that a user agent keeps alive: some accesses with two edge proxies each (RFC 5626 §4.2.1), for some users. */
 export const maximumKeptFlows = 1_000;
+
+/** Questions to edge proxies under way at once, beside keep-alives: a few for each access of a handover. */
+export const maximumFlowChecks = 16;

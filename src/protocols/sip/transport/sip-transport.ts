@@ -23,6 +23,7 @@ import { screenMessage } from './message-screening.ts';
 import { type ConnectionEvent, SipConnections } from './sip-connections.ts';
 import { markReceived, responseRoute, type SipRoute } from './sip-route.ts';
 import { answerBinding, decodeBinding, isStun } from './stun-binding.ts';
+import type { StunTransactionId } from './stun-transactions.ts';
 
 export interface SipListener {
   readonly transport: SipTransportProtocol;
@@ -43,7 +44,8 @@ export type SipTransportEvent =
   /** `wasRefused`: a connection that never opened; otherwise it broke, or a datagram was refused. */
   | { readonly kind: 'flow-failed'; readonly flow: SipFlow; readonly wasRefused: boolean }
   /** A flow that was to be kept alive is not (RFC 5626 §4.4). */
-  | { readonly kind: 'kept-flow-failed'; readonly flow: KeptFlow };
+  | { readonly kind: 'kept-flow-failed'; readonly flow: KeptFlow }
+  | { readonly kind: 'flow-answered'; readonly check: StunTransactionId };
 
 export interface SipTransportCounters {
   received: number;
@@ -190,6 +192,10 @@ export class SipTransport implements FlowKeeperOwner {
     this.#keeper.keep(flow, flowTimerMs, now);
   }
 
+  checkFlow(flow: KeptFlow, now: Instant): StunTransactionId | undefined {
+    return this.#keeper.check(flow, now);
+  }
+
   releaseFlow(flow: KeptFlow): void {
     this.#keeper.release(flow);
   }
@@ -210,6 +216,10 @@ export class SipTransport implements FlowKeeperOwner {
   isHeardSince(flow: KeptFlow, since: Instant): boolean {
     const { transport } = flow;
     return transport !== 'udp' && this.#connections.isHeardSince({ ...flow, transport }, since);
+  }
+
+  flowAnswered(check: StunTransactionId): void {
+    this.#events.push({ kind: 'flow-answered', check });
   }
 
   flowFailed(flow: KeptFlow): void {

@@ -52,7 +52,7 @@ export type UserAgentEvent =
   | LegEvent
   /** An INVITE without To tag; `leg` is made for it and has no path yet but the address it arrived at. */
   | { readonly kind: 'invite'; readonly leg: CallLeg; readonly incoming: IncomingRequest }
-  | Extract<SipEvent, { kind: 'kept-flow-failed' }>
+  | Extract<SipEvent, { kind: 'kept-flow-failed' | 'flow-answered' }>
   | ({ readonly kind: 'outside-request' } & Pick<
       RequestEvent,
       'transaction' | 'request' | 'source' | 'local'
@@ -236,6 +236,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
         if (isClient(event.transaction)) this.#handleFailure(event.transaction, 503, now);
         break;
       case 'kept-flow-failed':
+      case 'flow-answered':
         this.#events.push(event);
         break;
       case 'terminated':
