@@ -19,11 +19,7 @@ import type { NetworkFunction } from '../base/network-function.ts';
 import { type RandomSource, randomToken } from '../base/random-source.ts';
 import { LegOrigin } from '../protocols/sdp/origin.ts';
 import { arePreconditionsMet, preconditionsOf } from '../protocols/sdp/preconditions.ts';
-import {
-  formatSessionDescription,
-  parseSessionDescription,
-  type SessionDescription,
-} from '../protocols/sdp/session-description.ts';
+import { parseSessionDescription, type SessionDescription } from '../protocols/sdp/session-description.ts';
 import { BackToBackUserAgent } from '../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type {
   CallEvent,
@@ -407,7 +403,7 @@ function newCall(handle: CallHandle, leg: LegName, origin: LegOrigin): Call {
 }
 
 function textOf(origin: LegOrigin, description: SessionDescription): string {
-  return formatSessionDescription(origin.stamp(description));
+  return origin.format(description);
 }
 
 function isReady(media: SessionDescription['media'][number]): boolean {

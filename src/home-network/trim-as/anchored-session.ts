@@ -11,11 +11,7 @@ import {
   preconditionsOf,
   withPreconditions,
 } from '../../protocols/sdp/preconditions.ts';
-import {
-  formatSessionDescription,
-  type SessionDescription,
-  withMedia,
-} from '../../protocols/sdp/session-description.ts';
+import { type SessionDescription, withMedia } from '../../protocols/sdp/session-description.ts';
 import type { CallHandle, LegName, Token } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import type { Components, End } from './session-bindings.ts';
 
@@ -88,7 +84,7 @@ export class AnchoredSession {
   /** What the other end is told, with the o= line of its leg. */
   tell(end: End, description: SessionDescription): string {
     if (end === 'mobileNode') this.#toldMobile = description;
-    return formatSessionDescription(this.#origins[end].stamp(description));
+    return this.#origins[end].format(description);
   }
 
   /**
@@ -109,7 +105,7 @@ export class AnchoredSession {
         transportOf(media) === 'tcp' ? this.#keepConnection(reserved, index) : reserved,
       );
     }, told);
-    return formatSessionDescription(this.#origins.mobileNode.stamp(answer));
+    return this.#origins.mobileNode.format(answer);
   }
 
   /** RFC 4145 §4.1, §5: the same end connects as before, and the connection that exists is kept. */

@@ -5,10 +5,7 @@
  */
 import type { Instant } from '../../base/instant.ts';
 import { LegOrigin, originOf } from '../../protocols/sdp/origin.ts';
-import {
-  formatSessionDescription,
-  type SessionDescription,
-} from '../../protocols/sdp/session-description.ts';
+import type { SessionDescription } from '../../protocols/sdp/session-description.ts';
 import type {
   CallHandle,
   LegName,
@@ -108,7 +105,7 @@ export class MobileSession {
   /** The network's description as it goes to the application. */
   toApplication(description: SessionDescription): string {
     this.#applicationOrigin ??= new LegOrigin(originOf(description));
-    return formatSessionDescription(this.#applicationOrigin.stamp(description));
+    return this.#applicationOrigin.format(description);
   }
 
   /** What is offered to move the session, with the text of it. Only for a session with an agreement. */
@@ -135,6 +132,6 @@ export class MobileSession {
   }
 
   #stamp(description: SessionDescription): string {
-    return formatSessionDescription(this.#origin.stamp(description));
+    return this.#origin.format(description);
   }
 }

@@ -156,7 +156,8 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
   request(peers: string | readonly string[], request: OutgoingRequest, now: Instant): RequestId {
     const id = ++this.#requests;
     const content: RequestContent = {
-      ...request,
+      command: request.command,
+      avps: request.avps,
       sessionId: request.sessionId ?? this.createSessionId(),
       endToEndId: this.#identifiers.nextEndToEnd(),
       isRetransmitted: false,
@@ -365,7 +366,12 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
     if (peer?.connection === undefined) this.#reportFailure(request.id, 'peer-down');
     else if (this.#outstanding.size >= maximumOutstandingRequests)
       this.#reportFailure(request.id, 'too-many-outstanding');
-    else this.#sendRequest(peer, peer.connection, { ...request, peers: request.peers.slice(first) });
+    else
+      this.#sendRequest(
+        peer,
+        peer.connection,
+        first === 0 ? request : { ...request, peers: request.peers.slice(first) },
+      );
   }
 
   #sendRequest(peer: DiameterPeer, connection: ConnectionId, request: Outstanding): void {

@@ -52,6 +52,9 @@ export interface NatComponent {
   readonly outCounters?: NatCounters;
 }
 
+/** Optional members are set one by one: spreading objects that may be absent costs more than all else here. */
+type Writable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
+
 const protocolNumbers = { tcp: 6, udp: 17 } as const;
 
 export function definitionsOf(component: NatComponent): readonly [NatDefinition, NatDefinition] {
@@ -71,15 +74,14 @@ export function componentsOf(definitions: readonly NatDefinition[]): readonly Na
   if (!isPaired) return undefined;
   return ins.map((one, index) => {
     const other = outs[index];
-    return {
-      protocol: one.protocol,
-      ...(one.internal && { mobileNode: one.internal }),
-      ...(other?.internal && { correspondent: other.internal }),
-      ...(one.external && { towardsCorrespondent: one.external }),
-      ...(other?.external && { towardsMobileNode: other.external }),
-      ...(one.counters && { inCounters: one.counters }),
-      ...(other?.counters && { outCounters: other.counters }),
-    };
+    const component: Writable<NatComponent> = { protocol: one.protocol };
+    if (one.internal) component.mobileNode = one.internal;
+    if (other?.internal) component.correspondent = other.internal;
+    if (one.external) component.towardsCorrespondent = one.external;
+    if (other?.external) component.towardsMobileNode = other.external;
+    if (one.counters) component.inCounters = one.counters;
+    if (other?.counters) component.outCounters = other.counters;
+    return component;
   });
 }
 
@@ -107,14 +109,9 @@ export function decodeDefinition(avps: readonly Avp[]): NatDefinition | Malforme
   if (external instanceof Malformed) return external;
   const packets = avpValue(avps, natControlAvps.packets);
   const octets = avpValue(avps, natControlAvps.octets);
-  return {
-    direction,
-    protocol,
-    ...(internal && { internal }),
-    ...(external && { external }),
-    ...(packets !== undefined &&
-      octets !== undefined && { counters: { packets: Number(packets), octets: Number(octets) } }),
-  };
+  const hasCounters = packets !== undefined && octets !== undefined;
+  const counters = hasCounters ? { packets: Number(packets), octets: Number(octets) } : undefined;
+  return definition(direction, protocol, internal, external, counters);
 }
 
 export function sameEnd(a: NatEnd | undefined, b: NatEnd | undefined): boolean {
@@ -128,13 +125,11 @@ function definition(
   external: NatEnd | undefined,
   counters: NatCounters | undefined,
 ): NatDefinition {
-  return {
-    direction,
-    protocol,
-    ...(internal && { internal }),
-    ...(external && { external }),
-    ...(counters && { counters }),
-  };
+  const one: Writable<NatDefinition> = { direction, protocol };
+  if (internal) one.internal = internal;
+  if (external) one.external = external;
+  if (counters) one.counters = counters;
+  return one;
 }
 
 function encodeEnd({ address, port }: NatEnd): readonly Avp[] {

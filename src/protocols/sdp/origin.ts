@@ -18,28 +18,33 @@ export function originOf(description: SessionDescription): Origin {
   return { username, sessionId, sessionVersion, address };
 }
 
-export function withOrigin(description: SessionDescription, origin: Origin): SessionDescription {
-  const family = origin.address.includes(':') ? 'IP6' : 'IP4';
-  const line = `o=${origin.username} ${origin.sessionId} ${origin.sessionVersion} IN ${family} ${origin.address}`;
-  return { ...description, lines: description.lines.map((old) => (old.startsWith('o=') ? line : old)) };
+export function withOrigin({ lines, media }: SessionDescription, origin: Origin): SessionDescription {
+  const line = originLineOf(origin, origin.sessionVersion);
+  return { lines: lines.map((old) => (old.startsWith('o=') ? line : old)), media };
+}
+
+function originLineOf(
+  { username, sessionId, address }: Omit<Origin, 'sessionVersion'>,
+  version: string,
+): string {
+  return `o=${username} ${sessionId} ${version} IN ${address.includes(':') ? 'IP6' : 'IP4'} ${address}`;
 }
 
 export class LegOrigin {
-  #origin: Origin;
+  readonly #origin: Omit<Origin, 'sessionVersion'>;
+  #version = 1;
   #lastText: string | undefined;
 
   constructor(origin: Omit<Origin, 'sessionVersion'>) {
-    this.#origin = { ...origin, sessionVersion: '1' };
+    this.#origin = origin;
   }
 
   /** The description as this leg sends it. */
-  stamp(description: SessionDescription): SessionDescription {
+  format(description: SessionDescription): string {
     const text = formatSessionDescription(withOrigin(description, { ...this.#origin, sessionVersion: '0' }));
-    if (this.#lastText !== undefined && text !== this.#lastText) {
-      const version = BigInt(this.#origin.sessionVersion) + 1n;
-      this.#origin = { ...this.#origin, sessionVersion: version.toString() };
-    }
+    if (this.#lastText !== undefined && text !== this.#lastText) this.#version++;
     this.#lastText = text;
-    return withOrigin(description, this.#origin);
+    const line = originLineOf(this.#origin, String(this.#version));
+    return text.replaceAll(`${originLineOf(this.#origin, '0')}\r\n`, () => `${line}\r\n`);
   }
 }

@@ -59,5 +59,7 @@ export function messageOf(passage: Passage): SipMessage | undefined {
 export function passedContent(passage: Passage): MessageContent {
   const message = messageOf(passage);
   const content = message === undefined ? emptyContent : endToEndContent(message);
-  return passage.decidedBody === undefined ? content : { ...content, body: passage.decidedBody };
+  return passage.decidedBody === undefined
+    ? content
+    : { headers: content.headers, body: passage.decidedBody };
 }

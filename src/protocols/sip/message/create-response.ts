@@ -1,5 +1,6 @@
 /** The response to a request, as RFC 3261 §8.2.6 has every element build it, and the reason phrases of the registered codes. */
 import { toTagOf } from './header-fields.ts';
+import { headerNameOf } from './header-names.ts';
 import { type SipRequest, SipResponse } from './sip-message.ts';
 
 const reasonPhrases: Readonly<Record<number, string>> = {
@@ -63,10 +64,11 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   606: 'Not Acceptable',
 };
 
-const copiedFields = ['Via', 'From', 'To', 'Call-ID', 'CSeq'];
+const copiedFields = ['Via', 'From', 'To', 'Call-ID', 'CSeq'].map(headerNameOf);
+const dialogFields = [...copiedFields, headerNameOf('Record-Route')];
 
 /**
- * Copies Via, From, To, Call-ID and CSeq of the request; for a provisional or successful answer that may establish a dialog also
+ * Copies Via, From, To, Call-ID and CSeq of the request, as they were written; for a provisional or successful answer that may establish a dialog also
  * Record-Route (RFC 3261 §12.1.1). `toTag` is added to To unless the request already has one or the code is 100.
  */
 export function createResponse(
@@ -78,10 +80,8 @@ export function createResponse(
     statusCode,
     options.reasonPhrase ?? reasonPhrases[statusCode] ?? 'Unknown',
   );
-  const fields = statusCode > 100 && statusCode < 300 ? [...copiedFields, 'Record-Route'] : copiedFields;
-  for (const field of fields) {
-    for (const value of request.headers.getAll(field)) response.headers.append(field, value);
-  }
+  const fields = statusCode > 100 && statusCode < 300 ? dialogFields : copiedFields;
+  for (const field of fields) response.headers.appendFrom(request.headers, field);
   // To is missing only in a request that is refused for that (request-rejection.ts).
   if (
     options.toTag !== undefined &&

@@ -10,20 +10,25 @@ import { parseReplaces, type Replaces } from './replaces.ts';
 import type { SipMessage } from './sip-message.ts';
 import { parseVia, type Via } from './via.ts';
 
+const [parseFrom, parseTo] = [remembering(parseNameAddress), remembering(parseNameAddress)];
+const [parseFromTag, parseToTag] = [remembering(parseTag), remembering(parseTag)];
+const parseTopVia = remembering(parseVia);
+const parseSequence = remembering(parseCSeq);
+
 export function fromOf(message: SipMessage): NameAddress {
-  return mandatory(message, 'From', parseNameAddress);
+  return mandatory(message, 'From', parseFrom);
 }
 
 export function toOf(message: SipMessage): NameAddress {
-  return mandatory(message, 'To', parseNameAddress);
+  return mandatory(message, 'To', parseTo);
 }
 
 export function fromTagOf(message: SipMessage): string | undefined {
-  return tagOf(fromOf(message));
+  return mandatory(message, 'From', parseFromTag).tag;
 }
 
 export function toTagOf(message: SipMessage): string | undefined {
-  return tagOf(toOf(message));
+  return mandatory(message, 'To', parseToTag).tag;
 }
 
 export function tagOf(address: NameAddress): string | undefined {
@@ -35,11 +40,11 @@ export function callIdOf(message: SipMessage): string {
 }
 
 export function cseqOf(message: SipMessage): CSeq {
-  return mandatory(message, 'CSeq', parseCSeq);
+  return mandatory(message, 'CSeq', parseSequence);
 }
 
 export function topViaOf(message: SipMessage): Via {
-  return mandatory(message, 'Via', parseVia);
+  return mandatory(message, 'Via', parseTopVia);
 }
 
 /** `undefined` when absent. */
@@ -105,6 +110,31 @@ function numberOf(message: SipMessage, name: string): number | undefined {
     number = number * 10 + digit;
   }
   return value === '' ? undefined : number;
+}
+
+/**
+ * A parser that remembers the last text and what it was: every layer that a message passes asks for the same few values, so most of
+ * them are parsed once a message. What comes out is never changed.
+ */
+function remembering<T>(parse: (text: string) => T): (text: string) => T {
+  let lastText: string | undefined;
+  let last: T;
+  return (text) => {
+    if (text !== lastText) {
+      last = parse(text);
+      lastText = text;
+    }
+    return last;
+  };
+}
+
+/** The tag alone, without a look at the URI in angle brackets. */
+function parseTag(text: string): { readonly tag: string | undefined } | Malformed {
+  const close = text.startsWith('<') ? text.indexOf('>') : -1;
+  if (close >= 0 && text.startsWith(';tag=', close + 1) && !/[;"\s]/.test(text.slice(close + 6)))
+    return { tag: text.slice(close + 6) };
+  const address = parseNameAddress(text);
+  return isMalformed(address) ? address : { tag: tagOf(address) };
 }
 
 function mandatory<T>(message: SipMessage, name: string, parse: (value: string) => T | Malformed): T {

@@ -89,6 +89,14 @@ export class HeaderLines {
     this.#pieces.push(createLine(header, value));
   }
 
+  /** Lines of another message, which stay as they were received there. */
+  appendFrom(other: HeaderLines, header: HeaderName): void {
+    for (let place = other.find(header); place !== undefined; place = other.findBehind(place, header)) {
+      const piece = other.#pieces[place.piece]!;
+      this.#pieces.push(piece.kind === 'own' ? piece : createRun(piece.received, place.line, place.line + 1));
+    }
+  }
+
   insertBefore(place: Place | undefined, header: HeaderName, value: string): void {
     this.#insert(place === undefined ? 0 : this.#cutBefore(place), createLine(header, value));
   }

@@ -60,6 +60,11 @@ export class SipHeaders {
     else this.#lines.insertBehind(last, header, value);
   }
 
+  /** Adds the lines of that name of another message as they are, at the end. */
+  appendFrom(other: SipHeaders, name: string | HeaderName): void {
+    this.#lines.appendFrom(other.#lines, headerNameOf(name));
+  }
+
   /** Adds a line before the first one of that name, or at the very top. */
   prepend(name: string | HeaderName, value: string): void {
     const header = headerNameOf(name);

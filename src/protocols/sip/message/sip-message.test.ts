@@ -68,16 +68,16 @@ test('header fields: Replaces and RAck', () => {
   assert.equal(formatRAck(rack), '1 7 INVITE');
 });
 
-test('createResponse: copies what RFC 3261 §8.2.6 names and adds the tag', () => {
+test('createResponse: copies what RFC 3261 §8.2.6 names, octet for octet, and adds the tag', () => {
   const response = createResponse(parse(invite), 180, { toTag: 'x' });
   assert.equal(
     formatSipMessage(response),
     [
       'SIP/2.0 180 Ringing',
-      'Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1',
-      'From: "Alice" <sip:alice@example.com>;tag=1',
+      'v: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1',
+      'From:  "Alice" <sip:alice@example.com>;tag=1',
       'To: <sip:bob@example.com>;tag=x',
-      'Call-ID: abc@host',
+      'i: abc@host',
       'CSeq: 7 INVITE',
       'Content-Length: 0',
       '\r\n',

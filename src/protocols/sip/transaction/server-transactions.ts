@@ -128,7 +128,8 @@ export class ServerTransactions {
     const entry = this.#add(request, arrival, route, { mergeKey, isMerged }, now);
     if (isMerged) this.#drive(entry, { kind: 'respond', response: statelessResponse(request, 482) }, now);
     else {
-      this.#events.push({ kind: 'request', transaction: entry.id, request, ...arrival });
+      const { source, local, transport } = arrival;
+      this.#events.push({ kind: 'request', transaction: entry.id, request, source, local, transport });
       this.#settle(entry, now);
     }
   }
@@ -154,7 +155,8 @@ export class ServerTransactions {
     const entry: Entry = {
       id: `server-${this.#count++}`,
       key: serverKeyOf(request),
-      ...merge,
+      mergeKey: merge.mergeKey,
+      isMerged: merge.isMerged,
       arrival,
       route,
       transaction,

@@ -8,6 +8,7 @@ import { formatHostPort } from '../message/sip-uri.ts';
 import type { Via } from '../message/via.ts';
 
 export const magicCookie = 'z9hG4bK';
+const cookieKey = magicCookie.toLowerCase();
 
 /** For a request of our own: branch, method, and sent-by, which a response must repeat (§18.1.2). */
 export function clientKeyOf(message: SipRequest | SipResponse): string {
@@ -30,7 +31,7 @@ export function hasMagicCookie(request: SipRequest): boolean {
 
 /** The cookie alone is the same for every request of its sender (RFC 4475 §3.2.1). */
 function isUnique(branch: string): boolean {
-  return branch.startsWith(magicCookie) && branch.length > magicCookie.length;
+  return branch.startsWith(cookieKey) && branch.length > cookieKey.length;
 }
 
 /** Equal for copies of one request that took different ways (§8.2.2.2); `undefined` inside a dialog. */
@@ -40,12 +41,11 @@ export function mergeKeyOf(request: SipRequest): string | undefined {
   return `${callIdOf(request)} ${fromTagOf(request)} ${number} ${method}`;
 }
 
-/** Branches are tokens and so compared without regard to case (§7.3.1). */
+/** Branches are tokens and so compared without regard to case (§7.3.1), but those of RFC 2543, which is older than the rule. */
 function branchOf(via: Via): string {
   const branch = via.parameters.get('branch') ?? '';
-  return branch.slice(0, magicCookie.length).toLowerCase() === magicCookie.toLowerCase()
-    ? magicCookie + branch.slice(magicCookie.length).toLowerCase()
-    : branch;
+  const key = branch.toLowerCase();
+  return key.startsWith(cookieKey) ? key : branch;
 }
 
 function sentByOf(via: Via): string {
