@@ -49,6 +49,16 @@ test('P-CSCF: users of TLS register, call and are called, each over the one conn
     ofUsers.filter((line) => !line.includes('10.0.1.1:5061')),
     [],
   );
+  // RFC 5658: the P-CSCF stands twice in the route, for the side of TLS and for the core, and takes both off.
+  const pair = [
+    'Record-Route: <sip:mo@10.0.1.1:5060;lr;r2=on>',
+    'Record-Route: <sip:mo@10.0.1.1:5061;transport=tls;lr;r2=on>',
+  ];
+  const calls = core.network.messages.filter((text) => text.startsWith('INVITE '));
+  assert.ok(calls.some((text) => text.includes(pair.join('\r\n'))));
+  const ends = core.network.messages.filter((text) => text.startsWith('BYE '));
+  assert.ok(ends.some((text) => text.includes('Route: <sip:mo@10.0.1.1:5061;transport=tls;lr;r2=on>')));
+  assert.ok(ends.some((text) => !text.includes('r2=on')));
   const opened = new Set(ofUsers.flatMap((line) => line.match(/10\.0\.0\.\d+:\d+/) ?? []));
   assert.equal(opened.size, 2);
 });

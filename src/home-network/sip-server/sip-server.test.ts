@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SeededRandomSource } from '../../base/random-source.ts';
 import { DigestClient } from '../../protocols/sip/authentication/digest-client.ts';
+import type { SipEndpointOptions } from '../../protocols/sip/endpoint.ts';
 import { SipRequest, type SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { RegistrationClient } from '../../protocols/sip/registration/registration-client.ts';
 import { SipTestNetwork } from '../../protocols/sip/test-support/sip-network.ts';
@@ -25,6 +26,34 @@ test('SipServer: registers a user by digest and brings a stranger’s call to hi
   assert.deepEqual(bench.events, [
     { type: 'user-registered', user: 'bob', contacts: ['sip:bob@10.0.0.1:5060'] },
   ]);
+});
+
+test('SipServer: stays between a caller of TLS and IPv6 and a user of UDP and IPv4, with a Record-Route for either side', () => {
+  const secure = { transport: 'tls', address: '2001:db8::5', port: 5061 } as const;
+  const bench = new Bench({ listen: [{ transport: 'udp', ...server }, secure] });
+  const bob = bench.user('10.0.0.1');
+  assert.equal(bench.register(bob, 'bob'), 200);
+  bob.answerWith(200);
+  bench.network.certificates.set(secure.address, ['home.example']);
+  const listen = [{ transport: 'tls', address: '2001:db8::9', port: 5061 }] as const;
+  const caller = bench.user('2001:db8::9', { listen });
+  const request = invite('sip:bob@home.example', 'sip:eve@elsewhere.example');
+  request.headers.append('Contact', '<sip:eve@[2001:db8::9]:5061;transport=tls>');
+  const target = { ...secure, serverName: 'home.example' };
+  caller.endpoint.sendRequest(request, target, bench.network.now);
+  bench.settle();
+  const expected = ['<sip:10.0.0.5:5060;lr;r2=on>', '<sip:[2001:db8::5]:5061;transport=tls;lr;r2=on>'];
+  assert.deepEqual(bob.lastRequest.request.headers.getAll('Record-Route'), expected);
+  // The caller goes back along it, and both are taken off.
+  const bye = requestOf('BYE', 'sip:bob@home.example', 'sip:eve@elsewhere.example');
+  bye.requestUri = 'sip:bob@10.0.0.1:5060';
+  bye.headers.set('To', '<sip:bob@home.example>;tag=10.0.0.1');
+  for (const route of expected.toReversed()) bye.headers.append('Route', route);
+  caller.endpoint.sendRequest(bye, target, bench.network.now);
+  bench.settle();
+  assert.equal(bob.lastRequest.request.method, 'BYE');
+  assert.equal(bob.lastRequest.request.headers.has('Route'), false);
+  assert.equal(caller.summary.filter((entry) => entry === 'response 200').length, 2);
 });
 
 test('SipServer: offers the algorithms that it is told, the best first, and takes each', () => {
@@ -226,8 +255,8 @@ class Bench {
     );
   }
 
-  user(address: string): TestUser {
-    const user = new TestUser(this.network, address);
+  user(address: string, options: Partial<SipEndpointOptions> = {}): TestUser {
+    const user = new TestUser(this.network, address, options);
     this.#addresses.set(user, address);
     return user;
   }

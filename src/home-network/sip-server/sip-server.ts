@@ -7,7 +7,7 @@
  *   from a user here ── digest ── on to another domain   everything else ── 403
  *
  * It puts no Record-Route in: requests within a dialog go from one end to the other, so that a mobile node's re-INVITE takes the direct
- * way. Leaves out TLS, presence and forwarding to telephone numbers.
+ * way; where one speaks TLS or IPv6 and the other does not, it stays between them (RFC 5658). Leaves out presence and forwarding to telephone numbers.
  */
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
@@ -47,6 +47,9 @@ import { UserAuthentication } from './user-authentication.ts';
 type Arrived = Extract<ProxyEvent, { kind: 'request' }>;
 type Chosen = Extract<ProxyEvent, { kind: 'response-chosen' }>;
 
+/** Two user agents that can reach each other do not need the server within their dialogs. */
+const recordRoute = { onlyBetweenSides: true } as const;
+
 export class SipServer implements NetworkFunction<never, SipServerEvent, never> {
   readonly #options: SipServerOptions;
   readonly #proxy: SipProxy;
@@ -63,7 +66,8 @@ export class SipServer implements NetworkFunction<never, SipServerEvent, never> 
   constructor(options: SipServerOptions) {
     const { listen, random, address, domain, hosts = new Map(), digestAlgorithms, timers = {} } = options;
     this.#options = options;
-    const ownNames = [formatHostPort(address.address, address.port), domain];
+    const ownNames = [address, ...listen].map((place) => formatHostPort(place.address, place.port));
+    ownNames.push(domain);
     this.#ownNames = new OwnNames(ownNames);
     this.#proxy = new SipProxy({
       endpoint: new SipEndpoint({ listen, random, timers, locatesServers: options.locatesServers ?? false }),
@@ -127,7 +131,7 @@ export class SipServer implements NetworkFunction<never, SipServerEvent, never> 
       else this.#refuse(event, 'relay-refused', this.#response(request, 403), now);
     } else if (this.#isProvedOrForeign(event, isOwn, now)) {
       if (isOwn) this.#deliver(event, userOf(target), now);
-      else this.#proxy.forward(event.transaction, [{}], now);
+      else this.#proxy.forward(event.transaction, [{ recordRoute }], now);
     }
   }
 
@@ -190,7 +194,7 @@ export class SipServer implements NetworkFunction<never, SipServerEvent, never> 
       this.#proxy.respond(transaction, response, now);
     } else {
       const targetsOf = (rank: typeof first): ForwardTarget[] =>
-        rank.map(({ contact, path }) => ({ requestUri: formatUri(contact.uri), routes: path }));
+        rank.map(({ contact, path }) => ({ requestUri: formatUri(contact.uri), routes: path, recordRoute }));
       this.#remaining.set(transaction, remaining.map(targetsOf));
       this.#proxy.forward(transaction, targetsOf(first), now);
     }

@@ -93,7 +93,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     });
     this.#proxy = new SipProxy({
       endpoint,
-      ownNames: [this.#authority],
+      ownNames: [this.#authority, ...listen.map(({ address, port }) => formatHostPort(address, port))],
       hosts: options.hosts,
       ...timers,
     });
@@ -213,7 +213,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       request.headers.removeAll('Route');
       for (const route of contact.serviceRoute) request.headers.append('Route', route);
     }
-    this.#forward(transaction, { kind: 'from-user' }, { recordRoute: this.#recordRoute('mo') }, now);
+    this.#forward(transaction, { kind: 'from-user' }, { recordRoute: { user: 'mo' } }, now);
   }
 
   /** The contact that a request belongs to, and the identity that is asserted for it (RFC 3325 §6). */
@@ -247,7 +247,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     }
     leaveTrustDomain(event.request);
     const nextHop = hasFlow ? { nextHop: targetOf(contact.flow) } : {};
-    const target = { recordRoute: this.#recordRoute('mt'), ...nextHop };
+    const target = { recordRoute: { user: 'mt' }, ...nextHop };
     this.#forward(event.transaction, { kind: 'to-user', contact }, target, now);
   }
 
@@ -322,11 +322,6 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
   #refuse({ request, transaction }: Arrived, statusCode: number, now: Instant): void {
     const toTag = randomToken(this.#options.random, 10);
     this.#proxy.respond(transaction, createResponse(request, statusCode, { toTag }), now);
-  }
-
-  /** Stands for "here, in this direction"; the names are Kamailio's. */
-  #recordRoute(direction: 'mo' | 'mt'): string {
-    return `<sip:${direction}@${this.#authority};lr>`;
   }
 
   /** RFC 7315 §5.6: the first network function gives each request its charging identity. */

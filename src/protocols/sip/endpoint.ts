@@ -6,7 +6,7 @@
 import { Fifo } from '../../base/fifo.ts';
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../base/machine.ts';
-import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
+import type { NetworkInput, NetworkOutput, TransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import { DomainRequests } from './location/domain-requests.ts';
 import type { SipRequest, SipResponse } from './message/sip-message.ts';
@@ -188,6 +188,11 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
    */
   checkFlow(flow: KeptFlow, now: Instant): StunTransactionId | undefined {
     return this.#transport.checkFlow(flow, now);
+  }
+
+  /** The own address that a message to this target leaves from; `undefined` when none fits. */
+  localFor(target: SipTarget): TransportAddress | undefined {
+    return this.#transport.localFor(target.transport ?? 'udp', target);
   }
 
   /** Whether a message can still go this way: over a byte stream, whether that is open. */

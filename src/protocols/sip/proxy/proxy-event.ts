@@ -6,6 +6,7 @@ import type { DurationMs } from '../../../base/instant.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { SipUri } from '../message/sip-uri.ts';
 import type { ServerTransactionId, SipArrival, SipEvent, SipTarget } from '../transaction/sip-event.ts';
+import type { RecordRoute } from './record-route.ts';
 
 export type ProxyEvent =
   /**
@@ -43,8 +44,8 @@ export interface ForwardTarget {
   readonly requestUri?: string;
   /** Route header values to put on top, such as the Path of a contact. */
   readonly routes?: readonly string[];
-  /** Record-Route header value to put on top. */
-  readonly recordRoute?: string;
+  /** Record-Route header value to put on top; or how the proxy is to be found by both sides, whatever they speak (RFC 5658). */
+  readonly recordRoute?: string | RecordRoute;
   /** Where to send it whatever Route and Request-URI say. */
   readonly nextHop?: SipTarget;
   /**

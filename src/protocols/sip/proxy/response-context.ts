@@ -3,12 +3,13 @@
  * and what has gone upstream.
  */
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { ClientTransactionId, ServerTransactionId } from '../transaction/sip-event.ts';
+import type { ClientTransactionId, ServerTransactionId, SipArrival } from '../transaction/sip-event.ts';
 
 export class ResponseContext {
   readonly transaction: ServerTransactionId;
   /** As the owner edited it. */
   readonly request: SipRequest;
+  readonly arrival: SipArrival;
   /** Client transactions without final response. */
   readonly pending: Set<ClientTransactionId> = new Set();
   /** Final responses other than 2xx. */
@@ -18,9 +19,10 @@ export class ResponseContext {
   /** The caller has sent CANCEL: no branch may be added. */
   isCancelled = false;
 
-  constructor(transaction: ServerTransactionId, request: SipRequest) {
+  constructor(transaction: ServerTransactionId, request: SipRequest, arrival: SipArrival) {
     this.transaction = transaction;
     this.request = request;
+    this.arrival = arrival;
   }
 
   get isInvite(): boolean {

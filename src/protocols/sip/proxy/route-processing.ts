@@ -9,6 +9,7 @@ import type { SipRequest } from '../message/sip-message.ts';
 import { formatHostPort, formatUri, parseUri, type SipUri, type Uri } from '../message/sip-uri.ts';
 import { defaultPortOf } from '../transport/sip-route.ts';
 import type { ForwardTarget } from './proxy-event.ts';
+import { isOneOfTwo } from './record-route.ts';
 
 /** The names that stand for one element: "host" (whatever the port) or "host:port"; an IPv6 address has brackets only with a port. */
 export class OwnNames {
@@ -37,6 +38,9 @@ export function takeOwnRoute(request: SipRequest, ownNames: OwnNames): SipUri | 
   const first = routesOf(request)[0]?.uri;
   if (first === undefined || !ownNames.includes(first)) return strict;
   request.headers.removeFirst('Route');
+  const second = routesOf(request)[0]?.uri;
+  if (isOneOfTwo(first) && second !== undefined && ownNames.includes(second) && isOneOfTwo(second))
+    request.headers.removeFirst('Route');
   return first;
 }
 
@@ -59,7 +63,7 @@ export function prepareForward(
   const copy = request.clone();
   if (target.requestUri !== undefined) copy.requestUri = target.requestUri;
   copy.headers.set('Max-Forwards', String((maxForwardsOf(request) ?? 71) - 1));
-  if (target.recordRoute !== undefined) copy.headers.prepend('Record-Route', target.recordRoute);
+  if (typeof target.recordRoute === 'string') copy.headers.prepend('Record-Route', target.recordRoute);
   for (const route of target.routes?.toReversed() ?? []) copy.headers.prepend('Route', route);
   const first = routesOf(copy)[0]?.uri;
   if (first?.kind === 'sip' && !first.parameters.has('lr') && target.nextHop === undefined)

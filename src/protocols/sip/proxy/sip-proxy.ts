@@ -15,7 +15,7 @@ import { earlierTimeout, type Machine, type Timeout } from '../../../base/machin
 import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
 import type { SipEndpoint } from '../endpoint.ts';
-import { maxForwardsOf } from '../message/header-fields.ts';
+import { contactsOf, maxForwardsOf } from '../message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { parseUri, type Uri } from '../message/sip-uri.ts';
 import {
@@ -31,6 +31,7 @@ import { statelessResponse } from '../transport/message-screening.ts';
 import { chooseBestResponse } from './best-response.ts';
 import { destinationOf, type HostAddress } from './next-hop.ts';
 import type { ForwardTarget, ProxyEvent } from './proxy-event.ts';
+import { type ProxySide, recordRouteValues } from './record-route.ts';
 import { ResponseContext } from './response-context.ts';
 import { OwnNames, prepareForward, takeOwnRoute } from './route-processing.ts';
 
@@ -173,7 +174,7 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
       this.endpoint.respond(transaction, refusal, now);
       return;
     }
-    this.#contexts.set(transaction, new ResponseContext(transaction, request));
+    this.#contexts.set(transaction, new ResponseContext(transaction, request, event));
     this.#events.push({ ...event, ownRoute: takeOwnRoute(request, this.#ownNames) });
   }
 
@@ -207,12 +208,28 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
       context.failures.push(statelessResponse(context.request, 503));
       return;
     }
+    if (typeof target.recordRoute === 'object') {
+      const sides = [sideOfArrival(context), this.#sideTowards(nextHop, next, context)] as const;
+      const isSecure = /^sips:/i.test(request.requestUri);
+      for (const value of recordRouteValues(target.recordRoute, sides, isSecure).toReversed())
+        request.headers.prepend('Record-Route', value);
+    }
     const branch = this.endpoint.sendRequest(request, nextHop, now);
     context.pending.add(branch);
     this.#byBranch.set(branch, context);
     if (context.isInvite) this.#timerC.set(branch, now + this.#timerCMs, 'C');
     if (target.firstResponseMs !== undefined)
       this.#firstResponses.set(branch, now + target.firstResponseMs, 'first response');
+  }
+
+  /** Of a domain nothing is known but what its URI says. */
+  #sideTowards(nextHop: SipTarget | SipDomain, next: Uri, { arrival }: ResponseContext): ProxySide {
+    const transport = 'uri' in nextHop ? undefined : nextHop.transport;
+    const named = next.kind === 'sip' ? next.parameters.get('transport')?.toLowerCase() : undefined;
+    const side = transport === 'tls' ? 'tls' : named === 'tcp' ? 'tcp' : undefined;
+    const local =
+      'uri' in nextHop ? undefined : this.endpoint.localFor({ ...nextHop, transport: side ?? 'udp' });
+    return { transport: side, local: local ?? arrival.local };
   }
 
   #destinationOf(uri: Uri): SipTarget | SipDomain | undefined {
@@ -294,4 +311,11 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
   #cancelPending(context: ResponseContext, now: Instant): void {
     for (const branch of context.pending) this.endpoint.cancel(branch, now);
   }
+}
+
+/** A long request comes by TCP from a sender whose contact says UDP: he is reached as he says. */
+function sideOfArrival({ arrival: { transport, local }, request }: ResponseContext): ProxySide {
+  const uri = contactsOf(request)[0]?.uri;
+  const named = uri?.kind === 'sip' ? uri.parameters.get('transport')?.toLowerCase() : undefined;
+  return { transport: transport === 'tls' ? 'tls' : named === 'tcp' ? 'tcp' : undefined, local };
 }
