@@ -332,8 +332,18 @@ export class HandoverProcedure {
       handover.registerMs = event.registerMs;
       this.#transfer(handover, event.access, now);
     } else if (handover === undefined && this.#isLate(event.access)) this.start(this.#current!, now);
-    // A registration that had failed before makes its access a candidate again.
-    else decide(now);
+    else {
+      // A registration that had failed before makes its access a candidate again. If the node has gone on nevertheless, nobody needs it.
+      decide(now);
+      if (this.#handover === undefined && !this.#isUsedBySip(event.access)) this.#leaving.add(event.access);
+    }
+  }
+
+  #isUsedBySip(sipIndex: number): boolean {
+    return (
+      sipIndex === this.#sipIndex ||
+      this.#parts.manager.sessions.some(({ access }) => access.index === sipIndex)
+    );
   }
 
   #registrationFailed(sipIndex: number, statusCode: number, now: Instant): void {

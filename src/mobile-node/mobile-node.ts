@@ -201,7 +201,7 @@ export class MobileNode
   }
 
   pollTimeout(): Timeout | undefined {
-    const reviewAt = this.#procedure.underWay === undefined ? this.#reviewAt : undefined;
+    const reviewAt = this.#reviewAt;
     return [
       this.#userAgent?.pollTimeout(),
       this.#manager.pollTimeout(),
@@ -403,13 +403,23 @@ export class MobileNode
 
   /** Asks the policy; a handover on its way to another access is not interrupted unless its access is lost or leads nowhere. */
   #decide(now: Instant): void {
-    if (this.#isStopping || this.#procedure.underWay !== undefined) return;
+    if (this.#isStopping) return;
+    if (this.#procedure.underWay !== undefined) return void this.#decideForClasses(now);
     const decision = this.#selection.decide(this.#situation, now);
     this.#reviewAt = decision.reviewAt;
     this.#steerClasses(decision.classes ?? [], now);
     const target = decision.chosen === undefined ? undefined : this.#accesses.optionsOf(decision.chosen);
     const isThere = target !== undefined && this.#accesses.isReady(target.index);
     if (isThere && target.index !== this.#procedure.current) this.#procedure.start(target.index, now);
+  }
+
+  #decideForClasses(now: Instant): void {
+    const classes = this.#options.mobileIp?.flowClasses ?? [];
+    this.#reviewAt = undefined;
+    if (classes.length === 0) return;
+    const decision = this.#selection.decideForClasses(this.#situation, now);
+    this.#reviewAt = decision.reviewAt;
+    this.#steerClasses(decision.classes ?? [], now);
   }
 
   get #situation(): AccessSituation {

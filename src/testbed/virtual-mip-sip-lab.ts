@@ -71,6 +71,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
   readonly correspondentHost: VirtualHost;
   readonly homeAgent: HomeAgent;
   readonly sipServer: SipServer;
+  readonly sipServerLink: VirtualLink;
   readonly homeAgentEvents: HomeAgentEvent[] = [];
   readonly mobileNodeEvents: MobileNodeEvent[] = [];
   readonly #options: VirtualMipSipLabOptions;
@@ -79,7 +80,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     this.#options = options;
     this.network = new VirtualNetwork(options.scenario.seed);
     this.homeAgent = this.#addHomeAgent();
-    this.sipServer = this.#addSipServer();
+    [this.sipServer, this.sipServerLink] = this.#addSipServer();
     [this.correspondentHost] = this.#addHost('cn', labAddresses.correspondentNode);
     if (options.scenario.mobileIp.routeOptimisation) this.#addCorrespondentAgent(this.correspondentHost);
     this.mobile = this.#addMobileNode();
@@ -177,8 +178,8 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     return process;
   }
 
-  #addSipServer(): SipServer {
-    const [host] = this.#addHost('sip-server', sipServer.address);
+  #addSipServer(): [SipServer, VirtualLink] {
+    const [host, link] = this.#addHost('sip-server', sipServer.address);
     const machine = new SipServer({
       listen: (['udp', 'tcp'] as const).map((transport) => ({ transport, ...sipServer })),
       address: sipServer,
@@ -192,7 +193,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
       random: this.network.newRandomSource(),
     });
     host.run({ machine }).perform((now) => machine.start(now));
-    return machine;
+    return [machine, link];
   }
 
   #addMobileNode(): VirtualMobileNode {

@@ -6,21 +6,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AccessProfile } from '../../src/access-network/access-profiles.ts';
-import { ladderArrows } from '../../src/observation/message-ladder.ts';
-import { labLadder } from '../../src/testbed/lab-ladder.ts';
-import { correspondentIdentity, mobileIdentity, userOf } from '../../src/testbed/lab-users.ts';
 import { loadScenario } from '../../src/testbed/load-scenario.ts';
-import type { MobileIpSettings } from '../../src/testbed/scenario.ts';
-import { VirtualMipSipLab } from '../../src/testbed/virtual-mip-sip-lab.ts';
-import type { VirtualTerminal } from '../../src/testbed/virtual-test-network.ts';
+import { everyAccess, MipSipCall, newLab } from './mip-sip-call.ts';
 
-const audio = { media: 'audio', transport: 'udp', port: 40_000, formats: ['8'] } as const;
 const home = '10.30.0.100';
-const everyAccess = ['umts', 'wlan', 'wimax', 'cdma'];
 
 test('MIP-SIP with address translation on both accesses: a handover is the binding update and nothing else', () => {
   for (const registration of ['home-agent', 'mobile-node'] as const) {
-    const call = new Call({ behindNat: everyAccess, registration, first: 'umts' });
+    const call = new MipSipCall({ behindNat: everyAccess, registration, first: 'umts' });
     assert.deepEqual(call.handover('wlan'), ['RRQ 10.2.0.2: mn > home-agent', 'RRP 0: home-agent > mn']);
     assert.equal(call.peerSendsTo, home);
     assert.deepEqual(call.registered, [home]);
@@ -28,7 +21,7 @@ test('MIP-SIP with address translation on both accesses: a handover is the bindi
 });
 
 test('MIP-SIP from an open access to one behind address translation: figure 2, with the home address in SDP, Contact and REGISTER', () => {
-  const call = new Call({ behindNat: ['wlan'], registration: 'home-agent', first: 'umts' });
+  const call = new MipSipCall({ behindNat: ['wlan'], registration: 'home-agent', first: 'umts' });
   assert.deepEqual([call.peerSendsTo, call.registered], ['10.1.0.2', ['10.1.0.2']]);
   assert.deepEqual(call.handover('wlan'), [
     'RRQ 10.2.0.2: mn > home-agent',
@@ -46,7 +39,7 @@ test('MIP-SIP from an open access to one behind address translation: figure 2, w
 });
 
 test('MIP-SIP from behind address translation to an open access: figure 2, with the care-of address again', () => {
-  const call = new Call({ behindNat: ['wlan'], registration: 'home-agent', first: 'wlan' });
+  const call = new MipSipCall({ behindNat: ['wlan'], registration: 'home-agent', first: 'wlan' });
   assert.deepEqual([call.peerSendsTo, call.registered], [home, [home]]);
   const messages = call.handover('umts');
   assert.deepEqual(messages.slice(0, 2), ['RRQ 10.1.0.2: mn > home-agent', 'INVITE: mn > cn']);
@@ -56,7 +49,7 @@ test('MIP-SIP from behind address translation to an open access: figure 2, with 
 });
 
 test('MIP-SIP behind address translation with a node that registers by itself: one contact, at the home address, through the tunnel', () => {
-  const call = new Call({ behindNat: ['wlan', 'wimax'], registration: 'mobile-node', first: 'umts' });
+  const call = new MipSipCall({ behindNat: ['wlan', 'wimax'], registration: 'mobile-node', first: 'umts' });
   const registers = call.handover('wlan').filter((message) => message.startsWith('REGISTER'));
   assert.equal(registers.length, 2, 'the new contact, then the old one away');
   assert.deepEqual([call.peerSendsTo, call.registered], [home, [home]]);
@@ -67,7 +60,7 @@ test('MIP-SIP behind address translation with a node that registers by itself: o
 });
 
 test('MIP-SIP: over an access that has just come SIP waits for the home agent to say where the node can be reached', () => {
-  const call = new Call({
+  const call = new MipSipCall({
     behindNat: ['wlan'],
     registration: 'home-agent',
     first: 'umts',
@@ -83,7 +76,7 @@ test('MIP-SIP: over an access that has just come SIP waits for the home agent to
 
 test('MIP-SIP: when the home agent is slow to say so SIP has begun at the care-of address, and goes to the home address then', () => {
   for (const registration of ['home-agent', 'mobile-node'] as const) {
-    const call = new Call({ behindNat: ['wlan'], registration, first: 'umts', present: ['umts'] });
+    const call = new MipSipCall({ behindNat: ['wlan'], registration, first: 'umts', present: ['umts'] });
     const { uplink, downlink } = profileOf('wlan');
     call.lab.mobile.changeLink('wlan', { uplink: { ...uplink, delayMs: 1300 }, downlink });
     call.lab.mobile.setAccess('umts', false);
@@ -106,12 +99,12 @@ test('MIP-SIP: a node that could not ask the home agent when it came is at the h
   assert.equal(lab.mobile.machine.status().accesses.find(({ isCurrent }) => isCurrent)?.name, 'wlan');
   lab.mobile.changeLink('wlan', { uplink, downlink });
   lab.network.simulation.runFor(12_000);
-  const call = new Call(lab);
+  const call = new MipSipCall(lab);
   assert.deepEqual([call.peerSendsTo, call.registered], [home, [home]]);
 });
 
 test('MIP-SIP: all accesses behind address translation die one after the other; the call is on the last', () => {
-  const call = new Call({ behindNat: everyAccess, registration: 'home-agent', first: 'umts' });
+  const call = new MipSipCall({ behindNat: everyAccess, registration: 'home-agent', first: 'umts' });
   for (const access of ['umts', 'wlan', 'wimax']) {
     const messages = call.during(() => call.lab.mobile.setAccess(access, false));
     assert.ok(!messages.some((message) => message.startsWith('INVITE')));
@@ -122,7 +115,7 @@ test('MIP-SIP: all accesses behind address translation die one after the other; 
 
 test('MIP-SIP: a node that stops behind address translation ends its calls and registrations before its tunnel', () => {
   for (const registration of ['home-agent', 'mobile-node'] as const) {
-    const call = new Call({ behindNat: everyAccess, registration, first: 'umts' });
+    const call = new MipSipCall({ behindNat: everyAccess, registration, first: 'umts' });
     const messages = call.during(() => call.lab.mobile.stop());
     assert.ok(call.peer.events.some(({ type }) => type === 'session-ended'));
     const [bye, end] = ['BYE: mn > sip-server', 'RRQ 10.1.0.2 lifetime 0: mn > home-agent'];
@@ -135,93 +128,7 @@ test('MIP-SIP: a node that stops behind address translation ends its calls and r
   }
 });
 
-interface LabOptions {
-  readonly behindNat: readonly string[];
-  readonly registration: MobileIpSettings['registration'];
-  readonly first: string;
-}
-
-function newLab({ behindNat, registration, first }: LabOptions): VirtualMipSipLab {
-  const scenario = loadScenario('mip-nat');
-  return new VirtualMipSipLab({
-    scenario: {
-      ...scenario,
-      accesses: scenario.accesses.map((access) => ({ ...access, nat: behindNat.includes(access.name) })),
-      policy: { kind: 'preference', order: [first] },
-      mobileIp: { ...scenario.mobileIp, registration },
-    },
-  });
-}
-
 function profileOf(access: string): AccessProfile {
   const { accesses } = loadScenario('mip-nat');
   return accesses.find(({ name }) => name === access)?.profile ?? assert.fail();
-}
-
-/** A softphone on the mobile node in a call with the correspondent. */
-class Call {
-  readonly lab: VirtualMipSipLab;
-  readonly peer: VirtualTerminal;
-  readonly phone: VirtualTerminal;
-
-  constructor(options: VirtualMipSipLab | (LabOptions & { readonly present?: readonly string[] })) {
-    const isRunning = options instanceof VirtualMipSipLab;
-    this.lab = isRunning ? options : newLab(options);
-    this.peer = this.lab.addTerminal('cn', 'cn', 5060, { media: [audio], ringMs: 0 });
-    if (!isRunning) for (const name of options.present ?? everyAccess) this.lab.mobile.setAccess(name, true);
-    this.#run(5000);
-    const phone = this.lab.addTerminal('mn', 'session-call', 6000, { media: [audio], ringMs: 0 });
-    phone.perform((now) => void phone.terminal.placeCall(correspondentIdentity, now));
-    this.#run(5000);
-    assert.equal(this.#countOf(phone, 'session-established'), 1, 'the call is there');
-    this.phone = phone;
-  }
-
-  /** Where the correspondent's packets go. */
-  get peerSendsTo(): string | undefined {
-    const established = this.peer.events.findLast((event) => event.type === 'session-established');
-    return established?.media[0]?.address;
-  }
-
-  /** The hosts of the mobile node's contacts at the registrar. */
-  get registered(): string[] {
-    const { sipServer, network } = this.lab;
-    return sipServer
-      .contactsOf(userOf(mobileIdentity), network.simulation.now)
-      .map((uri) => /@([\d.]+)/.exec(uri)?.[1] ?? uri);
-  }
-
-  /** What the peer sends reaches the softphone: within the dialog its end, then another call. */
-  assertReachable(): void {
-    const established = this.peer.events.findLast((event) => event.type === 'session-established');
-    this.peer.perform((now) => this.peer.terminal.hangUp(established?.call ?? assert.fail(), now));
-    this.#run(3000);
-    assert.equal(this.#countOf(this.phone, 'session-ended'), 1);
-    this.peer.perform((now) => void this.peer.terminal.placeCall(mobileIdentity, now));
-    this.#run(3000);
-    assert.equal(this.#countOf(this.phone, 'session-established'), 2);
-  }
-
-  handover(to: string): string[] {
-    return this.during(() => this.lab.mobile.requestHandover(to));
-  }
-
-  /** Every message of the next seconds, in the order in which they were sent; none is lost. */
-  during(change: () => void, durationMs = 3000): string[] {
-    const before = this.lab.network.trace.length;
-    change();
-    this.#run(durationMs);
-    const { entries, options } = labLadder(this.lab.network.trace.slice(before));
-    return ladderArrows(entries, options)
-      .filter(({ isLost }) => !isLost)
-      .map(({ from, to, label }) => `${label}: ${from} > ${to}`);
-  }
-
-  #countOf({ events }: VirtualTerminal, type: string): number {
-    return events.filter((event) => event.type === type).length;
-  }
-
-  #run(ms: number): void {
-    this.lab.network.simulation.runFor(ms);
-  }
 }

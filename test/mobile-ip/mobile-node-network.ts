@@ -170,6 +170,10 @@ export class MobileNodeNetwork {
     this.#process.perform((now) => this.node.stop(now));
   }
 
+  killPeer(): void {
+    this.peerHost.kill();
+  }
+
   killAgent(): void {
     this.#agentHost.kill();
   }

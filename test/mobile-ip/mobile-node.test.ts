@@ -5,6 +5,7 @@ import type { AccessPolicyOptions } from '../../src/mobile-node/access-selection
 import { PreferenceOrder } from '../../src/mobile-node/access-selection/preference-order.ts';
 import { UtilitySelector } from '../../src/mobile-node/access-selection/utility-selector.ts';
 import {
+  homeAddress,
   MobileNodeNetwork,
   type MobileNodeNetworkOptions,
   registrationRequestOf,
@@ -325,6 +326,32 @@ test('MobileNode: a class of flows goes its own way, in both directions, and com
     ['10.1.0.2'],
     "a person's wish is for all flows",
   );
+});
+
+test('MobileNode: a class of flows does not wait for the end of a handover that it has nothing to do with', () => {
+  const voiceClass = { name: 'voice', selector: { protocol: 17, correspondentPorts: [5004, 5004] } } as const;
+  const all = started({
+    delays: { umts: 3, wlan: 5, wimax: 25 },
+    selector: utility({ dwellMs: 0, costWeight: 0.7, loadWeight: 0.1 }, names, [
+      { name: 'voice', policy: { powerWeight: 0.01, costWeight: 0.01, loadWeight: 0.98 } },
+    ]),
+    mobileIp: { flowClasses: [voiceClass] },
+  });
+  all.run(15_000);
+  all.call();
+  const [umts, wlan] = [1, 2];
+  const voiceOver = () => all.agent.record(homeAddress).flows.at(0)?.bindingIds[0];
+  assert.deepEqual([all.current, voiceOver()], ['wimax', umts]);
+  // Nobody answers the re-INVITE any more, so the handover that a load begins lasts.
+  all.killPeer();
+  all.setDelay('wimax', 1000);
+  assert.ok(all.runUntil(() => all.node.status().handover?.phase === 'transferring', 10_000));
+  const before = all.events('handover-started').length;
+  all.cutOff('umts');
+  all.run(6000);
+  assert.deepEqual(all.node.status().handover, { to: 'wlan', phase: 'transferring' });
+  assert.equal(all.events('handover-started').length, before, 'the same one');
+  assert.equal(voiceOver(), wlan, 'the class has left the access that leads nowhere');
 });
 
 test('MobileNode: a binding that the home agent takes back moves the node to another access, and SIP follows', () => {

@@ -276,6 +276,32 @@ test('MobileIpClient: echoes measure every bound access several times a second, 
   );
 });
 
+test('MobileIpClient: a class of flows that moves at the same time does not delay the confirmation of the general way', () => {
+  const all = lab();
+  attach(all, ...names);
+  all.network.run(5000);
+  const confirmedAt = (): number => {
+    const from = all.network.now;
+    while (all.mobileNode.client.confirmedAccess !== 'cdma') all.network.run(all.network.now + 1);
+    return all.network.now - from;
+  };
+  forwardOver(all, 'cdma');
+  const selector = { protocol: 17, correspondentPorts: [5060, 5060] } as const;
+  // More often than requests may tell it, over all accesses together.
+  for (const access of ['wlan', 'wimax', 'umts', 'wimax', 'wlan']) {
+    all.network.run(all.network.now + 1);
+    all.mobileNode.client.preferFlows([{ selector, accesses: [access] }], all.network.now);
+    all.network.settle();
+  }
+  assert.ok(confirmedAt() <= 2 * delays['cdma']!);
+  all.network.run(all.network.now + 2000);
+  assert.deepEqual(
+    all.agent.tunnels.get('10.0.0.50')?.rules.map(({ endpoints }) => endpoints[0]?.remote.address),
+    [addresses['wlan'], addresses['cdma'], addresses['cdma']],
+    'both are in force',
+  );
+});
+
 test('MobileIpClient: with an agent that allows one care-of address it registers the preferred access only', () => {
   const all = lab({}, oneBinding);
   attach(all, ...names);

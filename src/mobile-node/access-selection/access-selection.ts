@@ -40,11 +40,13 @@ export class AccessSelection {
     return decision;
   }
 
+  /** While a handover runs: what the policy wants for the node has to wait for its end, but not what it wants for classes of flows. */
+  decideForClasses(situation: AccessSituation, now: Instant): AccessDecision {
+    return this.#withWish(this.selector.decide(situation, now), situation);
+  }
+
   /** The last decisions for another access, oldest first, and the newest of all, which says why the node is where it is. */
-  get decisions(): {
-    readonly moves: readonly AccessDecision[];
-    readonly latest: AccessDecision | undefined;
-  } {
+  get decisions(): DecisionHistory {
     return { moves: [...this.#decisions], latest: this.#latest };
   }
 

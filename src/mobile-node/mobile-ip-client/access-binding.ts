@@ -25,6 +25,8 @@ export interface AwaitedReply {
   readonly isMultipath: boolean;
   /** The order of accesses that the request told. */
   readonly order: string;
+  /** Of the access first in it for packets of no particular class. */
+  readonly forwardsTo: number | undefined;
 }
 
 export class AccessBinding {

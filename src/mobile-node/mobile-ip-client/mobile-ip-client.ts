@@ -79,9 +79,10 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     return this.#order.forwarding(this.#bindings)?.access.name;
   }
 
-  /** The same, once the agent has the present order of accesses: what comes for us takes that access too. */
+  /** The same, once the agent has been told so: what comes for us takes that access too, but for classes of flows with an order of their own. */
   get confirmedAccess(): string | undefined {
-    return this.#told?.order === this.#presentOrder ? this.forwardingAccess : undefined;
+    const access = this.#order.forwarding(this.#bindings)?.access;
+    return access !== undefined && this.#told?.forwardsTo === access.index ? access.name : undefined;
   }
 
   /** False: the agent allows one care-of address only, so that accesses that are not preferred are never bound. */
@@ -218,7 +219,8 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     const { identification, lifetimeSeconds } = request;
     const { isMultipath } = this.#terms;
     const order = isMultipath ? JSON.stringify(flows) : binding.access.name;
-    binding.sent({ identification, sentAt: now, lifetimeSeconds, isMultipath, order });
+    const forwardsTo = isMultipath ? flows.at(-1)?.bindingIds[0] : binding.access.index;
+    binding.sent({ identification, sentAt: now, lifetimeSeconds, isMultipath, order, forwardsTo });
   }
 
   /** A binding of an access that is gone, over the access that forwards. */
