@@ -171,6 +171,11 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#drainTransport(now);
   }
 
+  /** Responses of this transaction leave from another address of ours: the one that the request came in at is gone. */
+  answerFrom(transaction: ServerTransactionId, local: TransportAddress): void {
+    this.#servers.answerFrom(transaction, local);
+  }
+
   /** Sends CANCEL for an INVITE as soon as a provisional response has come, unless a final one came (RFC 3261 §9.1). */
   cancel(transaction: ClientTransactionId, now: Instant): void {
     if (this.#domains?.cancel(transaction, now) !== true) this.#clients.cancel(transaction, now);

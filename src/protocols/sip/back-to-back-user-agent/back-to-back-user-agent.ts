@@ -178,10 +178,9 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     this.#drain(now);
   }
 
-  /** From now on requests and Contacts of this leg use this path. */
+  /** From now on requests, Contacts and responses of this leg use this path. */
   moveLeg(call: CallHandle, leg: LegName, path: SignallingPath): void {
-    const moved = this.#calls.get(call)?.leg(leg);
-    if (moved !== undefined) moved.path = path;
+    this.#calls.get(call)?.leg(leg)?.moveTo(path);
   }
 
   /**

@@ -6,7 +6,7 @@ import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import type { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
-import type { ConnectionId } from '../../../base/network.ts';
+import { type ConnectionId, sameTransportAddress, type TransportAddress } from '../../../base/network.ts';
 import { createResponse } from '../message/create-response.ts';
 import { topViaOf, toTagOf } from '../message/header-fields.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
@@ -30,7 +30,7 @@ interface Entry {
   /** Refused here: the transaction user has never heard of it. */
   readonly isMerged: boolean;
   readonly arrival: SipArrival;
-  readonly route: SipRoute;
+  route: SipRoute;
   readonly transaction: ServerTransaction;
   /** To tag of the last response, which the answer to a CANCEL repeats and an ACK of RFC 2543 is known by. */
   toTag: string | undefined;
@@ -87,6 +87,13 @@ export class ServerTransactions {
     if (entry === undefined) return;
     entry.toTag = toTagOf(response) ?? entry.toTag;
     this.#drive(entry, { kind: 'respond', response }, now);
+  }
+
+  /** Responses leave from there from now on; where they go is a matter of the Via alone (RFC 3261 §18.2.2). */
+  answerFrom(id: ServerTransactionId, local: TransportAddress): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined || sameTransportAddress(entry.route.local, local)) return;
+    entry.route = { ...entry.route, local, connection: undefined };
   }
 
   /** Each message that failed is told once, however many failures a peer has made look like it. */

@@ -14,7 +14,7 @@ import type { SipMessage, SipRequest, SipResponse } from '../message/sip-message
 import type { SipEvent } from '../transaction/sip-event.ts';
 import type { Answer, IncomingRequest } from './incoming-request.ts';
 import type { LegDialog } from './leg-dialog.ts';
-import type { LegEvent, LegHost, LegTimer } from './leg-host.ts';
+import type { LegEvent, LegHost, LegLossCause, LegTimer } from './leg-host.ts';
 import { contentOf, emptyContent, isSessionDescription, type MessageContent } from './message-content.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { RequestReceiver } from './request-receiver.ts';
@@ -62,6 +62,12 @@ export class CallLeg implements SessionTimerOwner {
   /** The path of the leg, or the one it is just moving to. */
   get presentPath(): SignallingPath {
     return this.sender.movingTo ?? this.path;
+  }
+
+  /** What leaves from now on uses this path, answers to what came in by another one too. */
+  moveTo(path: SignallingPath): void {
+    this.path = path;
+    if (path.local !== undefined) this.#receiver.answerFrom(path.local);
   }
 
   get hasOpenInvite(): boolean {
@@ -228,8 +234,7 @@ export class CallLeg implements SessionTimerOwner {
   }
 
   emit(event: LegEvent): void {
-    if (event.kind === 'lost' && event.cause !== 'bye' && event.cause !== 'session-expired')
-      this.isSuspect = true;
+    if (event.kind === 'lost' && silences.has(event.cause)) this.isSuspect = true;
     if (!this.#isSilent) this.#host.emit(event);
   }
 
@@ -239,6 +244,9 @@ export class CallLeg implements SessionTimerOwner {
     this.end(now);
   }
 }
+
+/** Losses that one message of the peer disproves. */
+const silences: ReadonlySet<LegLossCause> = new Set(['timed-out', 'does-not-exist', 'ack-missing']);
 
 function finalAnswer(hangUp: HangUp): Answer {
   return {

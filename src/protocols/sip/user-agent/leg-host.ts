@@ -1,5 +1,6 @@
 /** What a call leg needs from the user agent it lives in, and what it tells it. */
 import type { Instant } from '../../../base/instant.ts';
+import type { TransportAddress } from '../../../base/network.ts';
 import type { RandomSource } from '../../../base/random-source.ts';
 import type { RoutedRequest } from '../dialog/dialog.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
@@ -16,9 +17,16 @@ export type OfferRole = 'offer' | 'answer';
 
 /**
  * Why a leg is lost. `bye`: the peer sent BYE (already answered with 200). `session-expired`: nobody refreshed the session (RFC 4028 §10),
- * BYE was sent. The others: no answer, or 481, to a request of ours; no ACK to our 2xx.
+ * BYE was sent. `transport-failed`: the way is gone by which the answer to our INVITE would have come; the peer rings on. The others: no
+ * answer, or 481, to a request of ours; no ACK to our 2xx.
  */
-export type LegLossCause = 'bye' | 'session-expired' | 'timed-out' | 'does-not-exist' | 'ack-missing';
+export type LegLossCause =
+  | 'bye'
+  | 'session-expired'
+  | 'transport-failed'
+  | 'timed-out'
+  | 'does-not-exist'
+  | 'ack-missing';
 
 export type LegEvent =
   /** To be answered with `respond`. Not BYE, CANCEL, ACK; not a PRACK or UPDATE that broke a rule. `role` when it holds a session description. */
@@ -76,6 +84,7 @@ export interface LegHost {
   ): ClientTransactionId | undefined;
   sendAck(routed: RoutedRequest, path: SignallingPath, now: Instant): void;
   respond(transaction: ServerTransactionId, response: SipResponse, now: Instant): void;
+  answerFrom(transaction: ServerTransactionId, local: TransportAddress): void;
   cancel(transaction: ClientTransactionId, now: Instant): void;
   setTimer(timer: LegTimer, at: Instant, reason: string): void;
   clearTimer(timer: LegTimer): void;

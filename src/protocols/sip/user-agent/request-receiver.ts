@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../../../base/instant.ts';
 import { isMalformed } from '../../../base/malformed.ts';
+import type { TransportAddress } from '../../../base/network.ts';
 import { type RandomSource, randomBelow, randomToken } from '../../../base/random-source.ts';
 import { Dialog, isTargetRefresh } from '../dialog/dialog.ts';
 import { createResponse } from '../message/create-response.ts';
@@ -74,6 +75,10 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
 
   handleCancelled(incoming: IncomingRequest): void {
     if (incoming.state === 'open') this.#leg.emit({ kind: 'cancelled', leg: this.#leg, incoming });
+  }
+
+  answerFrom(local: TransportAddress): void {
+    for (const { transaction } of this.#open) this.#host.answerFrom(transaction, local);
   }
 
   /** False when the request is answered already. For a 1xx or 2xx to an initial INVITE: in `dialog`, by default its first one. */

@@ -154,8 +154,12 @@ export class RequestSender implements LegTimer {
 
   /** No answer (408) or no way to send (503): RFC 3261 §8.1.3.1. */
   handleFailure(outgoing: OutgoingRequest, statusCode: 408 | 503, now: Instant): void {
-    if (outgoing.state === 'sent')
-      this.#handleFinal(outgoing, createResponse(outgoing.request!, statusCode), now);
+    if (outgoing.state !== 'sent') return;
+    const response = createResponse(outgoing.request!, statusCode);
+    // RFC 3261 §17.1.1.2: who has sent a provisional response waits for nothing; only his answer has no way to here.
+    if (statusCode === 503 && outgoing.dialog === undefined && outgoing.wasHeard)
+      this.#leg.emit({ kind: 'lost', leg: this.#leg, cause: 'transport-failed', message: response });
+    else this.#handleFinal(outgoing, response, now);
   }
 
   /** The leg is over: whoever waits for a response is told 481. */

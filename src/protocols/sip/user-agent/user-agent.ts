@@ -6,7 +6,7 @@ import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import type { Instant } from '../../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
-import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
+import type { NetworkInput, NetworkOutput, TransportAddress } from '../../../base/network.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import type { RoutedRequest } from '../dialog/dialog.ts';
 import type { SipEndpoint } from '../endpoint.ts';
@@ -187,6 +187,10 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     // No CANCEL comes up any more.
     if (response.statusCode >= 200) this.#invites.delete(transaction);
     this.#endpoint.respond(transaction, response, now);
+  }
+
+  answerFrom(transaction: ServerTransactionId, local: TransportAddress): void {
+    this.#endpoint.answerFrom(transaction, local);
   }
 
   cancel(transaction: ClientTransactionId, now: Instant): void {
