@@ -277,7 +277,7 @@ export class HandoverProcedure {
     const access = accesses.get(index);
     if (access === undefined) return;
     access.isForsaken = true;
-    manager.removeAccess(index);
+    manager.removeAccess(index, now);
     userAgent?.accessLost(index, now);
   }
 
@@ -389,7 +389,7 @@ export class HandoverProcedure {
   }
 
   #checkTransfer(handover: Handover, now: Instant): void {
-    if (this.#parts.manager.sessions.some(({ move }) => move !== undefined)) return;
+    if (this.#parts.manager.sessions.some(({ isMoving }) => isMoving)) return;
     this.order.allMoved(now);
     if (handover.failed.size > 0 && handover.attempts < maximumAttempts) {
       handover.deadline = now + 1000 * 2 ** (handover.attempts - 1);

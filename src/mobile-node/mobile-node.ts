@@ -301,7 +301,7 @@ export class MobileNode
     state.isBehindNat = isBehindNat;
     if (isBehindNat) {
       this.#listenAtHome(now);
-      this.#manager.removeAccess(index);
+      this.#manager.removeAccess(index, now);
       this.#userAgent?.accessLost(index, now);
     }
     const forSip = this.#accesses.forSip(index);
@@ -368,7 +368,7 @@ export class MobileNode
     const { name } = state.options;
     this.#accesses.detach(index);
     if (state.signallingMs !== undefined) this.#setListening(state, false, now);
-    this.#manager.removeAccess(index);
+    this.#manager.removeAccess(index, now);
     this.#userAgent?.accessLost(index, now);
     this.#mobileIp?.detach(name, now);
     this.#probes.forget(name);

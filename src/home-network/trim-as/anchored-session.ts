@@ -14,11 +14,12 @@ import {
 import { type SessionDescription, withMedia } from '../../protocols/sdp/session-description.ts';
 import type { CallHandle, LegName, Token } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import type { Components, End } from './session-bindings.ts';
+import type { HandoverMethod } from './trim-event.ts';
 
 /** The mobile node offered another place for its media and has not had its 200 yet. */
 export interface PendingHandover {
   readonly token: Token;
-  readonly isReplacement: boolean;
+  readonly method: HandoverMethod;
   readonly startedAt: Instant;
 }
 

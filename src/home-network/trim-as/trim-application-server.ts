@@ -19,8 +19,6 @@ import { formatTransportAddress } from '../../base/network.ts';
 import type { NetworkFunction } from '../../base/network-function.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import type { DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
-import { originOf } from '../../protocols/sdp/origin.ts';
-import { arePreconditionsMet, preconditionsOf } from '../../protocols/sdp/preconditions.ts';
 import { isPureHandover } from '../../protocols/sdp/pure-handover.ts';
 import { parseSessionDescription, type SessionDescription } from '../../protocols/sdp/session-description.ts';
 import { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
@@ -36,13 +34,14 @@ import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import type { HostAddress } from '../../protocols/sip/proxy/next-hop.ts';
 import { AnchoredSession } from './anchored-session.ts';
+import { areResourcesReady, isHandover } from './handover-offer.ts';
 import { LostSessions } from './lost-sessions.ts';
 import { RegisteredUsers } from './registered-users.ts';
 import { identityOfCaller, servedUserOf } from './served-user.ts';
 import { answered, moved, offered, translated } from './session-bindings.ts';
 import { TranslatorControl } from './translator-control.ts';
 import type { TranslatorOptions } from './translator-selection.ts';
-import type { TrimEvent } from './trim-event.ts';
+import type { HandoverMethod, TrimEvent } from './trim-event.ts';
 
 type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
 
@@ -194,7 +193,13 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       if (event.within !== undefined)
         this.#handoverGoesOn(session, event.token, event.within, description, at);
       else if (isHandover(session, event, description))
-        this.#beginHandover(session, event.token, false, description, at);
+        this.#beginHandover(
+          session,
+          event.token,
+          event.message.kind === 'request' && event.message.method === 'UPDATE' ? 'UPDATE' : 're-INVITE',
+          description,
+          at,
+        );
       else this.#passOn(session, event, description, at);
     });
   }
@@ -225,20 +230,52 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     });
   }
 
-  #replacementArrived({ call, leg, token, request }: Event<'replacement-arrived'>, now: Instant): void {
+  #replacementArrived(event: Event<'replacement-arrived'>, now: Instant): void {
+    const { call, leg, token, request } = event;
     const session = this.#sessions.get(call);
     const offer = parseSessionDescription(request.body);
     // RFC 3891 §3: only who could have ended the dialog may replace it; inside IMS that is the same asserted identity.
     if (session === undefined || leg !== session.mobileLeg || identityOfCaller(request) !== session.identity)
       this.#agent.refuse(token, 403, undefined, now);
     else if (isMalformed(offer)) this.#agent.refuse(token, 488, 'An offer is needed', now);
-    else this.#enqueue(session, now, (at) => this.#beginHandover(session, token, true, offer, at));
+    else
+      this.#enqueue(session, now, (at) => {
+        if (event.isEarly) this.#takeOver(session, token, offer, at);
+        else this.#beginHandover(session, token, 'INVITE with Replaces', offer, at);
+      });
+  }
+
+  /** The mobile node's call still rings, and it has moved: what it has offered or agreed on holds for the new place. */
+  #takeOver(session: AnchoredSession, token: Token, offer: SessionDescription, now: Instant): void {
+    const isAgreed = session.agreed('mobileNode') !== undefined;
+    const previous = session.agreed('mobileNode') ?? session.openOffer('correspondent');
+    if (previous === undefined || !isPureHandover(previous, offer)) {
+      this.#agent.refuse(token, 488, 'Not what the call was offered with', now);
+      this.#finishJob(session, now);
+      return;
+    }
+    const startedAt = now;
+    this.#control.bind(session, moved(session.components, offer), now, (reason, at) => {
+      if (reason === undefined && isAgreed) session.hearMove(offer);
+      else if (reason === undefined) session.hearOffer('mobileNode', offer);
+      const body = isAgreed ? session.handoverAnswer(offer) : undefined;
+      if (reason !== undefined) this.#agent.refuse(token, 503, undefined, at);
+      else if (this.#agent.acceptTakeover(token, this.#path(), body, at)) {
+        const method = 'INVITE with Target-Dialog';
+        this.#tell({ type: 'handover-committed', session: session.call, method, durationMs: at - startedAt });
+      } else {
+        // It was answered meanwhile.
+        this.#beginHandover(session, token, 'INVITE with Replaces', offer, at);
+        return;
+      }
+      this.#finishJob(session, at);
+    });
   }
 
   #beginHandover(
     session: AnchoredSession,
     token: Token,
-    isReplacement: boolean,
+    method: HandoverMethod,
     offer: SessionDescription,
     now: Instant,
   ): void {
@@ -247,7 +284,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       this.#finishJob(session, now);
       return;
     }
-    session.handover = { token, isReplacement, startedAt: now };
+    session.handover = { token, method, startedAt: now };
     if (areResourcesReady(offer)) {
       this.#commitHandover(session, offer, [token], now);
       return;
@@ -256,7 +293,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       statusCode: 183,
       reliable: true,
       body: session.handoverAnswer(offer),
-      ...(isReplacement && { path: this.#path() }),
+      ...(method === 'INVITE with Replaces' && { path: this.#path() }),
     };
     this.#agent.answerLocally(token, answer, now);
     this.#finishJob(session, now);
@@ -309,7 +346,8 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     tokens: readonly Token[],
     now: Instant,
   ): boolean {
-    const isReplacement = handover?.isReplacement ?? false;
+    const { method = 're-INVITE' } = handover ?? {};
+    const isReplacement = method === 'INVITE with Replaces';
     const body = session.handoverAnswer(offer);
     const answers = tokens.map((token, index) => {
       // With an UPDATE, the INVITE's own offer was answered in the 183.
@@ -319,7 +357,6 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     });
     if (answers.includes(false)) return false;
     this.#lost.remove(session);
-    const method = isReplacement ? 'INVITE with Replaces' : 're-INVITE';
     const durationMs = now - (handover?.startedAt ?? now);
     this.#tell({ type: 'handover-committed', session: session.call, method, durationMs });
     return true;
@@ -342,12 +379,19 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     const session = this.#sessions.get(call);
     if (session === undefined) return;
     const isUsersBye = cause === 'bye' && message !== undefined && !isReleasedByNetwork(message);
-    if (leg !== session.mobileLeg || isUsersBye) {
-      this.#agent.endCall(call, now);
-      return;
-    }
+    if (cause === 'transport-failed') this.#agent.endCall(call, now, { statusCode: 503 });
+    else if (leg !== session.mobileLeg || isUsersBye) this.#agent.endCall(call, now);
+    else this.#mobileLegLost(session, cause, now);
+  }
+
+  #mobileLegLost(session: AnchoredSession, cause: string, now: Instant): void {
     this.#lost.add(session, now);
-    this.#tell({ type: 'mobile-leg-lost', session: call, cause, graceMs: this.#options.graceMs });
+    this.#tell({
+      type: 'mobile-leg-lost',
+      session: session.call,
+      cause,
+      graceMs: this.#options.graceMs,
+    });
   }
 
   /** Silence is no proof: the mobile node has perhaps been back for long, and its media with it. */
@@ -436,34 +480,6 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
 function onwardRoute(request: SipRequest): Pick<OutgoingRoute, 'requestUri' | 'routes' | 'headers'> {
   const [, ...routes] = request.headers.getAll('Route');
   return { requestUri: request.requestUri, routes, headers: [['P-Served-User', undefined]] };
-}
-
-/**
- * The mobile node offers what it offered before, from another place, or from the same one after a move that came to nothing: then it has
- * reservations to make again, or its description has another version (RFC 3264 §8). An UPDATE while the call is set up, and a refresh (RFC
- * 4028), whose version is the same, go to the correspondent.
- */
-function isHandover(
-  session: AnchoredSession,
-  event: Event<'body-arrived'>,
-  description: SessionDescription,
-): boolean {
-  const { message } = event;
-  const previous = session.agreed('mobileNode');
-  const isRequest = event.role === 'offer' && event.leg === session.mobileLeg && message.kind === 'request';
-  if (!isRequest || previous === undefined || !isPureHandover(previous, description)) return false;
-  const isNew = originOf(previous).sessionVersion !== originOf(description).sessionVersion;
-  return (
-    moved(session.components, description).install.length > 0 ||
-    (message.method === 'INVITE' && (isNew || !areResourcesReady(description)))
-  );
-}
-
-function areResourcesReady(offer: SessionDescription): boolean {
-  return offer.media.every((media) => {
-    const preconditions = preconditionsOf(media);
-    return media.port === 0 || preconditions === undefined || arePreconditionsMet(preconditions);
-  });
 }
 
 /** RFC 3326: the core gives a failure as the reason when it releases a dialog in the user's name; a user who hangs up gives none, or 200. */

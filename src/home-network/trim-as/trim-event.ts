@@ -1,6 +1,9 @@
 /** What the TRIM application server tells about sessions and translators. */
 import type { DurationMs } from '../../base/instant.ts';
 
+/** The last two: of a call that still rings. */
+export type HandoverMethod = 're-INVITE' | 'INVITE with Replaces' | 'INVITE with Target-Dialog' | 'UPDATE';
+
 export type TrimEvent =
   | {
       readonly type: 'session-anchored';
@@ -17,7 +20,7 @@ export type TrimEvent =
   | {
       readonly type: 'handover-committed';
       readonly session: number;
-      readonly method: 're-INVITE' | 'INVITE with Replaces';
+      readonly method: HandoverMethod;
       readonly durationMs: DurationMs;
     }
   /** The session and its bindings are as before. */

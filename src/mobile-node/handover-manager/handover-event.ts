@@ -1,6 +1,9 @@
 /** What the handover manager tells its parent, the mobile node. Sessions are named by the id that `trimaran status` shows. */
 import type { DurationMs } from '../../base/instant.ts';
 
+/** The last two: of a call that still rings. */
+export type SessionMoveMethod = 're-INVITE' | 'INVITE with Replaces' | 'INVITE with Target-Dialog' | 'UPDATE';
+
 export type HandoverEvent =
   | {
       readonly type: 'session-established';
@@ -14,7 +17,7 @@ export type HandoverEvent =
       readonly session: string;
       readonly access: string;
       readonly sipMs: DurationMs;
-      readonly method: 're-INVITE' | 'INVITE with Replaces';
+      readonly method: SessionMoveMethod;
     }
   /** Session and bindings are as before the attempt. */
   | {

@@ -8,24 +8,21 @@
  *   carried by A ──moveSession(B)──▶ accepted on B, INVITE over B ──200──▶ uplink by B ──dismiss(A)──▶ carried by B
  *                                            └──failure──▶ B dismissed, carried by A as before
  *
+ * A call that still rings stays where it is while it can; when the access is gone it goes too (early-takeover.ts, move-requests.ts).
  * When to hand over and registration are the parent's (mobile-node.ts).
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import type { Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
-import { sameTransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
-import { parseSessionDescription, type SessionDescription } from '../../protocols/sdp/session-description.ts';
+import { parseSessionDescription } from '../../protocols/sdp/session-description.ts';
 import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type {
   CallEvent,
   CallHandle,
-  HeaderChange,
   LegName,
-  LocalRequest,
   SignallingPath,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
-import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import { fromOf, toOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
@@ -33,16 +30,18 @@ import type { FlowKey } from '../../translation/translation-operation.ts';
 import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
 import { ApplicationRegistrar } from './application-registrar.ts';
 import {
+  answerOutsideCalls,
   applicationPath,
   comesFromProxy,
   routeToApplication,
   routeToNetwork,
   userOf,
 } from './call-routing.ts';
-import type { HandoverEvent } from './handover-event.ts';
+import type { HandoverEvent, SessionMoveMethod } from './handover-event.ts';
 import { MobileSession, type Move } from './mobile-session.ts';
-import { accessHeadersOf, type NetworkAccess, routesOf, signallingPathOf } from './network-access.ts';
-import { bindingsOf, isAtInternalAddress } from './session-media.ts';
+import { MoveRequests } from './move-requests.ts';
+import { accessHeadersOf, type NetworkAccess, signallingPathOf } from './network-access.ts';
+import { bindingsOf, descriptionOf, isAtInternalAddress } from './session-media.ts';
 
 type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
 
@@ -67,6 +66,7 @@ export class HandoverManager {
   readonly #options: HandoverManagerOptions;
   readonly #agent: BackToBackUserAgent;
   readonly #translator: LocalAddressTranslator;
+  readonly #requests: MoveRequests;
   readonly #registrar = new ApplicationRegistrar();
   readonly #sessions = new Map<CallHandle, MobileSession>();
   readonly #events: HandoverEvent[] = [];
@@ -78,8 +78,10 @@ export class HandoverManager {
   #isMoving = false;
 
   constructor(options: HandoverManagerOptions) {
+    const { agent, publicIdentity, withReservation } = options;
     this.#options = options;
-    this.#agent = options.agent;
+    this.#agent = agent;
+    this.#requests = new MoveRequests(agent, publicIdentity, withReservation);
     this.#translator = options.translator;
   }
 
@@ -89,9 +91,11 @@ export class HandoverManager {
     if (this.#current?.index === access.index) this.#current = access;
   }
 
-  removeAccess(index: number): void {
+  removeAccess(index: number, now: Instant): void {
     const access = this.#accesses.get(index);
     if (access !== undefined) this.dismissAccess(access);
+    for (const session of this.#sessions.values())
+      if (session.access.index === index) session.strand(now + this.#options.graceMs);
     this.#accesses.delete(index);
     if (this.#current?.index === index) this.#current = undefined;
   }
@@ -115,12 +119,8 @@ export class HandoverManager {
   }
 
   pollTimeout(): Timeout | undefined {
-    let earliest: Timeout | undefined;
-    for (const { lostUntil } of this.#sessions.values()) {
-      if (lostUntil !== undefined && (earliest === undefined || lostUntil < earliest.at))
-        earliest = { at: lostUntil, reason: 'grace time of a suspended session' };
-    }
-    return earliest;
+    const ends = this.sessions.flatMap(({ lostUntil }) => lostUntil ?? []);
+    return ends.length === 0 ? undefined : { at: Math.min(...ends), reason: 'grace time of a session' };
   }
 
   handleTimeout(now: Instant): void {
@@ -176,7 +176,9 @@ export class HandoverManager {
     else if (event.type === 'call-confirmed') this.#confirmed(event.call, now);
     else if (event.type === 'ack-arrived') this.#acknowledged(event, now);
     else if (event.type === 'response-arrived') this.#answered(event, now);
-    else if (event.type === 'leg-lost') this.#lost(event, now);
+    else if (event.type === 'leg-replaced') this.#replaced(event, now);
+    // It rings on: its access is gone, which is known, or the answer comes another way (RFC 3261 §18.2.2).
+    else if (event.type === 'leg-lost' && event.cause !== 'transport-failed') this.#lost(event, now);
     else if (event.type === 'call-ended') this.#ended(event.call);
     else if (event.type === 'request-arrived')
       this.#agent.respond(event.transaction, this.#answerOutsideCalls(event, now), now);
@@ -226,6 +228,13 @@ export class HandoverManager {
       const reason = `Media must be at ${this.#options.internalAddress}`;
       return void this.#agent.refuse(event.token, 488, reason, now);
     }
+    if (fromNetwork && session.repeatsAnswer) {
+      // The application has it already (RFC 6337 §2.2: one answer to an offer).
+      session.repeatsAnswer = false;
+      session.hearMoveAnswer(description);
+      this.#setMedia(session);
+      return void this.#agent.continueWith(event.token, '', now);
+    }
     session.hear(fromNetwork ? 'network' : 'application', { description, role: event.role });
     if (event.role === 'answer' && !this.#agreed(session, now))
       return void this.#agent.refuse(event.token, 500, 'Media collide with those of another session', now);
@@ -271,26 +280,28 @@ export class HandoverManager {
   /** A node that moved while it rang takes the session along now. */
   #knownAsConfirmed(session: MobileSession, now: Instant): void {
     session.isKnownAsConfirmed = true;
-    if (session.destination !== undefined) this.#moveSession(session, session.destination, now);
+    if (session.destination !== undefined && session.move === undefined)
+      this.#startMove(session, session.destination, now);
   }
 
   #moveSession(session: MobileSession, access: NetworkAccess, now: Instant): void {
-    // It goes on from where it is on its way to (`#goOn`).
-    if (session.move !== undefined) session.destination = access;
-    if (session.move !== undefined || session.access.address === access.address) return;
-    session.destination = access;
+    // One that moves goes on from where it is on its way to (`#goOn`).
+    if (session.isMoving || session.access.address !== access.address) session.destination = access;
+    if (session.isMoving || session.access.address === access.address) return;
     if (session.isKnownAsConfirmed && session.agreement !== undefined) this.#startMove(session, access, now);
+    else if (!this.#accesses.has(session.access.index)) this.#moveUnanswered(session, access, now);
   }
 
   /** Also to the access that carries the session: then it is a return, after a move of which nobody knows whether the AS saw it. */
   #startMove(session: MobileSession, access: NetworkAccess, now: Instant): void {
     const { offer, text } = session.moveOffer(access, this.#options.withReservation);
+    session.startedAt = now;
     // Accepted before the address is told: the translator may send there as soon as it knows.
     this.#translator.accept(session.id, access);
-    const isReplacement = this.#needsReplacement(session, access);
+    const isReplacement = this.#requests.needsReplacement(session, access);
     const request = isReplacement
-      ? this.#replaceLeg(session, access, text, now)
-      : this.#reinvite(session, access, text, now);
+      ? this.#requests.replaceLeg(session, access, text, now)
+      : this.#requests.reinvite(session, access, text, !this.#accesses.has(session.access.index), now);
     if (request === undefined) this.#moveFailed(session, access, 481, 'No dialog');
     else
       session.move = {
@@ -298,63 +309,52 @@ export class HandoverManager {
         request,
         isReplacement,
         offer,
-        startedAt: now,
         isOutdated: false,
         reservation: undefined,
       };
   }
 
-  /**
-   * The route set of the dialog names the old P-CSCF for ever (RFC 6141 §5.2), so another one needs another dialog. Without a route set
-   * the peer is reached directly, whatever proxy the access has.
-   */
-  #needsReplacement(session: MobileSession, access: NetworkAccess): boolean {
-    const leg = this.#agent.legOf(session.call, session.networkLeg);
-    if (leg?.state !== 'confirmed') return true;
-    return leg.hasRouteSet && !sameTransportAddress(session.access.proxyCscf, access.proxyCscf);
+  /** The node's old place is gone, and nobody has answered yet, or the network may not know of it. */
+  #moveUnanswered(session: MobileSession, access: NetworkAccess, now: Instant): void {
+    if (session.isConfirmed) {
+      this.#requests.answerFrom(session, access, now);
+      this.#startMove(session, access, now);
+      return;
+    }
+    const offer = session.setUpOffer(access);
+    const isAgreed = session.agreement !== undefined;
+    if (session.networkLeg === 'callee') {
+      if (offer === undefined || !this.#requests.takeOver(session, access, offer, now)) return;
+      session.unanswered = 'taking over';
+      session.repeatsAnswer = isAgreed;
+      session.proxyCscf = access.proxyCscf;
+    } else session.unanswered = this.#requests.ringOn(session, access, isAgreed ? offer : undefined, now);
+    session.lostUntil = undefined;
+    session.startedAt = now;
+    session.access = access;
+    this.#translator.accept(session.id, access);
+    this.#translator.move(session.id, access);
   }
 
-  #reinvite(session: MobileSession, access: NetworkAccess, body: string, now: Instant): number | undefined {
-    const path = signallingPathOf(access, userOf(this.#options.publicIdentity));
-    const request: LocalRequest = {
-      method: 'INVITE',
-      body,
-      headers: [...accessHeadersOf(access), ...this.#reservationHeaders()],
-      path,
-      abandonPending: !this.#accesses.has(session.access.index),
-    };
-    return this.#agent.sendLocally(session.call, session.networkLeg, request, now);
+  /** By INVITE with Replaces the rest follows with its 200. */
+  #replaced({ call }: Event<'leg-replaced'>, now: Instant): void {
+    const session = this.#sessions.get(call);
+    if (session?.unanswered === 'taking over')
+      this.#movedUnanswered(session, 'INVITE with Target-Dialog', now);
   }
 
-  #replaceLeg(session: MobileSession, access: NetworkAccess, body: string, now: Instant): number | undefined {
-    const { publicIdentity } = this.#options;
-    const leg = this.#agent.legOf(session.call, session.networkLeg);
-    if (leg === undefined) return undefined;
-    const route = {
-      ...signallingPathOf(access, userOf(publicIdentity)),
-      requestUri: leg.remoteTarget,
-      routes: routesOf(access),
-      nextHop: access.proxyCscf,
-      from: `<${publicIdentity}>`,
-      to: `<${session.peer}>`,
-      headers: [
-        ...accessHeadersOf(access),
-        ['P-Preferred-Identity', `<${publicIdentity}>`] as const,
-        ...this.#reservationHeaders(),
-      ],
-      body,
-    };
-    return this.#agent.replaceLeg(session.call, session.networkLeg, route, now);
-  }
-
-  #reservationHeaders(): HeaderChange[] {
-    return this.#options.withReservation ? [['Require', 'precondition']] : [];
+  #movedUnanswered(session: MobileSession, method: SessionMoveMethod, now: Instant): void {
+    session.unanswered = undefined;
+    this.#tellMoved(session, method, now);
+    this.#goOn(session, session.access, now);
   }
 
   #answered(event: Event<'response-arrived'>, now: Instant): void {
     const session = this.#sessions.get(event.call);
-    const move = session?.move;
-    if (session === undefined || move === undefined) return;
+    if (session === undefined) return;
+    if (session.unanswered === event.request) this.#updated(session, event.response, now);
+    const { move } = session;
+    if (move === undefined) return;
     const { statusCode, reasonPhrase } = event.response;
     if (event.request === move.reservation && statusCode >= 300) this.#agent.cancelLocally(move.request, now);
     if (event.request !== move.request) return;
@@ -377,7 +377,7 @@ export class HandoverManager {
 
   /** The answer came ahead of the 200 because reservations are awaited: the new access carries the session's data, so they are there. */
   #reserve(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {
-    const answer = descriptionOf(response);
+    const answer = descriptionOf(response.body);
     if (answer === undefined || move.reservation !== undefined || !this.#options.withReservation) return;
     move.reservation = this.#agent.sendLocally(
       session.call,
@@ -393,8 +393,8 @@ export class HandoverManager {
   }
 
   #moved(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {
-    const { access, isReplacement, startedAt } = move;
-    const answer = descriptionOf(response);
+    const { access, isReplacement } = move;
+    const answer = descriptionOf(response.body);
     const former = session.access;
     session.move = undefined;
     session.lostUntil = undefined;
@@ -402,15 +402,31 @@ export class HandoverManager {
     this.#translator.move(session.id, access);
     if (!this.#accesses.has(former.index)) this.#translator.dismiss(session.id, former);
     if (answer !== undefined) session.hearMoveAnswer(answer);
+    if (isReplacement) session.proxyCscf = access.proxyCscf;
     this.#setMedia(session);
+    this.#tellMoved(session, isReplacement ? 'INVITE with Replaces' : 're-INVITE', now);
+    this.#goOn(session, access, now);
+  }
+
+  #tellMoved({ id, access, startedAt }: MobileSession, method: SessionMoveMethod, now: Instant): void {
     this.#events.push({
       type: 'session-moved',
-      session: session.id,
+      session: id,
       access: access.name,
       sipMs: now - startedAt,
-      method: isReplacement ? 'INVITE with Replaces' : 're-INVITE',
+      method,
     });
-    this.#goOn(session, access, now);
+  }
+
+  /** An UPDATE that failed: the session moves once it is confirmed. */
+  #updated(session: MobileSession, response: SipResponse, now: Instant): void {
+    const answer = descriptionOf(response.body);
+    session.unanswered = undefined;
+    if (response.statusCode >= 300) return;
+    session.destination = undefined;
+    if (answer !== undefined) session.hearMoveAnswer(answer);
+    this.#setMedia(session);
+    this.#movedUnanswered(session, 'UPDATE', now);
   }
 
   #afterFailure(session: MobileSession, move: Move, statusCode: number, now: Instant): void {
@@ -469,25 +485,15 @@ export class HandoverManager {
     this.#events.push({ type: 'session-ended', session: session.id });
   }
 
-  #answerOutsideCalls(event: Event<'request-arrived'>, now: Instant): SipResponse {
-    const { request, local } = event;
-    if (request.method === 'REGISTER' && local.address === this.#options.internalAddress)
-      return this.#registrar.register(request, now);
-    const response = createResponse(request, request.method === 'OPTIONS' ? 200 : 405);
-    response.headers.set(
-      'Allow',
-      'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, REGISTER',
-    );
-    return response;
+  #answerOutsideCalls({ request, local }: Event<'request-arrived'>, now: Instant): SipResponse {
+    const isOfApplication = local.address === this.#options.internalAddress;
+    return request.method === 'REGISTER' && isOfApplication
+      ? this.#registrar.register(request, now)
+      : answerOutsideCalls(request);
   }
 
   #applicationPath(): SignallingPath {
     const { internalAddress, applicationPort, publicIdentity } = this.#options;
     return applicationPath(internalAddress, applicationPort, userOf(publicIdentity));
   }
-}
-
-function descriptionOf(response: SipResponse): SessionDescription | undefined {
-  const description = response.body === '' ? undefined : parseSessionDescription(response.body);
-  return isMalformed(description) ? undefined : description;
 }

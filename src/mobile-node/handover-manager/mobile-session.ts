@@ -4,6 +4,7 @@
  * what is decided in handover-manager.ts.
  */
 import type { Instant } from '../../base/instant.ts';
+import type { TransportAddress } from '../../base/network.ts';
 import { LegOrigin, originOf } from '../../protocols/sdp/origin.ts';
 import type { SessionDescription } from '../../protocols/sdp/session-description.ts';
 import type {
@@ -21,7 +22,6 @@ export interface Move {
   /** By INVITE with Replaces instead of re-INVITE. */
   readonly isReplacement: boolean;
   readonly offer: SessionDescription;
-  readonly startedAt: Instant;
   /** The session was changed while the move waited for its turn: it is to be offered anew. */
   isOutdated: boolean;
   /** The UPDATE that says that local resources are there. */
@@ -47,6 +47,14 @@ export class MobileSession {
   /** The other end of the network's leg knows the dialog as confirmed too: before, it would not find what a move replaces (RFC 3891 §3). */
   isKnownAsConfirmed = false;
   move: Move | undefined;
+  /** A move of a call that still rings: the second INVITE waits for its first answer, or this UPDATE. */
+  unanswered: 'taking over' | LocalRequestHandle | undefined;
+  /** When the last move began. */
+  startedAt: Instant = 0;
+  /** That of the INVITE that made the network's dialog. */
+  proxyCscf: TransportAddress;
+  /** The network answers an offer once more that it has answered. */
+  repeatsAnswer = false;
   /** Where to go once the session may be moved (not before it is confirmed). */
   destination: NetworkAccess | undefined;
   /** When a session whose network leg is lost is given up. */
@@ -63,6 +71,7 @@ export class MobileSession {
     this.networkLeg = networkLeg;
     this.peer = peer;
     this.access = access;
+    this.proxyCscf = access.proxyCscf;
     this.#origin = new LegOrigin({
       username: '-',
       sessionId: String(originId),
@@ -72,6 +81,16 @@ export class MobileSession {
 
   get id(): string {
     return String(this.call);
+  }
+
+  get isMoving(): boolean {
+    return this.move !== undefined || this.unanswered !== undefined;
+  }
+
+  /** The access that carries it is gone. A call that rings is given up at `until` unless it goes on by another one. */
+  strand(until: Instant): void {
+    this.unanswered = undefined;
+    if (!this.isConfirmed) this.lostUntil = until;
   }
 
   /** What application and network have agreed on; `undefined` before the first answer. */
@@ -114,6 +133,15 @@ export class MobileSession {
     if (agreed === undefined) throw new Error('invariant: a session is moved after its media are agreed on');
     const offer = asMove(placedAt(agreed, access.address), withReservation);
     return { offer, text: this.#stamp(offer) };
+  }
+
+  /** What is offered for a call that rings and is taken elsewhere: what it was offered with, or what is agreed on already. */
+  setUpOffer(access: NetworkAccess): string | undefined {
+    if (this.agreement !== undefined) return this.moveOffer(access, false).text;
+    const offer = this.#offer;
+    return offer?.side === 'application'
+      ? this.#stamp(placedAt(offer.description, access.address))
+      : undefined;
   }
 
   reservedOffer(move: Move, answer: SessionDescription): string {

@@ -2,6 +2,7 @@
  * The media of a session between the application's description and the network's (TRIM §3.1): the internal address is replaced by that
  * of the access, ports stay, and what both sides have agreed on becomes bindings of the node's own address translator.
  */
+import { isMalformed } from '../../base/malformed.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import {
   hasListeningPort,
@@ -11,13 +12,23 @@ import {
 } from '../../protocols/sdp/media-address.ts';
 import { setupOf, transportOf, withAttribute } from '../../protocols/sdp/media-attributes.ts';
 import { type Preconditions, preconditionsOf, withPreconditions } from '../../protocols/sdp/preconditions.ts';
-import { type SessionDescription, withMedia } from '../../protocols/sdp/session-description.ts';
+import {
+  parseSessionDescription,
+  type SessionDescription,
+  withMedia,
+} from '../../protocols/sdp/session-description.ts';
 import type { LocalBinding } from '../../translation/local-binding-table.ts';
 
 /** What one side said of the session, and whether it was the offer. */
 export interface Said {
   readonly description: SessionDescription;
   readonly role: 'offer' | 'answer';
+}
+
+/** Undefined where there is none that could be read. */
+export function descriptionOf(body: string): SessionDescription | undefined {
+  const description = body === '' ? undefined : parseSessionDescription(body);
+  return isMalformed(description) ? undefined : description;
 }
 
 /** Whether every stream is at the internal address, where the translator sees its packets. */

@@ -15,6 +15,7 @@ import { createResponse } from '../message/create-response.ts';
 import { maxForwardsOf, replacesOf, toTagOf } from '../message/header-fields.ts';
 import type { Replaces } from '../message/replaces.ts';
 import { SipRequest, type SipResponse } from '../message/sip-message.ts';
+import { parseTargetDialog } from '../message/target-dialog.ts';
 import type { ClientTransactionId, ServerTransactionId, SipTarget } from '../transaction/sip-event.ts';
 import type { KeptFlow } from '../transport/flow-keeper.ts';
 import type { StunTransactionId } from '../transport/stun-transactions.ts';
@@ -171,6 +172,24 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     return handle;
   }
 
+  /**
+   * The callee's leg still rings, and its answers would go where the owner was: a second INVITE with Target-Dialog goes by this route, with the
+   * offer for there. `leg-replaced` comes with the first answer. False: nothing rings that could be named.
+   */
+  takeOver(call: CallHandle, route: OutgoingRoute & { readonly body: string }, now: Instant): boolean {
+    const isSent = this.#calls.get(call)?.takeOver(route, now) ?? false;
+    this.#drain(now);
+    return isSent;
+  }
+
+  /**
+   * Accepts a `replacement-arrived` with `isEarly`: 183 to the new INVITE, with `body` if the session description is agreed on already; what
+   * comes from the callee goes there from now on. False when the old INVITE has been answered meanwhile: then the leg is replaced as any other.
+   */
+  acceptTakeover(token: Token, path: SignallingPath, body: string | undefined, now: Instant): boolean {
+    return this.#decide(token, now, (held) => held.call.acceptTakeover(held, path, body, now));
+  }
+
   /** CANCELs an INVITE of the owner's, or takes a waiting request back; its end comes as `response-arrived`. */
   cancelLocally(request: LocalRequestHandle, now: Instant): void {
     const sent = this.#requests.get(request);
@@ -178,9 +197,9 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     this.#drain(now);
   }
 
-  /** From now on requests, Contacts and responses of this leg use this path. */
-  moveLeg(call: CallHandle, leg: LegName, path: SignallingPath): void {
-    this.#calls.get(call)?.leg(leg)?.moveTo(path);
+  /** From now on requests, Contacts and responses of this leg use this path; responses that wait for PRACK or ACK are repeated over it. */
+  moveLeg(call: CallHandle, leg: LegName, path: SignallingPath, now: Instant): void {
+    this.#calls.get(call)?.leg(leg)?.moveTo(path, now);
   }
 
   /**
@@ -332,6 +351,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
 
   #handleInvite(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
     if (incoming.request.headers.has('Replaces')) this.#handleReplacement(leg, incoming, now);
+    else if (this.#handleTakeover(leg, incoming, now)) return;
     else if (this.#calls.size >= maxCalls) leg.respond(incoming, plainAnswer(503), undefined, now);
     else {
       this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
@@ -360,6 +380,20 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
       if (!call!.offerReplacement(found.leg, leg, incoming))
         leg.respond(incoming, plainAnswer(491), undefined, now);
     }
+  }
+
+  /** RFC 4538 §4: a dialog that is not known here is not spoken of here. */
+  #handleTakeover(leg: CallLeg, incoming: IncomingRequest, now: Instant): boolean {
+    const named = parseTargetDialog(incoming.request.headers.get('Target-Dialog') ?? '');
+    if (isMalformed(named)) return false;
+    const { callId, localTag: toTag, remoteTag: fromTag } = named;
+    const found = this.userAgent.findReplaced({ callId, toTag, fromTag, earlyOnly: false }, now);
+    const call = found === undefined || found === 'ended' ? undefined : this.#callOfLeg.get(found.leg);
+    if (found === undefined || found === 'ended' || call?.nameOf(found.leg) !== 'caller') return false;
+    this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
+    if (!call.offerReplacement(found.leg, leg, incoming))
+      leg.respond(incoming, plainAnswer(491), undefined, now);
+    return true;
   }
 
   #handleOutsideResponse(

@@ -81,11 +81,13 @@ export type CallEvent =
   /**
    * An INVITE whose Replaces matches `leg` of `call`, living or remembered. Owner: checks that its sender may do so (RFC 3891 §3), then
    * `answerLocally` — perhaps 183, then 200: with the 200 the new dialog becomes the leg and the old one gets BYE — or `refuse`.
+   * `isEarly`: the caller's leg, not answered yet, named by Target-Dialog; `acceptTakeover` lets it ring on in the new dialog.
    */
   | {
       readonly type: 'replacement-arrived';
       readonly call: CallHandle;
       readonly leg: LegName;
+      readonly isEarly: boolean;
       readonly token: Token;
       readonly request: SipRequest;
       readonly source: TransportAddress;
@@ -139,7 +141,7 @@ export type CallEvent =
   | { readonly type: 'call-confirmed'; readonly call: CallHandle; readonly branch: number }
   /** The ACK to a 2xx that was passed on has arrived on this leg: what was begun there is known to be confirmed at its far end. */
   | { readonly type: 'ack-arrived'; readonly call: CallHandle; readonly leg: LegName }
-  /** The new dialog has become the leg (after the 2xx to an INVITE with Replaces, arrived or originated). */
+  /** The new dialog has become the leg (after the 2xx to an INVITE with Replaces, arrived or originated, or the first answer to one with Target-Dialog). */
   | { readonly type: 'leg-replaced'; readonly call: CallHandle; readonly leg: LegName }
   /** Nothing was told to the other leg. Owner: `endCall`, or keeps the call for a grace time in which the leg can be replaced. */
   | {

@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../../../base/instant.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
+import type { LegDialog } from '../user-agent/leg-dialog.ts';
 import type { LegEvent } from '../user-agent/leg-host.ts';
 import { emptyContent } from '../user-agent/message-content.ts';
 import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
@@ -15,6 +16,8 @@ export interface Replacement {
   readonly leg: CallLeg;
   /** An INVITE of ours; absent when it arrived. */
   readonly outgoing?: OutgoingRequest;
+  /** Of an INVITE that still rings (early-takeover.ts). */
+  readonly isEarly?: boolean;
   /** BYE came on the leg that is being replaced. */
   loss?: Extract<LegEvent, { kind: 'lost' }>;
 }
@@ -59,6 +62,20 @@ export class CallLegs {
     if (outgoing === undefined) old.hangUp({ statusCode: 487, content: emptyContent }, now, false);
     else old.end(now);
     return name;
+  }
+
+  /** Another leg is the present one, and nothing is owed to the old one. */
+  takeOver(name: LegName, leg: CallLeg): void {
+    const old = this.present[name];
+    this.present[name] = leg;
+    if (old !== undefined) this.#former.set(old, name);
+  }
+
+  /** Of the present leg or, while that has none, of the one before. */
+  lastDialogOf(name: LegName): LegDialog | undefined {
+    const former = [...this.#former].flatMap(([leg, formerName]) => (formerName === name ? [leg] : []));
+    const legs = [...former, ...(this.present[name] ? [this.present[name]] : [])];
+    return legs.reverse().flatMap((leg) => leg.mainDialog ?? leg.allDialogs)[0];
   }
 
   /** Takes out the oldest former legs, so that endless moving needs no endless memory. */

@@ -54,7 +54,7 @@ test('Call: a move that is taken back is answered 487 and changes nothing', () =
 test('Call: moveLeg changes where later requests come from and what the Contact says', () => {
   const { network, mn } = callInProgress();
   mn.address = mobileNodeMoved;
-  mn.agent.moveLeg(mn.call!, mn.leg, mn.path);
+  mn.agent.moveLeg(mn.call!, mn.leg, mn.path, network.now);
   mn.agent.sendLocally(mn.call!, mn.leg, { method: 'INFO' }, network.now);
   network.run(network.now + 1_000);
   assert.equal(ladderOf(network)[0], 'MN2>AS INFO');

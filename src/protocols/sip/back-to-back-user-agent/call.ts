@@ -5,9 +5,6 @@
  * whatever comes of that is ignored; a BYE on a leg that is just being replaced by us counts only if the replacement fails.
  */
 import type { Instant } from '../../../base/instant.ts';
-import { withoutTag } from '../dialog/dialog.ts';
-import { formatReplaces } from '../message/replaces.ts';
-import type { SipMessage } from '../message/sip-message.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
 import type { LegEvent, OfferRole } from '../user-agent/leg-host.ts';
@@ -33,7 +30,9 @@ import type {
 } from './call-event.ts';
 import type { CallHost, Held } from './call-host.ts';
 import { CallLegs, type Replacement } from './call-legs.ts';
+import { takeOverIncoming, takeOverOutgoing } from './early-takeover.ts';
 import { HeldRequests } from './held-requests.ts';
+import { addressingOf, sendReplacement } from './leg-invites.ts';
 import { localHeaders, toAnswer } from './local-answer.ts';
 import { messageOf, type Origin, type Passage } from './passage.ts';
 import { otherOf, plainAnswer, Relay, type RelayOwner } from './relay.ts';
@@ -49,6 +48,8 @@ export class Call implements RelayOwner {
   #statusCode: number | undefined;
   #route: OutgoingRoute | undefined;
   #lastBye: MessageContent = emptyContent;
+  /** The second INVITE that has no answer yet. */
+  #takingOver: OutgoingRequest | undefined;
   #isOver = false;
 
   constructor(handle: CallHandle, host: CallHost) {
@@ -60,6 +61,10 @@ export class Call implements RelayOwner {
 
   get allLegs(): CallLeg[] {
     return this.#legs.all;
+  }
+
+  nameOf(leg: CallLeg): LegName | undefined {
+    return this.#legs.nameOf(leg);
   }
 
   leg(name: LegName): CallLeg | undefined {
@@ -157,40 +162,58 @@ export class Call implements RelayOwner {
     route: OutgoingRoute & { readonly body?: string },
     now: Instant,
   ): LocalRequestHandle | undefined {
-    const old = this.#legs.present[name];
-    const dialog = old?.confirmed?.dialog;
-    if (dialog === undefined || this.#legs.replacement !== undefined) return undefined;
+    if (this.#legs.replacement !== undefined) return undefined;
     const leg = this.#host.userAgent.createLeg(route);
+    const outgoing = sendReplacement(this.#legs.present[name], leg, route, now);
+    if (outgoing === undefined) return undefined;
     this.#host.addLeg(leg, this);
-    const replaces = {
-      callId: dialog.callId,
-      toTag: dialog.remoteTag,
-      fromTag: dialog.localTag,
-      earlyOnly: false,
-    };
-    const headers: HeaderChange[] = [
-      ['Require', 'replaces'],
-      ['Replaces', formatReplaces(replaces)],
-    ];
-    const content = contentOf(route.body, [...headers, ...(route.headers ?? [])], localHeaders);
-    const from = withoutTag(route.from ?? dialog.localParty);
-    const to = withoutTag(route.to ?? dialog.remoteParty);
-    leg.sessionTimer.adopt(old!.sessionTimer);
-    const outgoing = leg.invite({ ...route, from, to }, content, now);
     this.#legs.replacement = { name, leg, outgoing };
     return this.#name(leg, outgoing);
+  }
+
+  /** The INVITE to the callee rings on in another dialog, by another way. */
+  takeOver(route: OutgoingRoute & { readonly body: string }, now: Instant): boolean {
+    const leg = this.#host.userAgent.createLeg(route);
+    this.#takingOver = takeOverOutgoing(this.#legs, this.#relay, leg, route, now);
+    if (this.#takingOver !== undefined) this.#host.addLeg(leg, this);
+    return this.#takingOver !== undefined;
+  }
+
+  /** The INVITE of `offerReplacement` goes on in place of the one that still rings. */
+  acceptTakeover(held: Held, path: SignallingPath, body: string | undefined, now: Instant): boolean {
+    const { incoming: second, leg } = held;
+    const first = this.#invite;
+    if (first === undefined || second?.state !== 'open' || this.#legs.replacement?.isEarly !== true)
+      return false;
+    leg.path = path;
+    const taken = { leg, second, ...(body !== undefined && { body }) };
+    if (!takeOverIncoming(this.#legs, this.#relay, first, taken, now)) return false;
+    this.#held.drop(held);
+    this.#legs.replacement = undefined;
+    this.#invite = second;
+    this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: 'caller' });
+    return true;
   }
 
   /** An INVITE arrived whose Replaces names `replaced`, a present or former leg. False: another replacement is under way. */
   offerReplacement(replaced: CallLeg, leg: CallLeg, incoming: IncomingRequest): boolean {
     const name = this.#legs.nameOf(replaced);
     if (name === undefined || this.#legs.replacement !== undefined) return false;
-    this.#legs.replacement = { name, leg };
+    const isEarly = this.#legs.present[name]?.confirmed === undefined;
+    this.#legs.replacement = { name, leg, isEarly };
     this.#host.addLeg(leg, this);
     leg.path = this.#legs.present[name]?.path ?? replaced.path;
     const { token } = this.#held.hold({ leg, name, incoming, canContinue: false, passage: undefined });
     const { request, source } = incoming;
-    this.#host.emit({ type: 'replacement-arrived', call: this.handle, leg: name, token, request, source });
+    const event = {
+      type: 'replacement-arrived',
+      call: this.handle,
+      leg: name,
+      token,
+      request,
+      source,
+    } as const;
+    this.#host.emit({ ...event, isEarly });
     return true;
   }
 
@@ -243,7 +266,7 @@ export class Call implements RelayOwner {
     const dialog = passage.kind === 'response' ? passage.dialog : passage.incoming.dialog;
     const held = this.#held.hold({ leg, name, incoming, canContinue: true, passage });
     passage.token = held.token;
-    this.#emitBody(held, message, role, dialog?.branch ?? 0, undefined);
+    this.#held.tellBody(held, message, role, dialog?.branch ?? 0, undefined);
   }
 
   withdraw(passage: Passage): void {
@@ -254,17 +277,9 @@ export class Call implements RelayOwner {
   inviteCallee(content: MessageContent, now: Instant): OutgoingRequest {
     const route = this.#route!;
     const request = this.#invite?.request;
-    const from = route.from ?? request?.headers.get('From') ?? '';
-    const to = route.to ?? request?.headers.get('To') ?? '';
-    const addressing = {
-      requestUri: route.requestUri,
-      routes: route.routes,
-      from: withoutTag(from),
-      to: withoutTag(to),
-    };
     const callee = this.#legs.present.callee!;
     if (request !== undefined) callee.sessionTimer.adoptWish(request);
-    return callee.invite(addressing, changeHeaders(content, route.headers ?? []), now);
+    return callee.invite(addressingOf(route, request), changeHeaders(content, route.headers ?? []), now);
   }
 
   confirmed(branch: number): void {
@@ -306,34 +321,15 @@ export class Call implements RelayOwner {
     within: Token | undefined,
   ): void {
     const held = this.#held.hold({ leg, name, incoming, canContinue: false, passage: undefined });
-    this.#emitBody(held, incoming.request, role, incoming.dialog?.branch ?? 0, within);
-  }
-
-  #emitBody(
-    held: Held,
-    message: SipMessage,
-    role: OfferRole,
-    branch: number,
-    within: Token | undefined,
-  ): void {
-    const { token, canContinue, name: leg } = held;
-    const body = isSessionDescription(message) ? message.body : '';
-    const event = {
-      type: 'body-arrived',
-      call: this.handle,
-      leg,
-      branch,
-      role,
-      body,
-      token,
-      message,
-      canContinue,
-    } as const;
-    this.#host.emit(within === undefined ? event : { ...event, within });
+    this.#held.tellBody(held, incoming.request, role, incoming.dialog?.branch ?? 0, within);
   }
 
   #handleResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
     const { outgoing, leg, response, dialog, role, isReliable } = event;
+    if (outgoing === this.#takingOver && response.statusCode < 300) {
+      this.#takingOver = undefined;
+      this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: name });
+    }
     const origin: Origin | undefined = this.#relay.originOf(outgoing);
     if (origin !== undefined)
       this.#relay.push(
@@ -408,7 +404,9 @@ export class Call implements RelayOwner {
   #handleLost(event: Extract<LegEvent, { kind: 'lost' }>, now: Instant): void {
     const { leg, cause, message } = event;
     const name = this.#legs.presentNameOf(leg);
-    if (this.#legs.isReplacing(leg)) this.#dropReplacement();
+    if (cause === 'transport-failed' && message?.kind === 'response' && this.#legs.isReplacing(leg))
+      leg.sender.failInvite(message, now);
+    else if (this.#legs.isReplacing(leg)) this.#dropReplacement();
     if (cause === 'ack-missing') this.#relay.acknowledgeForLost(leg, now);
     if (name === undefined) return;
     if (message?.kind === 'request' && message.method === 'BYE') this.#lastBye = endToEndContent(message);

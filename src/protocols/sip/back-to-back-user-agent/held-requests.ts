@@ -1,6 +1,9 @@
 /** What one call has laid before its owner and not got back: messages that wait for his decision, requests that he answers step by step. */
+import type { SipMessage } from '../message/sip-message.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
+import type { OfferRole } from '../user-agent/leg-host.ts';
+import { isSessionDescription } from '../user-agent/message-content.ts';
 import type { Call } from './call.ts';
 import type { LegName, Token } from './call-event.ts';
 import type { CallHost, Held } from './call-host.ts';
@@ -46,6 +49,31 @@ export class HeldRequests {
   /** The request went another way; its token, if it has one, is void by itself. */
   forget(incoming: IncomingRequest): void {
     this.#byRequest.delete(incoming);
+  }
+
+  /** Lays the session description of the message before the owner. */
+  tellBody(
+    held: Held,
+    message: SipMessage,
+    role: OfferRole,
+    branch: number,
+    within: Token | undefined,
+  ): void {
+    const { token, canContinue, name: leg } = held;
+    const body = isSessionDescription(message) ? message.body : '';
+    const { handle: call } = this.#call;
+    const event = {
+      type: 'body-arrived',
+      call,
+      leg,
+      branch,
+      role,
+      body,
+      token,
+      message,
+      canContinue,
+    } as const;
+    this.#host.emit(within === undefined ? event : { ...event, within });
   }
 
   /** Tells the owner that there is nothing to decide any more. */

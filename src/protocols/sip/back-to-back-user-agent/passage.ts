@@ -4,7 +4,12 @@ import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
 import type { LegDialog } from '../user-agent/leg-dialog.ts';
 import type { OfferRole } from '../user-agent/leg-host.ts';
-import { emptyContent, endToEndContent, type MessageContent } from '../user-agent/message-content.ts';
+import {
+  changeHeaders,
+  emptyContent,
+  endToEndContent,
+  type MessageContent,
+} from '../user-agent/message-content.ts';
 import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
 import type { LegName, Token } from './call-event.ts';
 
@@ -59,7 +64,8 @@ export function messageOf(passage: Passage): SipMessage | undefined {
 export function passedContent(passage: Passage): MessageContent {
   const message = messageOf(passage);
   const content = message === undefined ? emptyContent : endToEndContent(message);
-  return passage.decidedBody === undefined
-    ? content
-    : { headers: content.headers, body: passage.decidedBody };
+  const { decidedBody } = passage;
+  if (decidedBody === undefined) return content;
+  const changed = { headers: content.headers, body: decidedBody };
+  return decidedBody === '' ? changeHeaders(changed, [['Content-Type', undefined]]) : changed;
 }

@@ -58,7 +58,7 @@ export class Relay {
   readonly #relayed = new Map<IncomingRequest, OutgoingRequest>();
   readonly #origins = new Map<OutgoingRequest, Origin>();
   /** Early dialogs of the two legs that stand for each other. */
-  readonly #pairs: { readonly caller: LegDialog; callee: LegDialog | undefined }[] = [];
+  readonly #pairs: { caller: LegDialog; callee: LegDialog | undefined }[] = [];
 
   constructor(owner: RelayOwner, random: RandomSource) {
     this.#owner = owner;
@@ -100,13 +100,45 @@ export class Relay {
 
   /** The owner does not let this response pass: the request fails towards both sides. */
   refuse(passage: ResponsePassage, answer: Answer, now: Instant): void {
-    const { leg, outgoing, origin } = passage;
+    const { leg, outgoing } = passage;
+    const origin = this.#originNow(passage);
     const { incoming } = origin;
     this.giveUp(incoming, now);
     if (outgoing.method === 'INVITE') leg.sender.sendAck(outgoing, emptyContent, now);
     origin.leg.respond(incoming, answer, undefined, now);
     this.remove(passage, now);
     if (incoming.dialog === undefined) this.#owner.refused(answer.statusCode, now);
+  }
+
+  /** Whether this INVITE of ours waits for the answer to one that arrived. */
+  canTakeOver(first: OutgoingRequest): boolean {
+    return this.#origins.get(first)?.incoming.state === 'open';
+  }
+
+  /** Another INVITE of ours is answered in place of the first; the caller's dialogs stay. */
+  takeOverOutgoing(first: OutgoingRequest, second: OutgoingRequest): void {
+    const origin = this.#origins.get(first);
+    if (origin === undefined) return;
+    this.#withdrawResponses(first, undefined);
+    this.#origins.delete(first);
+    this.#origins.set(second, origin);
+    this.#relayed.set(origin.incoming, second);
+    this.#pairs.splice(1);
+    for (const pair of this.#pairs) pair.callee = undefined;
+  }
+
+  /** What comes for the first INVITE that arrived goes to the second. False: it has not gone on. */
+  takeOverIncoming(
+    first: IncomingRequest,
+    { leg, second }: { readonly leg: CallLeg; readonly second: IncomingRequest },
+  ): boolean {
+    const outgoing = this.#relayed.get(first);
+    if (outgoing === undefined) return false;
+    this.#relayed.delete(first);
+    this.#relayed.set(second, outgoing);
+    this.#origins.set(outgoing, { leg, name: 'caller', incoming: second });
+    for (const pair of this.#pairs) pair.caller = leg.openDialog(second);
+    return true;
   }
 
   waiting(incoming: IncomingRequest): Passage | undefined {
@@ -209,7 +241,8 @@ export class Relay {
   }
 
   #passResponse(passage: ResponsePassage, now: Instant): void {
-    const { outgoing, response, origin } = passage;
+    const { outgoing, response } = passage;
+    const origin = this.#originNow(passage);
     const { incoming } = origin;
     if (incoming.state !== 'open') return;
     const isInitial = incoming.dialog === undefined;
@@ -225,7 +258,8 @@ export class Relay {
   }
 
   #passInviteProgress(passage: ResponsePassage, now: Instant): void {
-    const { outgoing, response, origin, dialog } = passage;
+    const { outgoing, response, dialog } = passage;
+    const origin = this.#originNow(passage);
     const { incoming, leg } = origin;
     const isSuccess = response.statusCode >= 200;
     const isReliable = !isSuccess && wantsReliability(incoming.request, passage.isReliable);
@@ -235,6 +269,11 @@ export class Relay {
     const callerDialog = isInitial ? this.#callerDialogFor(dialog, origin) : undefined;
     leg.respond(incoming, this.#answerOf(passage, isReliable), callerDialog, now);
     if (isInitial && isSuccess) this.#owner.confirmed(dialog?.branch ?? 0);
+  }
+
+  /** While the response waited, another INVITE may have taken the place of the one that it answers. */
+  #originNow({ outgoing, origin }: ResponsePassage): Origin {
+    return this.#origins.get(outgoing) ?? origin;
   }
 
   #passAck(passage: AckPassage, now: Instant): void {
@@ -251,7 +290,7 @@ export class Relay {
     // Whom a 503 with Retry-After comes from wants no requests for a while (RFC 3261 §21.5.4); that is not this host.
     const carried = passedContent(passage);
     const content = statusCode === 503 ? changeHeaders(carried, [['Retry-After', undefined]]) : carried;
-    const hasSessionDescription = isSessionDescription(response);
+    const hasSessionDescription = content.body !== '' && isSessionDescription(response);
     const answer = { statusCode, reasonPhrase, content, isReliable, hasSessionDescription };
     return dialog === undefined ? answer : { ...answer, origin: { request: outgoing, response, dialog } };
   }

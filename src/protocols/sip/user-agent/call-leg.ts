@@ -65,9 +65,9 @@ export class CallLeg implements SessionTimerOwner {
   }
 
   /** What leaves from now on uses this path, answers to what came in by another one too. */
-  moveTo(path: SignallingPath): void {
+  moveTo(path: SignallingPath, now: Instant): void {
     this.path = path;
-    if (path.local !== undefined) this.#receiver.answerFrom(path.local);
+    if (path.local !== undefined) this.#receiver.answerFrom(path.local, now);
   }
 
   get hasOpenInvite(): boolean {
@@ -95,6 +95,17 @@ export class CallLeg implements SessionTimerOwner {
 
   respond(incoming: IncomingRequest, answer: Answer, dialog: LegDialog | undefined, now: Instant): boolean {
     return this.#receiver.respond(incoming, answer, dialog, now);
+  }
+
+  get initialOutgoing(): OutgoingRequest | undefined {
+    return this.#initialOutgoing;
+  }
+
+  /** Over without a word to the peer; what he still says to the INVITE is settled. */
+  abandon(now: Instant): void {
+    this.#isSilent = true;
+    if (this.#initialOutgoing !== undefined) this.sender.forsake(this.#initialOutgoing);
+    this.end(now);
   }
 
   /** Every other request inside `dialog` of this leg. */
@@ -164,9 +175,13 @@ export class CallLeg implements SessionTimerOwner {
 
   /** BYE came. */
   lose(bye: SipRequest, now: Instant): void {
+    const lost = { kind: 'lost', leg: this, cause: 'bye', message: bye } as const;
+    const isEarly = this.confirmed === undefined;
+    // The final answer to its INVITE ends an early leg: nothing is heard of it after that.
+    if (isEarly) this.emit(lost);
     this.#receiver.finishAll(now);
     this.sender.finishAll(now);
-    this.emit({ kind: 'lost', leg: this, cause: 'bye', message: bye });
+    if (!isEarly) this.emit(lost);
     this.end(now);
   }
 

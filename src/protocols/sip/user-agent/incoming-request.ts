@@ -58,6 +58,11 @@ export class IncomingRequest {
     return this.request.method;
   }
 
+  /** INVITE: the reliable provisional response whose PRACK is awaited. */
+  get unacknowledged(): Answer | undefined {
+    return this.responders.map(({ unacknowledged }) => unacknowledged).find((answer) => answer !== undefined);
+  }
+
   get hasSessionDescription(): boolean {
     return isSessionDescription(this.request);
   }

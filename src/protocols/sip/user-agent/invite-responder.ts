@@ -83,6 +83,15 @@ export class InviteResponder implements LegTimer {
     return this.#awaiting !== undefined && !this.#awaiting.answer.isReliable;
   }
 
+  /** What waits for PRACK or ACK goes out once more, out of its turn. */
+  repeat(now: Instant): void {
+    if (this.#awaiting !== undefined) this.#host.respond(this.#transaction, this.#awaiting.response, now);
+  }
+
+  get unacknowledged(): Answer | undefined {
+    return this.#awaiting?.answer.isReliable ? this.#awaiting.answer : undefined;
+  }
+
   stop(): void {
     this.#queue.length = 0;
     if (this.#awaiting?.answer.isReliable) this.#noteOvertaken(this.#awaiting);

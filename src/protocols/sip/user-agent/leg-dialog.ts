@@ -19,6 +19,8 @@ export class LegDialog {
   inFlight: OutgoingRequest | undefined;
   /** The last reliable provisional response of ours that was not acknowledged when its INVITE ended. */
   overtaken: RAck | undefined;
+  /** The peer is not where our INVITE found him. */
+  hasMovedEarly = false;
   /** Another dialog of the same INVITE was confirmed first: acknowledged, and BYE sent. */
   wasRefused = false;
   /** Requests that wait for their turn. */

@@ -77,8 +77,11 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
     if (incoming.state === 'open') this.#leg.emit({ kind: 'cancelled', leg: this.#leg, incoming });
   }
 
-  answerFrom(local: TransportAddress): void {
-    for (const { transaction } of this.#open) this.#host.answerFrom(transaction, local);
+  answerFrom(local: TransportAddress, now: Instant): void {
+    for (const { transaction, responders } of this.#open) {
+      this.#host.answerFrom(transaction, local);
+      for (const responder of responders) responder.repeat(now);
+    }
   }
 
   /** False when the request is answered already. For a 1xx or 2xx to an initial INVITE: in `dialog`, by default its first one. */
@@ -273,7 +276,10 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
     this.completeResponse(incoming, response, now);
     if (statusCode >= 200) {
       this.#forget(incoming);
-      if (isRefreshed) dialog.dialog.refreshTarget(request);
+      if (isRefreshed) {
+        dialog.hasMovedEarly ||= dialog.dialog.state === 'early' && dialog.dialog.isMovedBy(request);
+        dialog.dialog.refreshTarget(request);
+      }
       if (dialog !== undefined && incoming.hasSessionDescription) dialog.openOffer = undefined;
     }
     this.#host.respond(incoming.transaction, response, now);

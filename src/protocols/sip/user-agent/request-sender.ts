@@ -110,7 +110,14 @@ export class RequestSender implements LegTimer {
     else if (outgoing.method === 'INVITE' && !outgoing.isCancelled) {
       outgoing.isCancelled = true;
       if (outgoing.transaction !== undefined) this.#host.cancel(outgoing.transaction, now);
+      if (outgoing.dialog === undefined) this.#endMovedDialogs(now);
     }
+  }
+
+  /** CANCEL goes where the INVITE went; a callee who has moved since is told by BYE, which his caller may send (RFC 3261 §15). */
+  #endMovedDialogs(now: Instant): void {
+    for (const dialog of this.#leg.dialogs)
+      if (dialog.hasMovedEarly && dialog.dialog.state === 'early') this.sendBye(dialog, emptyContent, now);
   }
 
   /** Cancels the INVITE under way and no longer waits for what becomes of it (RFC 6141 §5.5: its answers may never reach us). */
@@ -122,6 +129,12 @@ export class RequestSender implements LegTimer {
     const { dialog } = invite;
     if (dialog !== undefined && invite.hasOffer) noteOffer(dialog, 'answer');
     this.#finish(invite, givenUpResponse(invite), now);
+  }
+
+  /** No CANCEL: at the far end the INVITE goes on for another one. */
+  forsake(invite: OutgoingRequest): void {
+    invite.isAbandoned = true;
+    invite.state = 'finished';
   }
 
   /** The peer is elsewhere by now: what he did not answer where he was is no longer waited for, or his move would have to wait (491). */
@@ -160,6 +173,11 @@ export class RequestSender implements LegTimer {
     if (statusCode === 503 && outgoing.dialog === undefined && outgoing.wasHeard)
       this.#leg.emit({ kind: 'lost', leg: this.#leg, cause: 'transport-failed', message: response });
     else this.#handleFinal(outgoing, response, now);
+  }
+
+  /** The initial INVITE has no way back for its answer, and is not waited for: as if this had come. */
+  failInvite(response: SipResponse, now: Instant): void {
+    if (this.#invite !== undefined) this.#handleFinal(this.#invite, response, now);
   }
 
   /** The leg is over: whoever waits for a response is told 481. */

@@ -1,0 +1,155 @@
+/**
+ * The access is lost while a telephone rings (between 180 and 200), and another one comes up. A call of the mobile node goes on by a second
+ * INVITE that names the first one's dialog (Target-Dialog), a call to it by UPDATE, or, by another P-CSCF, by the answer that leaves from the
+ * new address and INVITE with Replaces behind it. It rings once, the call is answered, and media flow.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isEstablished, TrimCall, type TrimCallOptions } from './trim-call.ts';
+
+const ringMs = 3000;
+type Originator = NonNullable<TrimCallOptions['originator']>;
+
+for (const originator of ['mobile node', 'correspondent'] as const)
+  for (const proxyCscfs of ['shared', 'per-access'] as const)
+    for (const withReservation of [false, true]) {
+      const form = `${proxyCscfs} P-CSCF, ${withReservation ? 'with' : 'without'} reservation`;
+      const options = { originator, proxyCscfs, withReservation, ringMs };
+
+      test(`ringing: the ${originator} calls, the access dies: one ring, answered over the other one, media at once (${form})`, () => {
+        const call = ring(options);
+        replaceAccess(call, 200);
+        answeredOver(call, 'wlan', originator);
+        finish(call, originator);
+      });
+
+      test(`ringing: the ${originator} calls, the access dies, and so does the next: back over the first (${form})`, () => {
+        const call = ring(options);
+        replaceAccess(call, 200);
+        call.run(300);
+        call.lab.mobile.setAccess('wlan', false);
+        call.run(100);
+        call.lab.mobile.setAccess('3g', true);
+        answeredOver(call, '3g', originator);
+        finish(call, originator);
+      });
+    }
+
+test('ringing: the answer may come at any time while there is no access or the new one is being told: the call is up in the end', () => {
+  for (const originator of ['mobile node', 'correspondent'] as const)
+    for (const proxyCscfs of ['shared', 'per-access'] as const)
+      for (let gapMs = 150; gapMs <= 330; gapMs += 6) {
+        const call = ring({ originator, proxyCscfs, ringMs: 300 });
+        replaceAccess(call, gapMs);
+        const context = `${originator} calls, ${gapMs} ms without access, ${proxyCscfs}`;
+        answeredOver(call, 'wlan', originator, context);
+        call.hangUp('phone');
+        call.run(5000);
+        assert.equal(call.whatIsLeft(), undefined, context);
+      }
+});
+
+test('ringing: who gives up after the move reaches the other side', () => {
+  for (const originator of ['mobile node', 'correspondent'] as const) {
+    const call = ring({ originator, ringMs: 60_000 });
+    replaceAccess(call, 200);
+    call.run(1000);
+    const caller = originator === 'mobile node' ? call.phone : call.correspondent;
+    caller.perform((now) => caller.terminal.stop(now));
+    call.run(5000);
+    assert.equal(call.whatIsLeft(), undefined, originator);
+  }
+});
+
+test('ringing: a node that finds no other access gives the call up, and nothing is left of it', () => {
+  for (const originator of ['mobile node', 'correspondent'] as const) {
+    const call = ring({ originator, ringMs: 5000 });
+    call.lab.mobile.setAccess('3g', false);
+    call.run(400_000);
+    assert.equal(call.whatIsLeft(), undefined, originator);
+  }
+});
+
+test('ringing: the ladder of a call of the mobile node whose access dies', () => {
+  assert.deepEqual(ladder('mobile node'), [
+    'INVITE: mn (m2) > p-cscf > s-cscf > trim-as',
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    '183 Session Progress: trim-as > s-cscf > p-cscf > mn > phone',
+    '487 Request Terminated: trim-as > s-cscf > p-cscf',
+    'PRACK: phone > mn > p-cscf > s-cscf > trim-as',
+    '200 OK (PRACK): trim-as > s-cscf > p-cscf > mn > phone',
+  ]);
+});
+
+test('ringing: the ladder of a call to the mobile node whose access dies, before and after the media are agreed on', () => {
+  const update = [
+    'UPDATE: mn > p-cscf > s-cscf > trim-as',
+    '200 OK (UPDATE): trim-as > s-cscf > p-cscf > mn',
+  ];
+  assert.deepEqual(ladder('correspondent'), update);
+  assert.deepEqual(ladder('correspondent', true), [
+    'UPDATE: mn (m2) > p-cscf > s-cscf > trim-as',
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    '200 OK (UPDATE): trim-as (y:b) > s-cscf > p-cscf > mn',
+  ]);
+});
+
+function ladder(originator: Originator, withReservation = false): string[] {
+  const call = ring({ originator, ringMs, withReservation });
+  const before = call.lab.trace.length;
+  replaceAccess(call, 200);
+  call.run(1000);
+  const wanted =
+    /^(?!100 |NOTIFY|200 OK \(NOTIFY|SUBSCRIBE|200 OK \(SUBS|ACK|DW).*(?:INVITE|18|NC|UPDATE|487|PRACK)/;
+  return call.journeys(before, (summary) => wanted.test(summary));
+}
+
+function ring(options: TrimCallOptions): TrimCall {
+  const call = new TrimCall(options);
+  call.dial();
+  const [caller] = nodesOf(options.originator ?? 'mobile node');
+  assert.ok(
+    call.runUntil(() => heard(call, caller, /^180 /) > 0, 3000),
+    'it rings',
+  );
+  return call;
+}
+
+function replaceAccess(call: TrimCall, gapMs: number): void {
+  call.lab.mobile.setAccess('3g', false);
+  call.run(gapMs);
+  call.lab.mobile.setAccess('wlan', true);
+}
+
+function answeredOver(call: TrimCall, access: string, originator: Originator, context = ''): void {
+  const isUp = () =>
+    isEstablished(call.phone.events) &&
+    isEstablished(call.correspondent.events) &&
+    call.lab.mobile.machine.status().sessions.every((session) => session.access === access);
+  assert.ok(call.runUntil(isUp, 2 * ringMs), `answered ${context}`);
+  const [caller, callee] = nodesOf(originator);
+  assert.deepEqual([heard(call, caller, /^180 /), heard(call, callee, /^INVITE /)], [1, 1], context);
+}
+
+function finish(call: TrimCall, originator: Originator): void {
+  call.run(100);
+  call.sendMedia();
+  call.run(1000);
+  assert.ok(call.phoneAudio.received >= 45 && call.correspondentAudio.received >= 45, 'media flow');
+  assert.deepEqual(call.drainMedia(), { toPhone: 0, toCorrespondent: 0 });
+  call.hangUp(originator === 'mobile node' ? 'correspondent' : 'phone');
+  call.run(40_000);
+  call.assertNothingLeft();
+}
+
+function nodesOf(originator: Originator): readonly [caller: string, callee: string] {
+  return originator === 'mobile node' ? ['phone', 'cn'] : ['cn', 'phone'];
+}
+
+function heard(call: TrimCall, node: string, summary: RegExp): number {
+  return call.lab.trace.filter(
+    (entry) => entry.node === node && entry.direction === 'received' && summary.test(entry.summary),
+  ).length;
+}
