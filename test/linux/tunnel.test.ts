@@ -15,6 +15,7 @@ import {
 } from '../../src/drivers/linux/system-calls.ts';
 import { checksumOf, onesComplementSum } from '../../src/protocols/ip/internet-checksum.ts';
 import { ipProtocol } from '../../src/protocols/ip/ip-packet.ts';
+import { encodeTunnelledEcho } from '../../src/protocols/mobile-ip/tunnel-data.ts';
 import { type Arrival, PacketFlow, PacketSink } from './packet-flow.ts';
 import { buildPacket } from './packet-probe.ts';
 import { transferOverTcp } from './tcp-transfer.ts';
@@ -174,6 +175,31 @@ tunnelTest('Tunnel: hands up what is no tunnel data, and echo probes between its
   assert.deepEqual(network.heard.mn[0], { local: careOf.wlan, remote: homeAgent, payload: reply });
   await network.close();
 });
+
+tunnelTest(
+  'Tunnel: that of a correspondent passes what it and the mobile node have for each other, and nothing else',
+  async () => {
+    const network = openTunnelNetwork();
+    const { address: correspondentAddress } = homeAgent;
+    for (const side of ['ha', 'mn'] as const) {
+      const endpoint = { ...endpointOf(side, 'umts'), correspondentAddress };
+      const binding = bindingOf([endpoint], [{ selector: {}, endpoints: [endpoint] }]);
+      network[side].apply({ kind: 'bind', binding });
+    }
+    assert.deepEqual(await ping(network, 'mn', correspondentAddress, 2), [1, 2]);
+    assert.deepEqual(network.heard.ha, [], 'pings with data are people’s, and the kernel answers them');
+    const echo = { isReply: false, source: homeAddress, destination: correspondentAddress };
+    const probe = encodeTunnelledEcho({ ...echo, identifier: 1, sequenceNumber: 1 }, 'rfc3519');
+    assert.ok(network.mn.send(careOf.umts, homeAgent, probe));
+    await until(() => network.heard.ha.length === 1);
+    assert.deepEqual(network.heard.ha[0], { local: homeAgent, remote: careOf.umts, payload: probe });
+    sendDatagrams(network, 'cn', homeAddress, 6000, 160, 5);
+    sendDatagrams(network, 'mn', correspondent, 6000, 160, 5);
+    await until(() => network.mn.counters().spoofed + network.ha.counters().spoofed === 10);
+    assert.deepEqual([network.mn.counters().spoofed, network.ha.counters().spoofed], [5, 5]);
+    await network.close();
+  },
+);
 
 tunnelTest(
   'Tunnel: works through NAT with connection tracking and strict source filtering on the access routers',

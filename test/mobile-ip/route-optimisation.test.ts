@@ -37,6 +37,33 @@ test('RouteOptimisingClient: a handover tells home agent and correspondent at th
   assert.deepEqual(all.lab.events('handover-completed').at(-1)?.bindingMs, 90, 'as without a correspondent');
 });
 
+test('RouteOptimisingClient: a correspondent that falls silent is left after three echoes, asked again ever more rarely, and used again at once', () => {
+  const all = started({ accesses: ['wlan'] });
+  all.lab.run(2000);
+  const ladder = messagesOf(all);
+  const from = all.lab.now;
+  all.correspondent?.kill();
+  all.lab.run(5000);
+  all.correspondent?.start();
+  all.lab.run(5000);
+  assert.deepEqual(ladder, [
+    // The third echo has been waited for by then; at the core 5 ms later.
+    '1417 mn→cn request 60 s over wlan',
+    '2417 mn→cn request 60 s over wlan',
+    '4417 mn→cn request 60 s over wlan',
+    '8417 mn→cn request 60 s over wlan',
+    '8419 cn→mn reply 0 over wlan',
+  ]);
+  const changes = all.lab.log.flatMap(({ at, event }) =>
+    event.type === 'correspondent-route-changed' && at > from ? [[at - from, event.access]] : [],
+  );
+  assert.deepEqual(changes, [
+    [1412, undefined],
+    [8424, 'wlan'],
+  ]);
+  assert.deepEqual(all.lab.node.status().correspondents, [{ address: peerAddress, access: 'wlan' }]);
+});
+
 test('RouteOptimisingClient: packets of the correspondent never see the home agent, and the way is shorter by its distance', () => {
   const byHome = started({ correspondents: [] });
   const directly = started();
