@@ -83,7 +83,7 @@ tunnelTest('Tunnel: leaves nothing behind, after close nor after a SIGKILL', asy
   const rtnetlink = new Rtnetlink();
   rtnetlink.changeLink('lo', { up: true });
   const before = kernelState(rtnetlink);
-  for (const placement of ['home-agent', 'mobile-node'] as const) {
+  for (const placement of ['home-agent', 'correspondent', 'mobile-node'] as const) {
     const tunnel = new Tunnel({
       placement,
       device: 'life0',
