@@ -4,10 +4,9 @@
  * is one message which says over which access packets shall come from now on. Measures each access (equation 3) by the round trips of its
  * registrations and of echoes in between.
  *
- * With an agent that allows one care-of address only (code 152) just the preferred access registers, and a handover replaces it; the others
- * are measured by requests that move nothing (unbound-prober.ts). The same
- * machine registers with a correspondent that keeps bindings for its own packets (route-optimising-client.ts). Leaves out foreign agents,
- * nonces, dynamic home agent discovery and tunnels without UDP.
+ * With an agent that allows one care-of address only (code 152) just the preferred access registers, and a handover replaces it; the others are
+ * measured by requests that move nothing (unbound-prober.ts). The same machine registers with a correspondent that keeps bindings for its own
+ * packets (route-optimising-client.ts). Leaves out foreign agents, nonces, dynamic home agent discovery and tunnels without UDP.
  */
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
@@ -490,9 +489,8 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
   }
 
   #bindingAt(local: TransportAddress): AccessBinding | undefined {
-    for (const binding of this.#bindings.values())
-      if (binding.careOfAddress === local.address && local.port === this.#terms.port) return binding;
-    return undefined;
+    if (local.port !== this.#terms.port) return undefined;
+    return [...this.#bindings.values()].find(({ careOfAddress }) => careOfAddress === local.address);
   }
 
   #report(event: MobileIpClientEvent): void {
