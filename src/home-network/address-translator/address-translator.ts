@@ -122,6 +122,7 @@ export class AddressTranslator
   readonly #table: BindingTable;
   readonly #changes: SessionChanges;
   readonly #controllerGraceTimeMs: DurationMs;
+  readonly #sessionsPerController: number;
   readonly #sessions = new Map<string, Session>();
   readonly #controllers = new Map<string, Controller>();
   readonly #transactions = new Map<number, Transaction>();
@@ -136,6 +137,8 @@ export class AddressTranslator
 
   constructor(options: AddressTranslatorOptions) {
     this.#endpoint = new DiameterEndpoint({ ...options.diameter, applications: [natControlApplication] });
+    const isShared = options.diameter.peers.length > 1;
+    this.#sessionsPerController = isShared ? maximumSessionsPerController : maximumSessions;
     this.#table = new BindingTable({ graceTimeMs: options.graceTimeMs ?? defaultGraceTimeMs });
     this.#changes = new SessionChanges(new AddressPool(options.pool), this.#table);
     this.#controllerGraceTimeMs = options.controllerGraceTimeMs ?? defaultControllerGraceTimeMs;
@@ -227,7 +230,7 @@ export class AddressTranslator
     if (this.#sessions.has(sessionId))
       return { resultCode: resultCode.sessionExists, reason: 'the session exists' };
     const controller = this.#controller(event.peer);
-    if (this.#sessions.size >= maximumSessions || controller.sessions >= maximumSessionsPerController)
+    if (this.#sessions.size >= maximumSessions || controller.sessions >= this.#sessionsPerController)
       return { resultCode: resultCode.resourceFailure, reason: 'too many sessions' };
     const session: Session = {
       sessionId,

@@ -56,12 +56,15 @@ export interface TrimApplicationServerOptions {
   readonly translators: readonly TranslatorOptions[];
   /** How long a session outlives the loss of its mobile leg; at least 32 s, the time that an INVITE may take (64·T1). */
   readonly graceMs: DurationMs;
-  /** Sessions at once; a further one is answered 503, and the S-CSCF's default handling decides. */
+  /** Sessions at once; a further one is answered 503, and the S-CSCF's default handling decides. Other tables are sized by it. */
   readonly maximumSessions: number;
   /** Interval of the session timer that is asked for on each leg (RFC 4028); absent: only where the peer of the leg asks. */
   readonly sessionSeconds?: number | undefined;
   readonly random: RandomSource;
 }
+
+/** Of a session that is set up with reservations, INVITE, PRACK, UPDATE and BYE are remembered for 32 s; also where sessions are few and move often. */
+const leastServerTransactions = 20_000;
 
 export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, never> {
   readonly #options: TrimApplicationServerOptions;
@@ -73,7 +76,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   readonly #outputs: (NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent })[] = [];
 
   constructor(options: TrimApplicationServerOptions) {
-    const { listen, hosts, random, sessionSeconds } = options;
+    const { listen, hosts, random, sessionSeconds, maximumSessions } = options;
     this.#options = options;
     this.#lost = new LostSessions(options.graceMs);
     this.#agent = new BackToBackUserAgent({
@@ -82,9 +85,12 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
         random,
         hasOverloadControl: true,
         locatesServers: options.locatesServers ?? false,
+        maximumServerTransactions: Math.max(4 * maximumSessions, leastServerTransactions),
       }),
       random,
       sessionSeconds,
+      // One more, which is told when to try again.
+      maximumCalls: maximumSessions + 1,
       ...(hosts && { hosts }),
     });
     this.#control = new TranslatorControl(options);

@@ -39,11 +39,14 @@ import type {
   Token,
 } from './call-event.ts';
 import type { CallHost, Held } from './call-host.ts';
-import { maxCalls } from './limits.ts';
+import { defaultMaximumCalls } from './limits.ts';
 import { plainAnswer } from './relay.ts';
 
 /** The endpoint is built by the owner, who chooses its listeners; from then on it is driven from here alone. */
-export type BackToBackUserAgentOptions = UserAgentOptions;
+export interface BackToBackUserAgentOptions extends UserAgentOptions {
+  /** Calls at the same time, 503 beyond; default 20,000. */
+  readonly maximumCalls?: number;
+}
 
 /** What a leg looks like at this moment. */
 export interface LegView {
@@ -75,11 +78,13 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     ClientTransactionId,
     { readonly transaction: ServerTransactionId; readonly request: SipRequest }
   >();
+  readonly #maximumCalls: number;
   #lastNumber = 0;
 
   constructor(options: BackToBackUserAgentOptions) {
     this.#endpoint = options.endpoint;
     this.userAgent = new UserAgent(options);
+    this.#maximumCalls = options.maximumCalls ?? defaultMaximumCalls;
   }
 
   /** Whether a request that left from this address waits for its final response. */
@@ -352,7 +357,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
   #handleInvite(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
     if (incoming.request.headers.has('Replaces')) this.#handleReplacement(leg, incoming, now);
     else if (this.#handleTakeover(leg, incoming, now)) return;
-    else if (this.#calls.size >= maxCalls) leg.respond(incoming, plainAnswer(503), undefined, now);
+    else if (this.#calls.size >= this.#maximumCalls) leg.respond(incoming, plainAnswer(503), undefined, now);
     else {
       this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
       this.#createCall().arrive(leg, incoming);

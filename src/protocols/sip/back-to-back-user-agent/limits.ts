@@ -1,7 +1,7 @@
 /** Limits of the back-to-back user agent on what its peers can make grow. */
 
-/** Calls at the same time, 503 beyond: at about 20 kB of state per call this stays below half a gigabyte. */
-export const maxCalls = 20_000;
+/** Calls at the same time of an owner who names no number, such as a mobile node. */
+export const defaultMaximumCalls = 20_000;
 
 /** Messages of one leg that wait behind a session description which the owner has not decided on. */
 export const maxWaitingMessages = 32;
