@@ -14,12 +14,17 @@ export function createInput(
   index: number,
 ): { input: Uint8Array; random: RandomSource } {
   const random = new SeededRandomSource(Math.imul(seed, 0x85ebca6b) ^ index);
-  let input = pick(target.corpus, random);
+  return { input: mutated(pick(target.corpus, random), target, random), random };
+}
+
+/** A copy, changed in one to four places. */
+export function mutated(original: Uint8Array, target: FuzzTarget, random: RandomSource): Uint8Array {
+  let input = original;
   for (let count = 1 + randomBelow(random, 4); count > 0; count--)
     input = pick(mutations, random)(input, random, target);
   if (randomBelow(random, 4) > 0) input = target.repair?.(input) ?? input;
   // A copy: what a codec does to its input must not change the corpus.
-  return { input: new Uint8Array(input.subarray(0, target.maximumOctets + 16)), random };
+  return new Uint8Array(input.subarray(0, target.maximumOctets + 16));
 }
 
 const flipBit: Mutation = (input, random) => {
