@@ -25,6 +25,8 @@ export interface SoftphoneOptions {
   readonly transport: 'udp' | 'tcp';
   /** Of what it plays (counting-audio.ts). */
   readonly countingStep: number;
+  /** By SRTP, with keys in the session description (RFC 4568), and not otherwise. */
+  readonly isEncrypted?: boolean;
 }
 
 /** What it tells of itself: CALL_ESTABLISHED, REGISTER_OK … */
@@ -161,6 +163,7 @@ rtp_timeout 0
 jitter_buffer_delay 10-50
 module_path /usr/lib/baresip/modules
 module g711.so
+module srtp.so
 module aufile.so
 module sndfile.so
 module_tmp account.so
@@ -170,7 +173,7 @@ ctrl_tcp_listen 127.0.0.1:${controlPort}
 `;
 }
 
-function accountOf({ identity, outboundProxy, transport }: SoftphoneOptions): string {
+function accountOf({ identity, outboundProxy, transport, isEncrypted }: SoftphoneOptions): string {
   const parameters = [
     `auth_user=${identity.replace(/^sip:/, '')}`,
     `auth_pass=${passwordOf(identity)}`,
@@ -178,6 +181,7 @@ function accountOf({ identity, outboundProxy, transport }: SoftphoneOptions): st
     'audio_codecs=PCMA',
     'answermode=auto',
     'regint=600',
+    ...(isEncrypted ? ['mediaenc=srtp-mand'] : []),
   ];
   return `<${identity};transport=${transport}>;${parameters.join(';')}\n`;
 }

@@ -26,8 +26,8 @@ kernelTest(
 );
 
 kernelTest(
-  'softphones: over TCP, the correspondent calls, ten handovers, the mobile node hangs up',
-  () => call({ transport: 'tcp', caller: 'correspondent', hangsUp: 'mobile' }),
+  'softphones: over TCP and with SRTP, the correspondent calls, ten handovers, the mobile node hangs up',
+  () => call({ transport: 'tcp', caller: 'correspondent', hangsUp: 'mobile', isEncrypted: true }),
   needs,
 );
 
@@ -88,13 +88,14 @@ interface CallOptions {
   readonly transport: 'udp' | 'tcp';
   readonly caller: Side;
   readonly hangsUp: Side;
+  readonly isEncrypted?: boolean;
   readonly ims?: Partial<ImsSettings>;
 }
 type Phones = Readonly<Record<Side, Softphone>>;
 
 async function call(how: CallOptions): Promise<void> {
   const lab = await InteropLab.start(how.ims);
-  const phones = await startPhones(lab, how.transport);
+  const phones = await startPhones(lab, how.transport, how.isEncrypted);
   const captures = await startCaptures(lab);
   await dial(phones, how.caller);
   const messagesBefore = lab.network.trace.length;
@@ -116,6 +117,8 @@ async function call(how: CallOptions): Promise<void> {
   for (const frames of [atCorrespondent, atApplications]) {
     const all = sipFrames(frames);
     assert.ok(all.length > 5, `${all.length} SIP messages in the whole call`);
+    const keys = all.some(({ payload }) => Buffer.from(payload).includes('a=crypto:'));
+    assert.equal(keys, how.isEncrypted ?? false, 'keys of SRTP');
     assert.deepEqual(
       all.filter(({ epochMs }) => epochMs > startedAt && epochMs < endedAt),
       [],
@@ -145,7 +148,7 @@ async function startCaptures(lab: InteropLab) {
   return { finish };
 }
 
-async function startPhones(lab: InteropLab, transport: 'udp' | 'tcp'): Promise<Phones> {
+async function startPhones(lab: InteropLab, transport: 'udp' | 'tcp', isEncrypted = false): Promise<Phones> {
   const { topology } = lab;
   const [mobile, correspondent] = await Promise.all([
     Softphone.start({
@@ -156,6 +159,7 @@ async function startPhones(lab: InteropLab, transport: 'udp' | 'tcp'): Promise<P
       sip: { address: internalAddress, port: mobilePort },
       outboundProxy: `${internalAddress}:5070`,
       transport,
+      isEncrypted,
       countingStep: countingSteps.mobile,
     }),
     Softphone.start({
@@ -166,6 +170,7 @@ async function startPhones(lab: InteropLab, transport: 'udp' | 'tcp'): Promise<P
       sip: { address: labAddresses.correspondentNode, port: 5060 },
       outboundProxy: `${labAddresses.proxyCscf}:5060`,
       transport,
+      isEncrypted,
       countingStep: countingSteps.correspondent,
     }),
   ]);
