@@ -20,6 +20,7 @@ import type { LegDialog } from './leg-dialog.ts';
 import type { LegHost, LegTimer } from './leg-host.ts';
 import { maxQueuedResponses } from './limits.ts';
 import { writeContent } from './message-content.ts';
+import { contactOfResponse } from './secured-contact.ts';
 
 /** How the responder reports; implemented by the leg. */
 export interface ResponderOwner {
@@ -141,7 +142,7 @@ export class InviteResponder implements LegTimer {
       toTag,
       ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
     });
-    response.headers.append('Contact', this.#owner.contact);
+    response.headers.append('Contact', contactOfResponse(this.#invite.request, this.#owner.contact));
     writeContent(response, answer.content);
     if (!answer.isReliable) return response;
     response.headers.append('Require', '100rel');

@@ -18,6 +18,7 @@ import { InviteResponder, type ResponderOwner } from './invite-responder.ts';
 import { LegDialog } from './leg-dialog.ts';
 import type { LegHost, LegTimer, OfferRole } from './leg-host.ts';
 import { changeHeaders, emptyContent, isSessionDescription, writeContent } from './message-content.ts';
+import { contactOfResponse } from './secured-contact.ts';
 import { isSessionTooShort, sessionTooShort } from './session-timer.ts';
 
 type RequestEvent = Extract<SipEvent, { kind: 'request' }>;
@@ -271,7 +272,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
       ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
     });
     const isRefreshed = dialog !== undefined && isTargetRefresh(incoming.method) && statusCode < 300;
-    if (isRefreshed) response.headers.append('Contact', this.contact);
+    if (isRefreshed) response.headers.append('Contact', contactOfResponse(request, this.contact));
     writeContent(response, answer.content);
     this.completeResponse(incoming, response, now);
     if (statusCode >= 200) {

@@ -20,6 +20,7 @@ import { emptyContent, type MessageContent, writeContent } from './message-conte
 import { isNextReliable, noteOffer, roleOf } from './offer-rules.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { asksToTryAgain, givenUpResponse, isOverdue, retryDelayMs } from './request-retry.ts';
+import { contactOfRequest } from './secured-contact.ts';
 import type { SignallingPath } from './signalling-path.ts';
 
 /** How an initial INVITE is addressed. From and To are name-addr without tag. */
@@ -233,7 +234,8 @@ export class RequestSender implements LegTimer {
   #transmit(outgoing: OutgoingRequest, routed: RoutedRequest, now: Instant): void {
     const path = this.#pathOf(outgoing);
     const { request } = routed;
-    if (isTargetRefresh(outgoing.method)) request.headers.append('Contact', path.contact);
+    if (isTargetRefresh(outgoing.method))
+      request.headers.append('Contact', contactOfRequest(request, path.contact));
     if (outgoing.rack !== undefined) request.headers.append('RAck', outgoing.rack);
     writeContent(request, outgoing.content);
     outgoing.nextHop = routed.nextHop;
