@@ -84,6 +84,26 @@ test('IMS core: a REGISTER gains on its way what each function adds, and the 200
   ]);
 });
 
+test('IMS core: the P-CSCF says which access its user comes from, whatever he says himself (per access)', () => {
+  const accessNetworks = [
+    { prefix: '10.0.0.0/24', info: '3GPP-UTRAN-FDD' },
+    { prefix: '10.0.2.0/24', info: 'IEEE-802.11' },
+  ];
+  const { core, mn } = lab({ proxy: { accessNetworks } });
+  mn.headers = [['P-Access-Network-Info', 'IEEE-802.3, ADSL;network-provided']];
+  mn.register(core.now);
+  core.run(2_000);
+  const told = (count: number) =>
+    core.applicationServer.registers[count]!.headers.getAll('P-Access-Network-Info');
+  assert.deepEqual(told(0), ['IEEE-802.3', '3GPP-UTRAN-FDD;network-provided']);
+  const moved = core.user({
+    ...{ identity: 'sip:mn@home1.net', password: 'secret', address: '10.0.2.10', seed: 11 },
+  });
+  moved.register(core.now);
+  core.run(2_000);
+  assert.deepEqual(told(1), ['IEEE-802.11;network-provided']);
+});
+
 test('IMS core: a refresh takes one round trip while the nonce is good, and says re-registration to HSS and AS', () => {
   const { core, mn } = lab();
   mn.register(core.now);

@@ -33,6 +33,7 @@ import type {
   SipTarget,
 } from '../../protocols/sip/transaction/sip-event.ts';
 import type { SipTimers } from '../../protocols/sip/transaction/timers.ts';
+import { type AccessNetwork, AccessNetworks } from './access-networks.ts';
 import { type Flow, type RegisteredContact, RegisteredContacts } from './registered-contacts.ts';
 import { enterTrustDomain, hideKeys, leaveTrustDomain } from './trust-domain.ts';
 import { WatchedRegistrations } from './watched-registrations.ts';
@@ -47,6 +48,8 @@ export interface ProxyCscfOptions {
   readonly hosts: ReadonlyMap<string, HostAddress>;
   /** Names that are not in `hosts` are looked for in the DNS (RFC 3263). */
   readonly locatesServers?: boolean;
+  /** Which accesses users come from; what is not named here is as the user says. */
+  readonly accessNetworks?: readonly AccessNetwork[];
   /** Requests within a dialog from an address nobody registered from: a moved user that has not registered yet. */
   readonly unregisteredInDialog: 'forward' | 'refuse';
   /** Absent: none is kept. */
@@ -76,11 +79,13 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
   readonly #contacts: RegisteredContacts;
   readonly #watched: WatchedRegistrations;
   readonly #events = new Fifo<EventOutput<ProxyCscfEvent>>();
+  readonly #accesses: AccessNetworks;
   readonly #pending = new Map<ServerTransactionId, Pending>();
   readonly #authority: string;
 
   constructor(options: ProxyCscfOptions) {
     this.#options = options;
+    this.#accesses = new AccessNetworks(options.accessNetworks ?? []);
     this.#authority = formatHostPort(options.address.address, options.address.port);
     const { listen, random } = options;
     const timers = options.timers === undefined ? {} : { timers: options.timers };
@@ -184,7 +189,8 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       local,
       transport,
     };
-    enterTrustDomain(request);
+    this.#enter(request, event);
+    request.headers.removeAll('P-Preferred-Identity');
     request.headers.removeAll('Route');
     request.headers.prepend('Path', `<sip:${flow.token}@${this.#authority};lr;ob>`);
     if (!listIncludes(request, 'Require', 'path')) request.headers.append('Require', 'path');
@@ -203,7 +209,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       return;
     }
     const { contact, identity } = sender;
-    enterTrustDomain(request);
+    this.#enter(request, event);
     request.headers.removeAll('P-Preferred-Identity');
     request.headers.set('P-Asserted-Identity', `<${identity}>`);
     this.#addChargingVector(request);
@@ -260,7 +266,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     } else if (this.#isRefused(event)) {
       this.#refuse(event, 403, now);
     } else {
-      enterTrustDomain(request);
+      this.#enter(request, event);
       request.headers.removeAll('P-Preferred-Identity');
       this.#addChargingVector(request);
       this.#forward(transaction, { kind: 'from-user' }, {}, now);
@@ -271,7 +277,8 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     const { request } = event;
     if (request.headers.has('Route')) {
       if (this.#isRefused(event)) return;
-      enterTrustDomain(request);
+      this.#enter(request, event);
+      request.headers.removeAll('P-Preferred-Identity');
       this.#proxy.forwardAck(request, {}, now);
     } else {
       leaveTrustDomain(request);
@@ -287,7 +294,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     const { transaction, request, response } = event;
     const pending = this.#pending.get(transaction);
     if (pending?.kind === 'to-user') {
-      enterTrustDomain(response);
+      enterTrustDomain(response, this.#accesses.infoOf(pending.contact?.flow.source.address ?? ''));
       const identity = this.#identifyCallee(response, pending.contact);
       response.headers.removeAll('P-Preferred-Identity');
       if (identity !== undefined) response.headers.set('P-Asserted-Identity', `<${identity}>`);
@@ -322,6 +329,10 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
   #refuse({ request, transaction }: Arrived, statusCode: number, now: Instant): void {
     const toTag = randomToken(this.#options.random, 10);
     this.#proxy.respond(transaction, createResponse(request, statusCode, { toTag }), now);
+  }
+
+  #enter(request: SipRequest, { source }: SipArrival): void {
+    enterTrustDomain(request, this.#accesses.infoOf(source.address));
   }
 
   /** RFC 7315 §5.6: the first network function gives each request its charging identity. */

@@ -18,17 +18,30 @@ test('enterTrustDomain takes out what only the network may say, and leaves the r
     ['Path', '<sip:evil;lr>'],
     ['P-Early-Media', 'supported'],
   ]);
-  enterTrustDomain(request);
+  enterTrustDomain(request, undefined);
   assert.deepEqual(
     request.headers.entries().map(([name]) => name),
     ['P-Access-Network-Info', 'P-Early-Media'],
   );
 });
 
-test('leaveTrustDomain hides charging, and who called when privacy was asked for', () => {
+test('enterTrustDomain lets a user say where he is, but not that the network says so', () => {
+  const request = message([
+    ['P-Access-Network-Info', 'IEEE-802.11, 3GPP-UTRAN-FDD ; Network-Provided;utran-cell-id-3gpp=1'],
+    ['P-Access-Network-Info', 'ADSL;network-provided'],
+  ]);
+  enterTrustDomain(request, 'IEEE-802.11;i-wlan-node-id=001122334455;network-provided');
+  assert.deepEqual(request.headers.getAll('P-Access-Network-Info'), [
+    'IEEE-802.11',
+    'IEEE-802.11;i-wlan-node-id=001122334455;network-provided',
+  ]);
+});
+
+test('leaveTrustDomain hides charging and where the other end is, and who called when privacy was asked for', () => {
   const fields = [
     ['P-Asserted-Identity', '<sip:cn@home1.net>'],
     ['P-Charging-Vector', 'icid-value=1'],
+    ['P-Access-Network-Info', '3GPP-UTRAN-FDD;utran-cell-id-3gpp=1'],
   ] as const;
   const open = message(fields);
   leaveTrustDomain(open);

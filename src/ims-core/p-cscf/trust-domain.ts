@@ -11,22 +11,41 @@ const setByNetworkOnly = [
   'P-Called-Party-ID',
   'P-Charging-Function-Addresses',
   'P-Charging-Vector',
+  'P-Private-Network-Indication',
+  'P-Profile-Key',
   'P-Served-User',
+  'P-User-Database',
   'P-Visited-Network-ID',
   'Feature-Caps',
   'Path',
 ];
 
+/** Where the other end is (RFC 7315 §4.4) concerns its own network only. */
 const hiddenFromUsers = [
+  'P-Access-Network-Info',
   'P-Charging-Function-Addresses',
   'P-Charging-Vector',
+  'P-Private-Network-Indication',
+  'P-Profile-Key',
   'P-Served-User',
+  'P-User-Database',
   'Feature-Caps',
 ];
 
-export function enterTrustDomain(message: SipMessage): void {
-  for (const name of setByNetworkOnly) message.headers.removeAll(name);
+/** `accessNetworkInfo`: what this P-CSCF knows of the user's access; that alone may say that the network has provided it. */
+export function enterTrustDomain(message: SipMessage, accessNetworkInfo: string | undefined): void {
+  const { headers } = message;
+  for (const name of setByNetworkOnly) headers.removeAll(name);
+  const told = headers.getAll(accessField);
+  const own = told.filter((value) => !/;\s*network-provided\b/i.test(value));
+  if (own.length < told.length) {
+    headers.removeAll(accessField);
+    for (const value of own) headers.append(accessField, value);
+  }
+  if (accessNetworkInfo !== undefined) headers.append(accessField, accessNetworkInfo);
 }
+
+const accessField = 'P-Access-Network-Info';
 
 export function leaveTrustDomain(message: SipMessage): void {
   for (const name of hiddenFromUsers) message.headers.removeAll(name);

@@ -1,5 +1,6 @@
 /** The configuration file of `trimaran p-cscf` (examples/p-cscf.yaml). */
 import { z } from 'zod';
+import { type AccessNetwork, parsePrefix } from '../../ims-core/p-cscf/access-networks.ts';
 import { journalDirectory } from './core-values.ts';
 import { hostTable, type SipConfiguration, sipKeys } from './sip-values.ts';
 
@@ -7,6 +8,8 @@ import { hostTable, type SipConfiguration, sipKeys } from './sip-values.ts';
 export interface ProxyCscfConfiguration extends SipConfiguration {
   /** P-Visited-Network-ID. */
   readonly 'visited-network': string;
+  /** Which accesses users come from, for P-Access-Network-Info with network-provided. */
+  readonly 'access-networks': readonly AccessNetwork[];
   /** Requests within a dialog from an address that nobody registered from. */
   readonly 'unregistered-in-dialog': 'forward' | 'refuse';
   readonly journal?: string | undefined;
@@ -17,6 +20,19 @@ export const proxyCscfSchema: z.ZodType<ProxyCscfConfiguration> = z.strictObject
   ...sipKeys,
   'visited-network': z.string().min(1),
   hosts: hostTable.refine((table) => table.size > 0, 'no home domain is named'),
+  'access-networks': z
+    .array(
+      z.strictObject({
+        prefix: z
+          .string()
+          .refine(
+            (text) => parsePrefix(text) !== undefined,
+            'a prefix, such as 10.1.0.0/24 or 2001:db8:1::/48',
+          ),
+        info: z.string().regex(/^[\w.+-]+(;[^,;]+)*$/, 'an access type of RFC 7315, such as IEEE-802.11'),
+      }),
+    )
+    .default([]),
   'unregistered-in-dialog': z.enum(['forward', 'refuse']).default('refuse'),
   journal: journalDirectory,
   control: z.string().optional(),

@@ -82,7 +82,10 @@ function startInterrogating(configuration: ImsCoreConfiguration, host: RoleHost)
 function startProxies(configuration: ImsCoreConfiguration, host: RoleHost): RunningRole[] {
   const { domain, 'p-cscf': addresses, 'unregistered-in-dialog': inDialog, journal, tls } = configuration;
   const names = namesOf(configuration);
-  const common = { 'visited-network': domain, ...names, 'unregistered-in-dialog': inDialog, journal, tls };
+  const common = {
+    ...{ 'visited-network': domain, ...names, 'access-networks': [] },
+    ...{ 'unregistered-in-dialog': inDialog, journal, tls },
+  };
   return addresses.map((sip, index) =>
     startProxyCscf({ sip, ...common }, host, addresses.length === 1 ? 'p-cscf' : `p-cscf-${index + 1}`),
   );

@@ -28,6 +28,7 @@ export function startProxyCscf(
       new ProxyCscf({
         ...toSip(configuration),
         visitedNetwork: configuration['visited-network'],
+        accessNetworks: configuration['access-networks'],
         unregisteredInDialog: configuration['unregistered-in-dialog'],
         random: host.random,
         ...(journal && { journal }),
