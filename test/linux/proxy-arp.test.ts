@@ -71,8 +71,7 @@ tunnelTest(
   () => {
     const link = openHomeLink();
     const rtnetlink = new Rtnetlink();
-    const delay = () => readFileSync('/proc/sys/net/ipv4/neigh/home/proxy_delay', 'utf8').trim();
-    const before = delay();
+    const before = proxyDelay();
     rtnetlink.replaceProxyNeighbour({ link: 'home', address: '198.51.100.7', owner: 4 });
     const foreign = rtnetlink.proxyNeighbours();
     const proxyArp = new ProxyArp('home');
@@ -92,8 +91,10 @@ tunnelTest(
     });
     assert.equal(run.signal, 'SIGKILL', run.stderr);
     assert.equal(rtnetlink.proxyNeighbours().length, 2);
+    assert.notEqual(proxyDelay(), before);
     new ProxyArp('home').close();
     assert.deepEqual(rtnetlink.proxyNeighbours(), foreign);
+    assert.equal(proxyDelay(), before);
     rtnetlink.deleteProxyNeighbour({ link: 'home', address: '198.51.100.7', owner: 4 });
     rtnetlink.close();
     link.close();

@@ -164,6 +164,10 @@ export function addNotes(
   }
 }
 
+export function tableNameAttribute(table: string): Attribute {
+  return [NFTA_TABLE_NAME, table];
+}
+
 /** Takes the table away with all that is in it, whether it is there or not. */
 export function deleteTable(batch: NftablesBatch, family: IpFamily, table: string): void {
   // Deleting what is not there is refused, and making what is there is not.

@@ -36,7 +36,7 @@ import {
 } from './nftables-rule-set.ts';
 import type { SetElements } from './nftables-set-elements.ts';
 import { addNotes, addTable, deleteTable, notesChain } from './nftables-table.ts';
-import { hasIpFamily, presentSysctls, sysctlsOf, writeSysctl } from './sysctl.ts';
+import { hasIpFamily, presentSysctls, putBack, sysctlNote, sysctlsOf, writeSysctl } from './sysctl.ts';
 
 export interface NftablesTranslatorOptions
   extends Pick<RuleSetOptions, 'placement' | 'addresses'>,
@@ -173,7 +173,7 @@ export class NftablesTranslator {
     const { families, placement } = this.#options;
     const wanted = sysctlsOf(placement, families);
     const former = presentSysctls(wanted);
-    const notes = former.map(({ name, value }) => `${name}=${value}`);
+    const notes = former.map(sysctlNote);
     try {
       this.#install(this.#options, notes);
     } catch (error) {
@@ -197,15 +197,7 @@ export class NftablesTranslator {
     const notes = families.flatMap((family) =>
       readUserData(this.#socket, family, this.#tableName, notesChain),
     );
-    // In the order of setting: to switch forwarding resets others.
-    for (const note of notes) {
-      const [name = '', value = ''] = note.split('=');
-      try {
-        writeSysctl({ name, value });
-      } catch {
-        // The interface is gone, and its parameter with it.
-      }
-    }
+    putBack(notes);
     for (const family of families) deleteTable(this.#batch, family, this.#tableName);
     this.#batch.commit();
   }

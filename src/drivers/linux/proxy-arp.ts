@@ -4,18 +4,17 @@
  * tunnel's, and by default up to 0.8 s late (docs/userplane.md). Entries outlive a crash, as the journal's bindings do; the next one that
  * opens takes away what nobody bound again. Leaves out the announcement for a node that came home: it sends that itself.
  */
-import { readFileSync } from 'node:fs';
 import { parseIpAddress } from '../../base/ip-address.ts';
+import { KernelParameters } from './kernel-parameters.ts';
 import { parseMacAddress } from './route-messages.ts';
 import { Rtnetlink } from './rtnetlink.ts';
-import { writeSysctl } from './sysctl.ts';
 import { closeDescriptor, openSocket, SOCK_DGRAM, send } from './system-calls.ts';
 
 export class ProxyArp {
   readonly #link: string;
   readonly #rtnetlink = new Rtnetlink();
   readonly #socket: number;
-  readonly #delay: string;
+  readonly #parameters: KernelParameters;
   readonly #addresses = new Set<string>();
 
   /** On a link of the calling thread's network namespace. Throws ENODEV. */
@@ -23,9 +22,8 @@ export class ProxyArp {
     this.#link = link;
     this.#rtnetlink.linkIndex(link);
     this.#socket = openSocket(AF_PACKET, SOCK_DGRAM, 0);
-    const path = `/proc/sys/net/${this.#delaySetting}`;
-    this.#delay = readFileSync(path, 'utf8').trim();
-    writeSysctl({ name: this.#delaySetting, value: '0' });
+    const delay = { name: `ipv4/neigh/${link}/proxy_delay`, value: '0' };
+    this.#parameters = new KernelParameters(`proxy-arp-${link}`, [delay]);
     for (const entry of this.#ownEntries()) this.#rtnetlink.deleteProxyNeighbour(entry);
   }
 
@@ -54,13 +52,9 @@ export class ProxyArp {
 
   close(): void {
     for (const address of [...this.#addresses]) this.remove(address);
-    writeSysctl({ name: this.#delaySetting, value: this.#delay });
+    this.#parameters.close();
     this.#rtnetlink.close();
     closeDescriptor(this.#socket);
-  }
-
-  get #delaySetting(): string {
-    return `ipv4/neigh/${this.#link}/proxy_delay`;
   }
 
   #ownEntries() {

@@ -66,4 +66,21 @@ export function writeSysctl({ name, value }: Sysctl): void {
   }
 }
 
+/** The parameter as it was, for the way back. */
+export function sysctlNote({ name, value }: Sysctl): string {
+  return `${name}=${value}`;
+}
+
+/** In the order of setting: to switch forwarding resets others. */
+export function putBack(notes: readonly string[]): void {
+  for (const note of notes) {
+    const [name = '', value = ''] = note.split('=');
+    try {
+      writeSysctl({ name, value });
+    } catch {
+      // The interface is gone, and its parameter with it.
+    }
+  }
+}
+
 const ROOT = '/proc/sys/net';

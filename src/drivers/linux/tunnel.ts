@@ -21,11 +21,12 @@ import type {
   TunnelSelector,
 } from '../../protocols/mobile-ip/tunnel-state.ts';
 import { correspondentTable } from './correspondent-routing.ts';
+import { KernelParameters } from './kernel-parameters.ts';
 import { NetworkNamespace } from './network-namespace.ts';
 import type { Route } from './route-messages.ts';
 import { Rtnetlink } from './rtnetlink.ts';
 import { socketAddress } from './socket-address.ts';
-import { presentSysctls, type Sysctl, sysctlsOf, writeSysctl } from './sysctl.ts';
+import { sysctlsOf } from './sysctl.ts';
 import { closeDescriptor, openEvent, raiseEvent, send } from './system-calls.ts';
 import { TunDevice } from './tun-device.ts';
 import { runDecapsulator } from './tunnel-decapsulator.ts';
@@ -57,7 +58,7 @@ export class Tunnel {
   readonly #device: TunDevice;
   readonly #rtnetlink = new Rtnetlink();
   readonly #namespace = NetworkNamespace.current();
-  readonly #changedSysctls: readonly Sysctl[];
+  readonly #parameters: KernelParameters;
   readonly #counters = new SharedArrayBuffer(8 * tunnelCounters.length);
   readonly #threads: readonly Thread[];
   readonly #sockets = new Map<string, { readonly fd: number; readonly local: TransportAddress }>();
@@ -72,9 +73,7 @@ export class Tunnel {
   constructor(options: TunnelOptions) {
     this.#options = options;
     this.#device = new TunDevice(options.device);
-    const wanted = sysctlsOf(options.placement === 'home-agent' ? 'home' : options.placement, [4]);
-    this.#changedSysctls = presentSysctls(wanted);
-    for (const sysctl of wanted) writeSysctl(sysctl);
+    this.#parameters = openParameters(options);
     this.#threads = (['encapsulator', 'decapsulator'] as const).map((role) => this.#startThread(role));
   }
 
@@ -136,10 +135,7 @@ export class Tunnel {
     for (const fd of this.#closing.keys()) closeDescriptor(fd);
     this.#device.close();
     this.#rtnetlink.close();
-    this.#namespace.run(() => {
-      for (const sysctl of this.#changedSysctls)
-        if (!sysctl.name.includes(`/${this.#options.device}/`)) writeSysctl(sysctl);
-    });
+    this.#namespace.run(() => this.#parameters.close());
     this.#namespace.close();
   }
 
@@ -265,6 +261,11 @@ export class Tunnel {
       })),
     };
   }
+}
+
+function openParameters({ placement, device }: TunnelOptions): KernelParameters {
+  const wanted = sysctlsOf(placement === 'home-agent' ? 'home' : placement, [4]);
+  return new KernelParameters(`tunnel-${device}`, wanted);
 }
 
 function toLoopSelector({ correspondentAddress, ...rest }: TunnelSelector): TunnelSelector<number> {
