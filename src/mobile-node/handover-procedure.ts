@@ -385,7 +385,8 @@ export class HandoverProcedure {
     if (kind !== 'soft' || from === undefined || access === undefined) return;
     // The tunnel keeps no order: it is over the new access already.
     const isDirect = accesses.sipIndexOf(from) === from;
-    if (isDirect && userAgent?.isRegistered(from)) this.order.begin(from, manager.flowsToCome(access), now);
+    if (isDirect && userAgent?.isRegistered(from))
+      this.order.begin(from, manager.flowsToCome(access), manager.formerFlows(access), now);
   }
 
   #checkTransfer(handover: Handover, now: Instant): void {

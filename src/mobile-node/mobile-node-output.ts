@@ -96,7 +96,9 @@ export type MobileNodeInput =
   | { readonly kind: 'effect-completed'; readonly id: number; readonly error?: string }
   | { readonly kind: 'flows-used'; readonly id: number }
   /** The first segment of a held flow has come in. */
-  | { readonly kind: 'flow-came'; readonly flow: FlowKey };
+  | { readonly kind: 'flow-came'; readonly flow: FlowKey }
+  /** What waits in held flows of the downlink follows directly on what has come in the former ones. */
+  | { readonly kind: 'flows-complete' };
 
 /** What `trimaran status` shows. */
 export interface MobileNodeStatus {

@@ -180,6 +180,7 @@ export class MobileNode
       this.#monitor.handleInput(input, now);
     else if (input.kind === 'effect-completed') this.#effectCompleted(input.id, input.error, now);
     else if (input.kind === 'flows-used') this.#procedure.dataArrived(input.id, now);
+    else if (input.kind === 'flows-complete') this.#procedure.order.downlinkComplete();
     else if (input.kind === 'flow-came') this.#procedure.order.flowCame(input.flow, now);
     else if (this.#isForMobileIp(input)) this.#mobileIp?.handleInput(input, now);
     else this.#agent.handleInput(input, now);

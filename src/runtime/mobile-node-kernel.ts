@@ -62,10 +62,14 @@ export class MobileNodeKernel {
           (ports) => ports.tunnel.close(),
         );
       this.#translator = this.#hold(openTranslator(options), (translator) => translator.close());
-      const openHold = (more: Pick<PacketHoldOptions, 'point' | 'onFirst'>): PacketHold =>
+      const openHold = (more: Omit<PacketHoldOptions, 'instance' | 'family'>): PacketHold =>
         this.#hold(openPacketHold(options, more), (hold) => hold.close());
       this.#holds = {
-        downlink: openHold({ point: 'prerouting', onFirst: (flow) => onInput({ kind: 'flow-came', flow }) }),
+        downlink: openHold({
+          point: 'prerouting',
+          onFirst: (flow) => onInput({ kind: 'flow-came', flow }),
+          onComplete: () => onInput({ kind: 'flows-complete' }),
+        }),
         uplink: openHold({ point: 'output' }),
       };
       this.#routing = this.#hold(new AccessRouting(options.internalAddress), (routing) => routing.close());
@@ -86,7 +90,8 @@ export class MobileNodeKernel {
     if (effect.type === 'translate') this.#translate(effect.operations);
     else if (effect.type === 'attach-access') this.#attach(effect);
     else if (effect.type === 'detach-access') this.#routing.detach(effect.index);
-    else if (effect.type === 'hold-flows') this.#holds[effect.direction].hold(effect.flows);
+    else if (effect.type === 'hold-flows')
+      this.#holds[effect.direction].hold(effect.flows, effect.formerFlows);
     else if (effect.type === 'pass-flows') this.#holds[effect.direction].pass();
     else if (effect.type === 'watch-flows') this.#watchFlows(effect.id, effect.flows);
     else if (effect.type === 'tunnel') this.ports?.tunnel.apply(effect.change);
@@ -175,7 +180,7 @@ function openTranslator({ internalAddress, instance }: MobileNodeKernelOptions):
 
 function openPacketHold(
   { internalAddress, instance }: MobileNodeKernelOptions,
-  more: Pick<PacketHoldOptions, 'point' | 'onFirst'>,
+  more: Omit<PacketHoldOptions, 'instance' | 'family'>,
 ): PacketHold {
   return new PacketHold({ instance, family: ipFamilyOf(internalAddress) ?? 4, ...more });
 }

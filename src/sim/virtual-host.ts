@@ -202,8 +202,9 @@ export class VirtualHost {
   }
 
   #receive(original: VirtualPacket): void {
-    if (!this.#holds.downlink.isHeld(original, () => this.#receivePassed(original)))
-      this.#receivePassed(original);
+    if (this.#holds.downlink.isHeld(original, () => this.#receivePassed(original))) return;
+    this.#receivePassed(original);
+    this.#holds.downlink.received(original);
   }
 
   #receivePassed(original: VirtualPacket): void {

@@ -121,9 +121,10 @@ export class VirtualMobileNode {
             process.handleInput({ kind: 'effect-completed', id: effect.id });
           else if (effect.type === 'tunnel') this.#tunnel.apply(effect.change);
           else if (effect.type === 'hold-flows')
-            this.host
-              .hold(effect.direction)
-              .hold(effect.flows, (flow) => process.handleInput({ kind: 'flow-came', flow }));
+            this.host.hold(effect.direction).hold(effect.flows, effect.formerFlows, {
+              onFirst: (flow) => process.handleInput({ kind: 'flow-came', flow }),
+              onComplete: () => process.handleInput({ kind: 'flows-complete' }),
+            });
           else if (effect.type === 'pass-flows') this.host.hold(effect.direction).pass();
           else if (effect.type === 'watch-flows')
             this.host.watchFlows(effect.flows, () =>

@@ -13,6 +13,8 @@ import { readTcpInfo } from '../../src/testbed/media/tcp-info.ts';
 import type { FlowKey } from '../../src/translation/translation-operation.ts';
 import { kernelTest } from './own-namespace.ts';
 
+type HoldOptions = Omit<PacketHoldOptions, 'instance' | 'family'>;
+
 const [far, near] = ['10.9.0.1', '10.9.0.2'];
 
 kernelTest(
@@ -88,6 +90,31 @@ kernelTest(
   },
 );
 
+kernelTest('PacketHold: says when what waits follows directly on what came in a watched flow', async () => {
+  let told = 0;
+  const { network, hold } = open({ point: 'prerouting', onComplete: () => told++ });
+  const { sender, until, received } = await network.connection();
+  hold.hold([], [flowOf(sender)]);
+  sender.write('before\n');
+  await until('before\n');
+  assert.equal(told, 0);
+  hold.hold([flowOf(sender)]);
+  sender.write('behind\n');
+  while (told === 0) await sleep(5);
+  assert.equal(received(), 'before\n');
+  hold.pass();
+  await until('before\nbehind\n');
+  // Nobody has seen what came last before this hold: it might still be on its way.
+  hold.hold([flowOf(sender)]);
+  const [toldBefore] = [told];
+  sender.write('waits\n');
+  await sleep(50);
+  assert.equal(told, toldBefore);
+  hold.pass();
+  await until('before\nbehind\nwaits\n');
+  close({ network, hold });
+});
+
 /** The sender chose its port; the receiver listens. */
 function flowOf({ localPort }: Socket): FlowKey {
   return {
@@ -105,7 +132,7 @@ function flowFrom(sender: Socket): FlowKey {
   return { ...flowOf(sender), source: near, destination: far, portOf: 'destination' };
 }
 
-function open(options: Pick<PacketHoldOptions, 'point' | 'onFirst'>) {
+function open(options: HoldOptions) {
   const network = openNetwork();
   return { network, hold: network.hold(options) };
 }
@@ -134,7 +161,7 @@ function openNetwork() {
   let port = 5000;
   return {
     near: nearEnd,
-    hold: (options: Pick<PacketHoldOptions, 'point' | 'onFirst'>): PacketHold => {
+    hold: (options: HoldOptions): PacketHold => {
       const hold = nearEnd.run(() => new PacketHold({ instance: 'test', family: 4, ...options }));
       assert.ok(hold.isAvailable);
       return hold;

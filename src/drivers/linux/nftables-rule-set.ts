@@ -141,6 +141,11 @@ export const heldForms: readonly MapForm[] = forms['mobile-node'].filter(
 
 export const acknowledgmentSet = 'acknowledgments';
 
+/** Flows that only are to be told of. */
+export function watchedName(form: MapForm): string {
+  return `watched_${mapName(form)}`;
+}
+
 /**
  * Lengths and flags of TCP segments without payload, for each length of the TCP header: their order does not matter, and to hold them
  * would stop a sender in the other direction. Key: the IP header's length field, the TCP header's length and its flags FIN, SYN and RST.
@@ -153,7 +158,7 @@ export function acknowledgmentKeys(family: IpFamily): Uint8Array[] {
   });
 }
 
-/** Segments of held flows wait in a netlink queue: as they come in, or as programs send them. */
+/** Segments of held flows wait in a netlink queue, as they come in or as programs send them; of watched flows the log group of that number hears. */
 export function holdChain(
   family: IpFamily,
   point: 'prerouting' | 'output',
@@ -161,16 +166,19 @@ export function holdChain(
   by: 'nftables' | 'iptables',
 ): Chain {
   const layout = layouts[family];
-  const rules = heldForms.map((form) => [
+  const inSequenceOf = (form: MapForm, set: string): Expression[] => [
     ...isProtocol(form.protocol),
     ...loadKey(layout, form.portOf),
-    lookUp(mapName(form), 0),
+    lookUp(set, 0),
     loadHeader('network', layout.networkLength, 2, 0),
     loadHeader('transport', 12, 2, 1),
     maskWith(1, Uint8Array.of(0xf0, TCP_FIN | TCP_SYN | TCP_RST)),
     lookUpAbsent(acknowledgmentSet, 0),
-    queueIn(queue, by),
-  ]);
+  ];
+  const rules = [
+    ...heldForms.map((form) => [...inSequenceOf(form, mapName(form)), queueIn(queue, by)]),
+    ...heldForms.map((form) => [...inSequenceOf(form, watchedName(form)), log(queue)]),
+  ];
   return { name: 'hold', hook: { type: 'filter', point, isAhead: true }, rules };
 }
 
@@ -196,8 +204,13 @@ export function elementsOf(table: string, family: IpFamily, form: MapForm): SetE
 }
 
 /** The same without data, as for deleting. */
-export function elementKeysOf(table: string, family: IpFamily, form: MapForm): SetElements {
-  return new SetElements(table, mapName(form), 2 * layouts[family].addressLength + 4);
+export function elementKeysOf(
+  table: string,
+  family: IpFamily,
+  form: MapForm,
+  set: string = mapName(form),
+): SetElements {
+  return new SetElements(table, set, 2 * layouts[family].addressLength + 4);
 }
 
 /** Adds the element of a flow; with data, in which is what will be written into its packets, when there is a version. */

@@ -20,6 +20,7 @@ import {
   mapName,
   ownedSet,
   type RuleSetOptions,
+  watchedName,
 } from './nftables-rule-set.ts';
 import { SetElements } from './nftables-set-elements.ts';
 
@@ -136,9 +137,10 @@ export function addHold(
       `set ${name}`,
     );
   const keyType = (addressType << 12) | (addressType << 6) | TYPE_INET_SERVICE;
-  for (const [index, form] of heldForms.entries())
-    addSet(mapName(form), keyType, (family === 4 ? 8 : 32) + 4, index + 1);
-  addSet(acknowledgmentSet, (TYPE_INTEGER << 6) | TYPE_INTEGER, 8, heldForms.length + 1);
+  const flowSets = heldForms.flatMap((form) => [mapName(form), watchedName(form)]);
+  for (const [index, name] of flowSets.entries())
+    addSet(name, keyType, (family === 4 ? 8 : 32) + 4, index + 1);
+  addSet(acknowledgmentSet, (TYPE_INTEGER << 6) | TYPE_INTEGER, 8, flowSets.length + 1);
   addElements(batch, family, table, acknowledgmentSet, acknowledgmentKeys(family));
   addChain(batch, family, table, holdChain(family, point, queue, by));
 }

@@ -4,8 +4,8 @@
  * inside the kernel, and one verdict lets all of them go on in their order. What does not fit the queue goes on at once, and everything does
  * when this process is gone. Segments of programs of this host do not fill it: TCP has only a few of its own under way to the link (TSQ).
  */
-import { formatIpAddress } from '../../base/ip-address.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
+import { SegmentSequence } from '../../translation/segment-sequence.ts';
 import type { FlowKey } from '../../translation/translation-operation.ts';
 import { type NetlinkMessage, NetlinkWriter, readAttributes } from './netlink-message.ts';
 import { NETLINK_NETFILTER, type NetlinkRefusal, NetlinkSocket, netlinkFlag } from './netlink-socket.ts';
@@ -16,15 +16,14 @@ import {
   nftablesMessage,
   writeAttributes,
 } from './nftables-batch.ts';
-import { appendElement, elementKeysOf, heldForms } from './nftables-rule-set.ts';
+import { appendElement, elementKeysOf, heldForms, mapName, watchedName } from './nftables-rule-set.ts';
 import { addHold, deleteTable } from './nftables-table.ts';
 import { growReceiveBuffer } from './packet-socket.ts';
 import { setSocketOption } from './system-calls.ts';
+import { belongsTo, readTcpSegment, segmentHeaderOctets, type TcpSegment } from './tcp-segment.ts';
 
 /** 1 s of full packets at 25 Mbit/s; beyond, order is not worth the memory. */
 const queueLength = 2048;
-/** The longest IPv4 header or that of IPv6, and the ports. */
-const copiedOctets = 64;
 /** A packet that was on its way into the queue while its flow was let go is there by then. */
 const stragglerMs = 10;
 
@@ -34,8 +33,10 @@ export interface PacketHoldOptions {
   readonly family: IpFamily;
   /** Where packets come in, or where programs of this host send them. */
   readonly point: 'prerouting' | 'output';
-  /** The first packet of a held flow waits. */
+  /** The first segment of a held flow waits. */
   readonly onFirst?: (flow: FlowKey) => void;
+  /** What waits follows directly on what came in watched flows: once for each hold. */
+  readonly onComplete?: () => void;
 }
 
 export class PacketHold {
@@ -48,39 +49,48 @@ export class PacketHold {
   readonly #packets = new NetlinkSocket(NETLINK_NETFILTER);
   readonly #batch = new NftablesBatch(this.#nftables);
   readonly #point: PacketHoldOptions['point'];
+  readonly #log = new NetlinkSocket(NETLINK_NETFILTER);
   readonly #onFirst: PacketHoldOptions['onFirst'];
+  readonly #onComplete: PacketHoldOptions['onComplete'];
+  readonly #sequence = new SegmentSequence();
   #held: readonly FlowKey[] = [];
+  #watched: readonly FlowKey[] = [];
   /** Held flows of which nothing has come yet. */
   #unseen: readonly FlowKey[] = [];
   #stragglers: NodeJS.Timeout | undefined;
 
   /** In the network namespace of the calling thread; takes leftovers of the same instance away first. */
-  constructor({ instance, family, point, onFirst }: PacketHoldOptions) {
+  constructor({ instance, family, point, onFirst, onComplete }: PacketHoldOptions) {
     this.#family = family;
     this.#point = point;
     this.#onFirst = onFirst;
+    this.#onComplete = onComplete;
     this.#table = `trimaran-${instance}-hold-${point}`;
     this.#queue = queueNumberOf(instance, point);
     // Without anybody listening the chain lets everything pass.
-    this.isAvailable = (this.#install('nftables') || this.#install('iptables')) && this.#listen();
+    this.isAvailable =
+      (this.#install('nftables') || this.#install('iptables')) && this.#listen() && this.#listenToLog();
   }
 
-  /** Besides those that are held already. */
-  hold(flows: readonly FlowKey[]): void {
+  /** Besides those that are held already. `watched`: the same connections as they come in so far, which pass. */
+  hold(flows: readonly FlowKey[], watched: readonly FlowKey[] = []): void {
     if (!this.isAvailable) return;
-    this.#changeElements(nftablesMessage.newElement, flows);
+    this.#changeElements(nftablesMessage.newElement, flows, watched);
     this.#held = [...this.#held, ...flows];
+    this.#watched = [...this.#watched, ...watched];
     this.#unseen = [...this.#unseen, ...flows];
   }
 
   /** What waits goes first, then the flows are free: what comes in between the two waits for microseconds. */
   pass(): void {
     if (this.#held.length === 0) return;
-    const flows = this.#held;
+    const [flows, watched] = [this.#held, this.#watched];
     this.#held = [];
+    this.#watched = [];
     this.#unseen = [];
+    this.#sequence.clear();
     this.#accept();
-    this.#changeElements(nftablesMessage.deleteElement, flows);
+    this.#changeElements(nftablesMessage.deleteElement, flows, watched);
     this.#accept();
     clearTimeout(this.#stragglers);
     this.#stragglers = setTimeout(() => this.#accept(), stragglerMs).unref();
@@ -93,6 +103,7 @@ export class PacketHold {
     this.#batch.commit();
     if (this.isAvailable) this.#accept();
     this.#packets.close();
+    this.#log.close();
     this.#nftables.close();
   }
 
@@ -117,32 +128,67 @@ export class PacketHold {
     const refusals = [
       ...this.#request(NFQNL_MSG_CONFIG, [[NFQA_CFG_CMD, Uint8Array.of(NFQNL_CFG_CMD_BIND, 0, 0, 0)]]),
       ...this.#request(NFQNL_MSG_CONFIG, [
-        [NFQA_CFG_PARAMS, Uint8Array.of(0, 0, 0, copiedOctets, NFQNL_COPY_PACKET)],
+        [NFQA_CFG_PARAMS, Uint8Array.of(0, 0, 0, segmentHeaderOctets, NFQNL_COPY_PACKET)],
         [NFQA_CFG_QUEUE_MAXLEN, queueLength],
         [NFQA_CFG_MASK, flags],
         [NFQA_CFG_FLAGS, flags],
       ]),
     ];
-    // They are let go all at once; of each flow only the first is news.
-    this.#packets.watch((message) => this.#noteFirst(message));
+    this.#packets.watch((message) => this.#segmentWaits(message));
     return refusals.length === 0;
   }
 
-  #noteFirst({ payload }: NetlinkMessage): void {
-    if (this.#unseen.length === 0 || this.#onFirst === undefined) return;
-    const packet = readAttributes(payload.subarray(nfgenmsgOctets)).get(NFQA_PAYLOAD);
-    const flow = packet && this.#unseen.find((one) => belongsTo(packet, one));
-    if (flow === undefined) return;
-    this.#unseen = this.#unseen.filter((one) => one !== flow);
-    this.#onFirst(flow);
+  /** To copies of what comes in watched flows. */
+  #listenToLog(): boolean {
+    growReceiveBuffer(this.#log.fd, 1_000_000);
+    setSocketOption(this.#log.fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
+    const mode = Uint8Array.of(0, 0, 0, segmentHeaderOctets, NFULNL_COPY_PACKET, 0);
+    const refusals = [
+      ...this.#request(NFULNL_MSG_CONFIG, [[NFULA_CFG_CMD, Uint8Array.of(NFULNL_CFG_CMD_BIND)]], this.#log),
+      ...this.#request(NFULNL_MSG_CONFIG, [[NFULA_CFG_MODE, mode]], this.#log),
+    ];
+    this.#log.watch((message) => this.#segmentCame(message));
+    return refusals.length === 0;
   }
 
-  #changeElements(message: number, flows: readonly FlowKey[]): void {
-    for (const form of heldForms) {
-      const elements = elementKeysOf(this.#table, this.#family, form);
-      for (const flow of flows) if (flow.portOf === form.portOf) appendElement(elements, flow);
-      this.#batch.addElements(message, this.#family, elements, 'held flows');
-    }
+  /** They are let go all at once; of each flow only the first is news. */
+  #segmentWaits(message: NetlinkMessage): void {
+    if (this.#unseen.length === 0) return;
+    const segment = this.#segmentIn(message, NFQA_PAYLOAD);
+    const flow = segment && this.#held.find((one) => belongsTo(segment, one));
+    if (segment === undefined || flow === undefined) return;
+    this.#sequence.waits(segment);
+    if (this.#unseen.includes(flow)) this.#onFirst?.(flow);
+    this.#unseen = this.#unseen.filter((one) => one !== flow);
+    this.#tellIfComplete();
+  }
+
+  #segmentCame(message: NetlinkMessage): void {
+    const segment = this.#watched.length === 0 ? undefined : this.#segmentIn(message, NFULA_PAYLOAD);
+    if (segment === undefined) return;
+    this.#sequence.came(segment);
+    this.#tellIfComplete();
+  }
+
+  #segmentIn({ payload }: NetlinkMessage, attribute: number): TcpSegment | undefined {
+    const packet = readAttributes(payload.subarray(nfgenmsgOctets)).get(attribute);
+    return packet && readTcpSegment(packet, this.#family);
+  }
+
+  #tellIfComplete(): void {
+    if (this.#sequence.isComplete) this.#onComplete?.();
+  }
+
+  #changeElements(message: number, held: readonly FlowKey[], watched: readonly FlowKey[]): void {
+    for (const form of heldForms)
+      for (const [set, flows] of [
+        [mapName(form), held],
+        [watchedName(form), watched],
+      ] as const) {
+        const elements = elementKeysOf(this.#table, this.#family, form, set);
+        for (const flow of flows) if (flow.portOf === form.portOf) appendElement(elements, flow);
+        this.#batch.addElements(message, this.#family, elements, 'held flows');
+      }
     this.#batch.commit();
   }
 
@@ -152,15 +198,19 @@ export class PacketHold {
   }
 
   /** What the kernel refuses: a verdict, when nothing waits for it. */
-  #request(message: number, attributes: readonly Attribute[]): readonly NetlinkRefusal[] {
+  #request(
+    message: number,
+    attributes: readonly Attribute[],
+    socket = this.#packets,
+  ): readonly NetlinkRefusal[] {
     const writer = new NetlinkWriter(128);
     const header = Uint8Array.of(0, 0, this.#queue >> 8, this.#queue & 255);
-    const sequence = this.#packets.nextSequence();
-    const type = (NFNL_SUBSYS_QUEUE << 8) | message;
+    const sequence = socket.nextSequence();
+    const type = ((socket === this.#log ? NFNL_SUBSYS_ULOG : NFNL_SUBSYS_QUEUE) << 8) | message;
     writer.beginMessage(type, netlinkFlag.request | netlinkFlag.ack, sequence, header);
     writeAttributes(writer, attributes);
     writer.endMessage();
-    return this.#packets.transact(writer, sequence);
+    return socket.transact(writer, sequence);
   }
 }
 
@@ -169,20 +219,6 @@ function queueNumberOf(instance: string, point: PacketHoldOptions['point']): num
   let hash = 0;
   for (const character of instance) hash = (31 * hash + (character.codePointAt(0) ?? 0)) & 0xfff;
   return 0x6000 | (hash << 1) | (point === 'output' ? 1 : 0);
-}
-
-/** Of the beginning of an IP packet whose flow is one of those held. */
-function belongsTo(packet: Uint8Array, { family, source, destination, port, portOf }: FlowKey): boolean {
-  const [addressAt, addressOctets] = family === 4 ? [12, 4] : [8, 16];
-  const portsAt = family === 4 ? 4 * ((packet[0] ?? 0) & 15) : 40;
-  const portAt = portsAt + (portOf === 'source' ? 0 : 2);
-  const address = (at: number): string => formatIpAddress(packet.subarray(at, at + addressOctets));
-  return (
-    packet.length >= portsAt + 4 &&
-    (((packet[portAt] ?? 0) << 8) | (packet[portAt + 1] ?? 0)) === port &&
-    address(addressAt) === source &&
-    address(addressAt + addressOctets) === destination
-  );
 }
 
 function uint32Pair(first: number, second: number): Uint8Array {
@@ -196,6 +232,13 @@ function uint32Pair(first: number, second: number): Uint8Array {
 const SOL_NETLINK = 270;
 const NETLINK_NO_ENOBUFS = 5;
 const NFNL_SUBSYS_QUEUE = 3;
+const NFNL_SUBSYS_ULOG = 4;
+const NFULNL_MSG_CONFIG = 1;
+const NFULA_CFG_CMD = 1;
+const NFULA_CFG_MODE = 2;
+const NFULNL_CFG_CMD_BIND = 1;
+const NFULNL_COPY_PACKET = 2;
+const NFULA_PAYLOAD = 9;
 const NFQNL_MSG_CONFIG = 2;
 const NFQNL_MSG_VERDICT_BATCH = 3;
 const NFQA_CFG_CMD = 1;

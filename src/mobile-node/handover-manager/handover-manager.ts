@@ -143,6 +143,13 @@ export class HandoverManager {
       .flatMap((session) => this.#translator.downlinkFlows(session.id, access));
   }
 
+  /** The same as they come in so far. */
+  formerFlows(access: NetworkAccess): FlowKey[] {
+    return this.sessions
+      .filter((session) => session.access.index !== access.index)
+      .flatMap((session) => this.#translator.downlinkFlows(session.id, session.access));
+  }
+
   uplinkFlows(session: string): FlowKey[] {
     return this.#translator.uplinkFlows(session);
   }

@@ -11,6 +11,8 @@ const transfer: FlowKey = {
   port: 5001,
   portOf: 'destination',
 };
+/** The transfer over the old access. */
+const former: FlowKey = { ...transfer, destination: '10.1.0.2' };
 const terminal: FlowKey = { ...transfer, port: 5002 };
 const upload: FlowKey = { ...transfer, source: '10.64.0.1', destination: '192.0.2.1', portOf: 'source' };
 const voice: FlowKey = { ...transfer, protocol: 'udp', port: 4000 };
@@ -19,17 +21,17 @@ const pass = (direction: 'downlink' | 'uplink') => ({ type: 'pass-flows', direct
 
 test('SegmentOrder: TCP waits, datagrams do not', () => {
   const { order, effects } = newOrder();
-  order.begin(threeG, [voice, transfer], 0);
+  order.begin(threeG, [voice, transfer], [voice, former], 0);
   order.sessionMoved([voice, upload]);
   assert.deepEqual(effects, [
-    { type: 'hold-flows', direction: 'downlink', flows: [transfer] },
-    { type: 'hold-flows', direction: 'uplink', flows: [upload] },
+    { type: 'hold-flows', direction: 'downlink', flows: [transfer], formerFlows: [former] },
+    { type: 'hold-flows', direction: 'uplink', flows: [upload], formerFlows: [] },
   ]);
 });
 
 test('SegmentOrder: nothing is held or asked where only datagrams come', () => {
   const { order, effects, asked } = newOrder();
-  order.begin(threeG, [voice], 0);
+  order.begin(threeG, [voice], [voice], 0);
   order.sessionMoved([voice]);
   order.allMoved(5);
   assert.deepEqual([effects, asked, order.pollTimeout()], [[], [], undefined]);
@@ -37,7 +39,7 @@ test('SegmentOrder: nothing is held or asked where only datagrams come', () => {
 
 test('SegmentOrder: once all sessions have moved, one answer over the old access lets both directions go', () => {
   const { order, effects, asked } = newOrder();
-  order.begin(threeG, [transfer], 0);
+  order.begin(threeG, [transfer], [former], 0);
   order.sessionMoved([upload]);
   order.allMoved(40);
   assert.deepEqual(asked, [`access ${threeG} at 40`]);
@@ -52,7 +54,7 @@ test('SegmentOrder: once all sessions have moved, one answer over the old access
 
 test('SegmentOrder: the first segment of every flow over the new access asks for the downlink, ahead of the answer to the move', () => {
   const { order, effects, asked } = newOrder();
-  order.begin(threeG, [transfer, terminal], 0);
+  order.begin(threeG, [transfer, terminal], [former], 0);
   order.flowCame(transfer, 31);
   order.flowCame(transfer, 32);
   assert.deepEqual(asked, []);
@@ -66,9 +68,24 @@ test('SegmentOrder: the first segment of every flow over the new access asks for
   assert.deepEqual(effects.slice(3), [pass('uplink')]);
 });
 
+test('SegmentOrder: the downlink goes on when nothing is missing ahead of what waits, the uplink not', () => {
+  const { order, effects } = newOrder();
+  order.begin(threeG, [transfer], [former], 0);
+  order.flowCame(transfer, 31);
+  order.sessionMoved([upload]);
+  order.downlinkComplete();
+  order.downlinkComplete();
+  assert.deepEqual(effects.slice(2), [pass('downlink')]);
+  order.allMoved(40);
+  order.answered('check 1');
+  assert.equal(effects.length, 3);
+  order.answered('check 2');
+  assert.deepEqual(effects.slice(3), [pass('uplink')]);
+});
+
 test('SegmentOrder: where nothing can be asked the removal of the old contact tells, but not what was asked before the sessions had moved', () => {
   const { order, effects } = newOrder(() => undefined);
-  order.begin(threeG, [transfer], 0);
+  order.begin(threeG, [transfer], [former], 0);
   order.sessionMoved([upload]);
   order.drained(threeG);
   assert.equal(effects.length, 2);
@@ -79,7 +96,7 @@ test('SegmentOrder: where nothing can be asked the removal of the old contact te
 
 test('SegmentOrder: nothing comes any more over an access that has gone', () => {
   const { order, effects } = newOrder();
-  order.begin(threeG, [transfer], 0);
+  order.begin(threeG, [transfer], [former], 0);
   order.accessLost(wlan);
   assert.equal(effects.length, 1);
   order.accessLost(threeG);
@@ -90,7 +107,7 @@ test('SegmentOrder: nothing comes any more over an access that has gone', () => 
 
 test('SegmentOrder: it ends after a second though the old access says nothing', () => {
   const { order, effects } = newOrder();
-  order.begin(threeG, [transfer], 50);
+  order.begin(threeG, [transfer], [former], 50);
   order.allMoved(90);
   assert.equal(order.pollTimeout()?.at, 1050);
   order.handleTimeout(1049);
@@ -101,9 +118,9 @@ test('SegmentOrder: it ends after a second though the old access says nothing', 
 
 test('SegmentOrder: another handover lets go what the former held, and asks for itself', () => {
   const { order, effects, asked } = newOrder();
-  order.begin(threeG, [transfer], 0);
+  order.begin(threeG, [transfer], [former], 0);
   order.allMoved(5);
-  order.begin(threeG, [transfer], 10);
+  order.begin(threeG, [transfer], [former], 10);
   order.answered('check 1');
   assert.deepEqual(
     effects.map(({ type }) => type),

@@ -7,7 +7,8 @@
  *   begin ──────▶ downlink waits ──first segment of every flow, or all sessions moved: ask──▶ answer, 1 s ──▶ goes on
  *   session moved ▶ uplink waits ───────────────────────────── all sessions moved: ask──▶ answer, 1 s ──▶ goes on
  *
- * What is asked goes to the P-CSCF over the old access when nothing more goes that way: a STUN request, and besides the removal of the old
+ * The downlink goes on sooner where the segments themselves show that nothing is missing: when the octet ahead of the first that waits has
+ * come over the old access. Otherwise, and for the uplink, which ends elsewhere, an answer tells. What is asked goes to the P-CSCF over the old access when nothing more goes that way: a STUN request, and besides the removal of the old
  * contact, whichever is answered first. Links keep order, so the request went behind all that was under way to the network, and its answer
  * came behind all that was under way from there. A segment that comes in over the new access says the same of its flow as the answer to
  * the move, and sooner: the home network's translator has switched. Datagrams do not wait: a late voice packet is as bad as a lost one, and
@@ -22,9 +23,16 @@ type Direction = 'downlink' | 'uplink';
 export type SegmentOrderEffect =
   /**
    * Segments of these flows wait from now on too, in their order, but not those that only acknowledge. Downlink: where they come in; tell by
-   * 'flow-came' when the first of each has come. Uplink: where programs send them. Where the kernel cannot, they pass.
+   * 'flow-came' when the first of each has come, and by 'flows-complete' when nothing is missing ahead of those that wait, by what comes in
+   * the former flows. Uplink: where programs send them. Where the kernel cannot, they pass.
    */
-  | { readonly type: 'hold-flows'; readonly direction: Direction; readonly flows: readonly FlowKey[] }
+  | {
+      readonly type: 'hold-flows';
+      readonly direction: Direction;
+      readonly flows: readonly FlowKey[];
+      /** Downlink: the same connections over the old access. */
+      readonly formerFlows: readonly FlowKey[];
+    }
   /** What waits goes on, ahead of what follows. */
   | { readonly type: 'pass-flows'; readonly direction: Direction };
 
@@ -55,16 +63,16 @@ export class SegmentOrder {
   }
 
   /** With the flows to come over the new access, before that is told to anybody. Nothing waits where none of them is TCP. */
-  begin(oldAccess: number, flows: readonly FlowKey[], now: Instant): void {
+  begin(oldAccess: number, flows: readonly FlowKey[], formerFlows: readonly FlowKey[], now: Instant): void {
     this.end();
     this.#oldAccess = oldAccess;
     this.#until = now + longestHoldMs;
-    this.#hold('downlink', flows);
+    this.#hold('downlink', flows, formerFlows);
   }
 
   /** With what its programs send, before that leaves by the new access. */
   sessionMoved(flows: readonly FlowKey[]): void {
-    if (this.#oldAccess !== undefined) this.#hold('uplink', flows);
+    if (this.#oldAccess !== undefined) this.#hold('uplink', flows, []);
   }
 
   /** A segment has come in over the new access. */
@@ -72,6 +80,11 @@ export class SegmentOrder {
     const downlink = this.#holds.get('downlink');
     if (downlink?.unmoved.delete(formatFlowKey(flow)) && downlink.unmoved.size === 0)
       this.#mark([downlink], now);
+  }
+
+  /** Nothing is missing ahead of what waits. */
+  downlinkComplete(): void {
+    if (this.#holds.has('downlink')) this.#pass('downlink');
   }
 
   /** No session is on its way any more. */
@@ -108,13 +121,18 @@ export class SegmentOrder {
     return this.#holds.size === 0 ? undefined : { at: this.#until, reason: 'end of a hold' };
   }
 
-  #hold(direction: Direction, flows: readonly FlowKey[]): void {
-    const ordered = flows.filter(({ protocol }) => protocol === 'tcp');
+  #hold(direction: Direction, flows: readonly FlowKey[], formerFlows: readonly FlowKey[]): void {
+    const ordered = flows.filter(isOrdered);
     if (ordered.length === 0) return;
     const hold = this.#holds.get(direction) ?? { unmoved: new Set(), isMarked: false, check: undefined };
     this.#holds.set(direction, hold);
     for (const flow of ordered) hold.unmoved.add(formatFlowKey(flow));
-    this.#parts.effect({ type: 'hold-flows', direction, flows: ordered });
+    this.#parts.effect({
+      type: 'hold-flows',
+      direction,
+      flows: ordered,
+      formerFlows: formerFlows.filter(isOrdered),
+    });
   }
 
   #mark(holds: readonly Hold[], now: Instant): void {
@@ -128,4 +146,8 @@ export class SegmentOrder {
     this.#holds.delete(direction);
     this.#parts.effect({ type: 'pass-flows', direction });
   }
+}
+
+function isOrdered({ protocol }: FlowKey): boolean {
+  return protocol === 'tcp';
 }
