@@ -31,12 +31,13 @@ import type {
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
-import type { SipMessage, SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import type { HostAddress } from '../../protocols/sip/proxy/next-hop.ts';
 import { AnchoredSession } from './anchored-session.ts';
 import { areResourcesReady, isHandover } from './handover-offer.ts';
 import { LostSessions } from './lost-sessions.ts';
 import { RegisteredUsers } from './registered-users.ts';
+import { isReleasedByNetwork } from './release-reason.ts';
 import { identityOfCaller, servedUserOf } from './served-user.ts';
 import { answered, moved, offered, translated } from './session-bindings.ts';
 import { TranslatorControl } from './translator-control.ts';
@@ -486,14 +487,6 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
 function onwardRoute(request: SipRequest): Pick<OutgoingRoute, 'requestUri' | 'routes' | 'headers'> {
   const [, ...routes] = request.headers.getAll('Route');
   return { requestUri: request.requestUri, routes, headers: [['P-Served-User', undefined]] };
-}
-
-/** RFC 3326: the core gives a failure as the reason when it releases a dialog in the user's name; a user who hangs up gives none, or 200. */
-function isReleasedByNetwork(message: SipMessage): boolean {
-  const causes = message.headers
-    .getAll('Reason')
-    .map((value) => /^SIP\s*;.*\bcause\s*=\s*(\d+)/i.exec(value)?.[1]);
-  return causes.some((cause) => cause !== undefined && cause !== '200');
 }
 
 function isCallEvent(event: CallEvent | TrimEvent): event is CallEvent {
