@@ -169,7 +169,7 @@ export class HandoverProcedure {
     const handover = this.#handover;
     if (handover?.sip !== 'transferring') return;
     if (event.type === 'session-moved') {
-      this.order.sessionMoved(this.#parts.manager.uplinkFlows(event.session));
+      this.order.sessionMoved(this.#parts.manager.flows.uplink(event.session));
       handover.failed.delete(event.session);
       handover.moved.push({ session: event.session, sipMs: event.sipMs, method: event.method });
     } else if (event.type === 'session-move-failed') {
@@ -385,8 +385,7 @@ export class HandoverProcedure {
     if (kind !== 'soft' || from === undefined || access === undefined) return;
     // The tunnel keeps no order: it is over the new access already.
     const isDirect = accesses.sipIndexOf(from) === from;
-    if (isDirect && userAgent?.isRegistered(from))
-      this.order.begin(from, manager.flowsToCome(access), manager.formerFlows(access), now);
+    if (isDirect && userAgent?.isRegistered(from)) this.order.begin(from, manager.flows.toMove(access), now);
   }
 
   #checkTransfer(handover: Handover, now: Instant): void {
@@ -476,7 +475,7 @@ export class HandoverProcedure {
     if (from === undefined) return;
     const left = accesses.sipIndexOf(from);
     if (left !== access.index && stillCarrying.has(left)) return;
-    const flows = manager.downlinkFlows(access);
+    const flows = manager.flows.downlink(access);
     if (moved.length === 0 || flows.length === 0) {
       this.#released(from, 'no sessions');
       return;

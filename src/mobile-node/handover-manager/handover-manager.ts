@@ -26,7 +26,6 @@ import type {
 import { fromOf, toOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
-import type { FlowKey } from '../../translation/translation-operation.ts';
 import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
 import { ApplicationRegistrar } from './application-registrar.ts';
 import {
@@ -41,6 +40,7 @@ import type { HandoverEvent, SessionMoveMethod } from './handover-event.ts';
 import { MobileSession, type Move } from './mobile-session.ts';
 import { MoveRequests } from './move-requests.ts';
 import { accessHeadersOf, type NetworkAccess, signallingPathOf } from './network-access.ts';
+import { SessionFlows } from './session-flows.ts';
 import { bindingsOf, descriptionOf, isAtInternalAddress } from './session-media.ts';
 
 type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
@@ -67,6 +67,7 @@ export class HandoverManager {
   readonly #agent: BackToBackUserAgent;
   readonly #translator: LocalAddressTranslator;
   readonly #requests: MoveRequests;
+  readonly flows: SessionFlows;
   readonly #registrar = new ApplicationRegistrar();
   readonly #sessions = new Map<CallHandle, MobileSession>();
   readonly #events: HandoverEvent[] = [];
@@ -83,6 +84,7 @@ export class HandoverManager {
     this.#agent = agent;
     this.#requests = new MoveRequests(agent, publicIdentity, withReservation);
     this.#translator = options.translator;
+    this.flows = new SessionFlows(() => this.sessions, options.translator);
   }
 
   /** An access has an address, or other routes than before. */
@@ -127,31 +129,6 @@ export class HandoverManager {
     for (const session of this.sessions) {
       if (session.lostUntil !== undefined && session.lostUntil <= now) this.#agent.endCall(session.call, now);
     }
-  }
-
-  /** The flows whose first packet shows that a session's data comes in over an access. */
-  downlinkFlows(access: NetworkAccess): FlowKey[] {
-    return this.sessions
-      .filter((session) => session.access.index === access.index)
-      .flatMap((session) => this.#translator.downlinkFlows(session.id, access));
-  }
-
-  /** What comes in over the access once the sessions that others carry have moved there. */
-  flowsToCome(access: NetworkAccess): FlowKey[] {
-    return this.sessions
-      .filter((session) => session.access.index !== access.index)
-      .flatMap((session) => this.#translator.downlinkFlows(session.id, access));
-  }
-
-  /** The same as they come in so far. */
-  formerFlows(access: NetworkAccess): FlowKey[] {
-    return this.sessions
-      .filter((session) => session.access.index !== access.index)
-      .flatMap((session) => this.#translator.downlinkFlows(session.id, session.access));
-  }
-
-  uplinkFlows(session: string): FlowKey[] {
-    return this.#translator.uplinkFlows(session);
   }
 
   /** Starts to move every session that is not carried by the access; each ends in `session-moved` or `session-move-failed`. */

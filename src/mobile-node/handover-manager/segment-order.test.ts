@@ -21,7 +21,7 @@ const pass = (direction: 'downlink' | 'uplink') => ({ type: 'pass-flows', direct
 
 test('SegmentOrder: TCP waits, datagrams do not', () => {
   const { order, effects } = newOrder();
-  order.begin(threeG, [voice, transfer], [voice, former], 0);
+  order.begin(threeG, { flows: [voice, transfer], formerFlows: [voice, former] }, 0);
   order.sessionMoved([voice, upload]);
   assert.deepEqual(effects, [
     { type: 'hold-flows', direction: 'downlink', flows: [transfer], formerFlows: [former] },
@@ -31,7 +31,7 @@ test('SegmentOrder: TCP waits, datagrams do not', () => {
 
 test('SegmentOrder: nothing is held or asked where only datagrams come', () => {
   const { order, effects, asked } = newOrder();
-  order.begin(threeG, [voice], [voice], 0);
+  order.begin(threeG, { flows: [voice], formerFlows: [voice] }, 0);
   order.sessionMoved([voice]);
   order.allMoved(5);
   assert.deepEqual([effects, asked, order.pollTimeout()], [[], [], undefined]);
@@ -39,7 +39,7 @@ test('SegmentOrder: nothing is held or asked where only datagrams come', () => {
 
 test('SegmentOrder: once all sessions have moved, one answer over the old access lets both directions go', () => {
   const { order, effects, asked } = newOrder();
-  order.begin(threeG, [transfer], [former], 0);
+  order.begin(threeG, { flows: [transfer], formerFlows: [former] }, 0);
   order.sessionMoved([upload]);
   order.allMoved(40);
   assert.deepEqual(asked, [`access ${threeG} at 40`]);
@@ -54,7 +54,7 @@ test('SegmentOrder: once all sessions have moved, one answer over the old access
 
 test('SegmentOrder: the first segment of every flow over the new access asks for the downlink, ahead of the answer to the move', () => {
   const { order, effects, asked } = newOrder();
-  order.begin(threeG, [transfer, terminal], [former], 0);
+  order.begin(threeG, { flows: [transfer, terminal], formerFlows: [former] }, 0);
   order.flowCame(transfer, 31);
   order.flowCame(transfer, 32);
   assert.deepEqual(asked, []);
@@ -70,7 +70,7 @@ test('SegmentOrder: the first segment of every flow over the new access asks for
 
 test('SegmentOrder: the downlink goes on when nothing is missing ahead of what waits, the uplink not', () => {
   const { order, effects } = newOrder();
-  order.begin(threeG, [transfer], [former], 0);
+  order.begin(threeG, { flows: [transfer], formerFlows: [former] }, 0);
   order.flowCame(transfer, 31);
   order.sessionMoved([upload]);
   order.downlinkComplete();
@@ -85,7 +85,7 @@ test('SegmentOrder: the downlink goes on when nothing is missing ahead of what w
 
 test('SegmentOrder: where nothing can be asked the removal of the old contact tells, but not what was asked before the sessions had moved', () => {
   const { order, effects } = newOrder(() => undefined);
-  order.begin(threeG, [transfer], [former], 0);
+  order.begin(threeG, { flows: [transfer], formerFlows: [former] }, 0);
   order.sessionMoved([upload]);
   order.drained(threeG);
   assert.equal(effects.length, 2);
@@ -96,7 +96,7 @@ test('SegmentOrder: where nothing can be asked the removal of the old contact te
 
 test('SegmentOrder: nothing comes any more over an access that has gone', () => {
   const { order, effects } = newOrder();
-  order.begin(threeG, [transfer], [former], 0);
+  order.begin(threeG, { flows: [transfer], formerFlows: [former] }, 0);
   order.accessLost(wlan);
   assert.equal(effects.length, 1);
   order.accessLost(threeG);
@@ -107,7 +107,7 @@ test('SegmentOrder: nothing comes any more over an access that has gone', () => 
 
 test('SegmentOrder: it ends after a second though the old access says nothing', () => {
   const { order, effects } = newOrder();
-  order.begin(threeG, [transfer], [former], 50);
+  order.begin(threeG, { flows: [transfer], formerFlows: [former] }, 50);
   order.allMoved(90);
   assert.equal(order.pollTimeout()?.at, 1050);
   order.handleTimeout(1049);
@@ -118,9 +118,9 @@ test('SegmentOrder: it ends after a second though the old access says nothing', 
 
 test('SegmentOrder: another handover lets go what the former held, and asks for itself', () => {
   const { order, effects, asked } = newOrder();
-  order.begin(threeG, [transfer], [former], 0);
+  order.begin(threeG, { flows: [transfer], formerFlows: [former] }, 0);
   order.allMoved(5);
-  order.begin(threeG, [transfer], [former], 10);
+  order.begin(threeG, { flows: [transfer], formerFlows: [former] }, 10);
   order.answered('check 1');
   assert.deepEqual(
     effects.map(({ type }) => type),

@@ -17,6 +17,7 @@
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import type { Timeout } from '../../base/machine.ts';
 import { type FlowKey, formatFlowKey } from '../../translation/translation-operation.ts';
+import type { MovingFlows } from './session-flows.ts';
 
 type Direction = 'downlink' | 'uplink';
 
@@ -63,7 +64,7 @@ export class SegmentOrder {
   }
 
   /** With the flows to come over the new access, before that is told to anybody. Nothing waits where none of them is TCP. */
-  begin(oldAccess: number, flows: readonly FlowKey[], formerFlows: readonly FlowKey[], now: Instant): void {
+  begin(oldAccess: number, { flows, formerFlows }: MovingFlows, now: Instant): void {
     this.end();
     this.#oldAccess = oldAccess;
     this.#until = now + longestHoldMs;
