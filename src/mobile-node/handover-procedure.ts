@@ -391,7 +391,7 @@ export class HandoverProcedure {
   #checkTransfer(handover: Handover, now: Instant): void {
     if (this.#parts.manager.sessions.some(({ isMoving }) => isMoving)) return;
     this.order.allMoved(now);
-    if (handover.failed.size > 0 && handover.attempts < maximumAttempts) {
+    if (handover.isWorthAnotherTry && handover.attempts < maximumAttempts) {
       handover.deadline = now + 1000 * 2 ** (handover.attempts - 1);
       return;
     }

@@ -2,7 +2,9 @@
  * Says in one line what a SIP or Diameter message is, for traces and ladders. Reads messages with the same decoders as the network
  * functions; what they refuse is shown as malformed, not left out. Anything else (media, keep-alives) is no message.
  */
+
 import { isMalformed } from '../base/malformed.ts';
+import { formatTransportAddress } from '../base/network.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import { avpValue } from '../protocols/diameter/avp.ts';
 import { baseApplication, baseAvps } from '../protocols/diameter/dictionary/base.ts';
@@ -80,7 +82,7 @@ function mediaDetails(message: SipMessage): { readonly media?: string } {
     const place = mediaAddressOf(description, index);
     const reserved = preconditionsOf(media)?.current;
     const status = reserved && ` local ${reserved.get('local')}, remote ${reserved.get('remote')}`;
-    return place === undefined ? 'refused' : `${place.address}:${place.port}${status ?? ''}`;
+    return place === undefined ? 'refused' : `${formatTransportAddress(place)}${status ?? ''}`;
   });
   return { media: places.join('; ') };
 }

@@ -47,6 +47,8 @@ export interface VirtualLabOptions {
   readonly isSecured?: boolean;
   /** Of signalling, on the mobile node's access links. */
   readonly faults?: Faults;
+  /** With a P-CSCF each: WLAN has IPv6 and nothing else, and so has its P-CSCF on that side. */
+  readonly isWlanIpv6?: boolean;
   /** Most preferred first; WLAN, then 3G by default. */
   readonly preference?: readonly string[];
   readonly onMobileNodeEvent?: (event: MobileNodeEvent, now: number) => void;
@@ -64,6 +66,7 @@ const addresses = {
   secondTranslator: '10.20.0.3',
   secondTranslatorPool: ['198.51.100.11', '192.0.2.11'],
 } as const;
+const ipv6 = { wlan: '2001:db8:2::2', proxyCscf: '2001:db8:a::14' } as const;
 const diameterHosts = {
   interrogatingCscf: `icscf.${labDomain}`,
   servingCscf: `scscf.${labDomain}`,
@@ -158,14 +161,16 @@ export class VirtualLab implements VirtualTestNetwork {
     const proxies = this.#options.proxyCscfs === 'shared' ? ['p-cscf'] : ['p-cscf', 'p-cscf-2'];
     proxies.forEach((name, index) => {
       const address = index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf;
+      const own = index === 1 && this.#options.isWlanIpv6 ? [address, ipv6.proxyCscf] : [address];
       const common = {
         ...sipAt(address),
+        listen: own.flatMap((one) => sipAt(one).listen),
         ...(this.#options.isSecured && { listen: [...sipAt(address).listen, byTls(address)] }),
         visitedNetwork: labDomain,
         unregisteredInDialog: 'refuse',
         hosts,
       } as const;
-      this.#start(name, address, new ProxyCscf({ ...common, random: this.network.newRandomSource() }));
+      this.#start(name, own, new ProxyCscf({ ...common, random: this.network.newRandomSource() }));
     });
     this.#start(
       'i-cscf',
@@ -272,12 +277,13 @@ export class VirtualLab implements VirtualTestNetwork {
 
   #addMobileNode(): VirtualMobileNode {
     const { accesses = trimAccesses, preference, faults, mobileNodePassword, proxyCscfs } = this.#options;
-    const { onMobileNodeEvent, isSecured } = this.#options;
+    const { onMobileNodeEvent, isSecured, isWlanIpv6 } = this.#options;
     const isShared = proxyCscfs === 'shared';
     return new VirtualMobileNode({
       network: this.network,
       accesses,
       ...(faults && { faults }),
+      ...(isWlanIpv6 && { ipv6Addresses: new Map([['wlan', ipv6.wlan]]) }),
       onEvent: (event, now) => {
         this.mobileNodeEvents.push(event);
         onMobileNodeEvent?.(event, now);
@@ -290,7 +296,8 @@ export class VirtualLab implements VirtualTestNetwork {
           expiresSeconds: 600,
         },
         proxyOf: (index) => {
-          const address = isShared || index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf;
+          const second = isWlanIpv6 ? ipv6.proxyCscf : addresses.secondProxyCscf;
+          const address = isShared || index === 0 ? addresses.proxyCscf : second;
           return isSecured ? byTls(address) : at(address);
         },
         ...(isSecured && { tls: { port: byTls('').port, serverName: labDomain } }),
@@ -308,8 +315,8 @@ export class VirtualLab implements VirtualTestNetwork {
     return host;
   }
 
-  #start(name: string, address: string, machine: Startable): Pick<RoleProcess, 'perform'> {
-    const process = this.#addHost(name, [address]).run({ machine });
+  #start(name: string, own: string | readonly string[], machine: Startable): Pick<RoleProcess, 'perform'> {
+    const process = this.#addHost(name, [own].flat()).run({ machine });
     process.perform((now) => machine.start(now));
     return process;
   }

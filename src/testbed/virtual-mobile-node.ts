@@ -25,6 +25,8 @@ import type { LabAccess } from './lab-topology.ts';
 export interface VirtualMobileNodeOptions {
   readonly network: VirtualNetwork;
   readonly accesses: readonly LabAccess[];
+  /** In place of the lab's IPv4 addresses, by name of the access. */
+  readonly ipv6Addresses?: ReadonlyMap<string, string>;
   /** Of signalling, on the access links. */
   readonly faults?: Faults;
   readonly onEvent: (event: MobileNodeEvent, now: number) => void;
@@ -92,11 +94,17 @@ export class VirtualMobileNode {
     return access;
   }
 
-  #attach({ network, accesses, faults }: VirtualMobileNodeOptions): Map<string, VirtualAccess> {
+  #attach({
+    network,
+    accesses,
+    faults,
+    ipv6Addresses,
+  }: VirtualMobileNodeOptions): Map<string, VirtualAccess> {
     const places = accessPlaces(accesses.map(({ name }) => name));
     return new Map(
       accesses.map(({ name, profile: { uplink, downlink }, nat, strictSource }, index) => {
-        const place = places[index]!;
+        const { address = places[index]!.address } = { address: ipv6Addresses?.get(name) };
+        const place = { ...places[index]!, address };
         const router = new VirtualAccessRouter({
           ...(strictSource && { strictSource: place.address }),
           ...(nat && { natAddress: place.routerAddress }),

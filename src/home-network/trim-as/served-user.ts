@@ -4,7 +4,7 @@
  * one of a user that the S-CSCF told the AS of by third-party registration.
  */
 import { isMalformed } from '../../base/malformed.ts';
-import type { LegName } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
+import type { LegName, OutgoingRoute } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { addressesOf, fromOf } from '../../protocols/sip/message/header-fields.ts';
 import { parseNameAddress } from '../../protocols/sip/message/name-address.ts';
 import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
@@ -47,4 +47,10 @@ export function withoutParameters(text: string): string {
   if (uri.kind === 'sip')
     return `sip:${uri.user === undefined ? '' : `${uri.user}@`}${uri.host.toLowerCase()}`;
   return uri.kind === 'tel' ? `tel:${uri.number}` : text;
+}
+
+/** A request on ISC goes back to the S-CSCF with what is left of its Route, untouched: the mark there is the original dialog identifier. */
+export function onwardRoute(request: SipRequest): Pick<OutgoingRoute, 'requestUri' | 'routes' | 'headers'> {
+  const [, ...routes] = request.headers.getAll('Route');
+  return { requestUri: request.requestUri, routes, headers: [['P-Served-User', undefined]] };
 }

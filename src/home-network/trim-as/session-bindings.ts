@@ -4,6 +4,7 @@
  * component first appears, and stay for its life, whatever moves.
  */
 
+import { ipFamilyOf } from '../../base/ip-address.ts';
 import { type NatComponent, type NatEnd, sameEnd } from '../../protocols/diameter/nat-control.ts';
 import {
   hasListeningPort,
@@ -104,6 +105,23 @@ export function moved(components: Components, offer: SessionDescription): Bindin
     install.push(key);
   }
   return { next, install, remove: [] };
+}
+
+/**
+ * Whether this end has gone to the other version of IP. What a session is translated by, kernel maps within one family, cannot follow, and the
+ * addresses that the other end was told are to stay.
+ */
+export function isOfAnotherFamily(
+  components: Components,
+  end: End,
+  description: SessionDescription,
+): boolean {
+  return description.media.some((_, index) => {
+    const place = mediaAddressOf(description, index);
+    const component = components.get(`${index}/media`);
+    const own = end === 'mobileNode' ? component?.towardsMobileNode : component?.towardsCorrespondent;
+    return place !== undefined && own !== undefined && ipFamilyOf(place.address) !== ipFamilyOf(own.address);
+  });
 }
 
 /** The description as the other end is told it: every stream at the translator. */

@@ -25,7 +25,6 @@ import { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent
 import type {
   CallEvent,
   CallHandle,
-  OutgoingRoute,
   SignallingPath,
   Token,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
@@ -33,13 +32,13 @@ import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import type { HostAddress } from '../../protocols/sip/proxy/next-hop.ts';
-import { AnchoredSession } from './anchored-session.ts';
+import { AnchoredSession, type Job } from './anchored-session.ts';
 import { areResourcesReady, isHandover } from './handover-offer.ts';
 import { LostSessions } from './lost-sessions.ts';
-import { RegisteredUsers } from './registered-users.ts';
+import { answerOutsideCalls, RegisteredUsers } from './registered-users.ts';
 import { isReleasedByNetwork } from './release-reason.ts';
-import { identityOfCaller, servedUserOf } from './served-user.ts';
-import { answered, moved, offered, translated } from './session-bindings.ts';
+import { identityOfCaller, onwardRoute, servedUserOf } from './served-user.ts';
+import { answered, isOfAnotherFamily, moved, offered, translated } from './session-bindings.ts';
 import { TranslatorControl } from './translator-control.ts';
 import type { TranslatorOptions } from './translator-selection.ts';
 import type { HandoverMethod, TrimEvent } from './trim-event.ts';
@@ -220,6 +219,10 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   ): void {
     const end = session.endOf(event.leg);
     const offer = session.openOffer(end);
+    if (isOfAnotherFamily(session.components, end, description)) {
+      this.#refuseFamily(session, event.token, now);
+      return;
+    }
     if (event.role === 'offer') session.hearOffer(end, description);
     else session.hearAnswer(end, description);
     const change =
@@ -233,7 +236,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
         this.#agent.continueWith(event.token, text, at);
       } else if (session.nat === undefined) this.#refuseSession(event.token, session.identity, reason, at);
       else this.#agent.refuse(event.token, 503, undefined, at);
-      this.#finishJob(session, at);
+      this.#startJob(session, at);
     });
   }
 
@@ -256,9 +259,13 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   #takeOver(session: AnchoredSession, token: Token, offer: SessionDescription, now: Instant): void {
     const isAgreed = session.agreed('mobileNode') !== undefined;
     const previous = session.agreed('mobileNode') ?? session.openOffer('correspondent');
+    if (isOfAnotherFamily(session.components, 'mobileNode', offer)) {
+      this.#refuseFamily(session, token, now);
+      return;
+    }
     if (previous === undefined || !isPureHandover(previous, offer)) {
       this.#agent.refuse(token, 488, 'Not what the call was offered with', now);
-      this.#finishJob(session, now);
+      this.#startJob(session, now);
       return;
     }
     const startedAt = now;
@@ -275,7 +282,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
         this.#beginHandover(session, token, 'INVITE with Replaces', offer, at);
         return;
       }
-      this.#finishJob(session, at);
+      this.#startJob(session, at);
     });
   }
 
@@ -288,7 +295,11 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   ): void {
     if (session.agreed('mobileNode') === undefined || session.handover !== undefined) {
       this.#agent.answerLocally(token, { statusCode: 500, headers: [['Retry-After', '2']] }, now);
-      this.#finishJob(session, now);
+      this.#startJob(session, now);
+      return;
+    }
+    if (isOfAnotherFamily(session.components, 'mobileNode', offer)) {
+      this.#refuseFamily(session, token, now);
       return;
     }
     session.handover = { token, method, startedAt: now };
@@ -303,7 +314,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       ...(method === 'INVITE with Replaces' && { path: this.#path() }),
     };
     this.#agent.answerLocally(token, answer, now);
-    this.#finishJob(session, now);
+    this.#startJob(session, now);
   }
 
   /** An UPDATE (or PRACK) inside the handover's INVITE: the resources are there, or not yet. */
@@ -319,7 +330,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       this.#commitHandover(session, offer, [token, within], now);
       return;
     } else this.#agent.answerLocally(token, { statusCode: 200, body: session.handoverAnswer(offer) }, now);
-    this.#finishJob(session, now);
+    this.#startJob(session, now);
   }
 
   /** First the translator, then the 200: when the mobile node hears of it, the new place is in force. */
@@ -341,7 +352,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
         for (const token of tokens) this.#agent.refuse(token, 503, undefined, at);
         this.#tell({ type: 'handover-failed', session: session.call, reason });
       }
-      this.#finishJob(session, at);
+      this.#startJob(session, at);
     });
   }
 
@@ -431,7 +442,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     // Behind whatever is still asked of the translator, so that nothing is installed after the end.
     this.#enqueue(session, now, (at) => {
       this.#control.release(session, at);
-      this.#finishJob(session, at);
+      this.#startJob(session, at);
     });
     this.#tell({ type: 'session-ended', session: call });
   }
@@ -442,12 +453,15 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       this.#tell({ type: isRegistered ? 'user-registered' : 'user-deregistered', identity });
       return createResponse(request, 200);
     }
-    const response = createResponse(request, request.method === 'OPTIONS' ? 200 : 405);
-    response.headers.set(
-      'Allow',
-      'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, REGISTER',
-    );
-    return response;
+    return answerOutsideCalls(request);
+  }
+
+  /** RFC 3261 §21.4.26 with warning 301 of §20.43, which says that there is no use in trying again. */
+  #refuseFamily(session: AnchoredSession, token: Token, now: Instant): void {
+    const warning = `301 ${formatTransportAddress(this.#options.address)} "No translation between IPv4 and IPv6"`;
+    if (!this.#agent.answerLocally(token, { statusCode: 488, headers: [['Warning', warning]] }, now))
+      this.#agent.refuse(token, 488, undefined, now);
+    this.#startJob(session, now);
   }
 
   #refuseSession(token: Token, identity: string, reason: string, now: Instant): void {
@@ -459,19 +473,16 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     this.#tell({ type: 'session-refused', identity, reason });
   }
 
-  #enqueue(session: AnchoredSession, now: Instant, job: (now: Instant) => void): void {
+  #enqueue(session: AnchoredSession, now: Instant, job: Job): void {
     session.jobs.push(job);
     if (!session.isBusy) this.#startJob(session, now);
   }
 
+  /** The next one, when one has come to its end. */
   #startJob(session: AnchoredSession, now: Instant): void {
     const job = session.jobs.shift();
     session.isBusy = job !== undefined;
     job?.(now);
-  }
-
-  #finishJob(session: AnchoredSession, now: Instant): void {
-    this.#startJob(session, now);
   }
 
   #path(): SignallingPath {
@@ -481,12 +492,6 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   #tell(event: TrimEvent): void {
     this.#outputs.push({ kind: 'event', event });
   }
-}
-
-/** A request on ISC goes back to the S-CSCF with what is left of its Route, untouched: the mark there is the original dialog identifier. */
-function onwardRoute(request: SipRequest): Pick<OutgoingRoute, 'requestUri' | 'routes' | 'headers'> {
-  const [, ...routes] = request.headers.getAll('Route');
-  return { requestUri: request.requestUri, routes, headers: [['P-Served-User', undefined]] };
 }
 
 function isCallEvent(event: CallEvent | TrimEvent): event is CallEvent {

@@ -65,6 +65,10 @@ export class OutgoingRequest {
     this.rack = options.rack;
   }
 
+  get isPartOfInvite(): boolean {
+    return this.method === 'PRACK' || this.method === 'UPDATE';
+  }
+
   /** An INVITE occupies its leg until its 2xx is acknowledged or it failed (RFC 3261 §14.1). */
   get isOpenInvite(): boolean {
     if (this.method !== 'INVITE' || this.state === 'waiting') return false;

@@ -72,7 +72,7 @@ export class RequestSender implements LegTimer {
       this.#fail(outgoing, this.#leg.isEnded ? 481 : 503, now);
       return;
     }
-    if (this.movingTo !== undefined && isPartOfInvite(outgoing)) outgoing.partOf = this.#invite;
+    if (this.movingTo !== undefined && outgoing.isPartOfInvite) outgoing.partOf = this.#invite;
     queue.push(outgoing);
     this.pump(now);
   }
@@ -257,7 +257,7 @@ export class RequestSender implements LegTimer {
 
   /** What belongs to an INVITE that moves the leg goes the same new way. */
   #pathOf(outgoing: OutgoingRequest): SignallingPath {
-    const moving = isPartOfInvite(outgoing) ? this.movingTo : undefined;
+    const moving = outgoing.isPartOfInvite ? this.movingTo : undefined;
     return outgoing.path ?? moving ?? this.#leg.path;
   }
 
@@ -494,8 +494,4 @@ export class RequestSender implements LegTimer {
     this.#leg.addDialog(dialog);
     return dialog;
   }
-}
-
-function isPartOfInvite({ method }: OutgoingRequest): boolean {
-  return method === 'PRACK' || method === 'UPDATE';
 }
