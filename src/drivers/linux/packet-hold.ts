@@ -35,7 +35,7 @@ export interface PacketHoldOptions {
   readonly point: 'prerouting' | 'output';
   /** The first segment of a held flow waits. */
   readonly onFirst?: (flow: FlowKey) => void;
-  /** What waits follows directly on what came in watched flows: once for each hold. */
+  /** What waits follows directly on what came in watched flows; told again until it passes. */
   readonly onComplete?: () => void;
 }
 

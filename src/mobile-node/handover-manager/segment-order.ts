@@ -7,12 +7,15 @@
  *   begin ──────▶ downlink waits ──first segment of every flow, or all sessions moved: ask──▶ answer, 1 s ──▶ goes on
  *   session moved ▶ uplink waits ───────────────────────────── all sessions moved: ask──▶ answer, 1 s ──▶ goes on
  *
- * The downlink goes on sooner where the segments themselves show that nothing is missing: when the octet ahead of the first that waits has
- * come over the old access. Otherwise, and for the uplink, which ends elsewhere, an answer tells. What is asked goes to the P-CSCF over the old access when nothing more goes that way: a STUN request, and besides the removal of the old
+ * What is asked goes to the P-CSCF over the old access when nothing more goes that way: a STUN request, and besides the removal of the old
  * contact, whichever is answered first. Links keep order, so the request went behind all that was under way to the network, and its answer
  * came behind all that was under way from there. A segment that comes in over the new access says the same of its flow as the answer to
- * the move, and sooner: the home network's translator has switched. Datagrams do not wait: a late voice packet is as bad as a lost one, and
- * no transport draws conclusions from their order.
+ * the move, and sooner: the home network's translator has switched.
+ *
+ * The downlink goes on sooner still where the segments themselves show that nothing is missing: the octet ahead of the first that waits has
+ * come over the old access. So it does not wait for the queue towards the network, through which the question goes.
+ *
+ * Datagrams do not wait: a late voice packet is as bad as a lost one, and no transport draws conclusions from their order.
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import type { Timeout } from '../../base/machine.ts';
