@@ -380,6 +380,13 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
     this.#send(routed, now);
   }
 
+  /** As if it were within a dialog, straight from the P-CSCF to that contact. */
+  sendPast(now: Instant, name: string, contact: string): void {
+    const request = this.#request(name, contact.slice(1, -1), contact.slice(1, -1));
+    request.headers.set('To', `${contact};tag=none`);
+    this.#send({ request, nextHop: `sip:${this.#proxyCscf}` }, now);
+  }
+
   #request(name: string, requestUri: string, to: string): SipRequest {
     const request = new SipRequest(name, requestUri);
     this.#cseq += 1;

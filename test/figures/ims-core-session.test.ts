@@ -131,6 +131,19 @@ test('IMS core: requests within the dialog pass in both directions, also from an
   assert.equal(lastStatus(cn), 200);
 });
 
+test('IMS core: nobody reaches another user through the P-CSCF past the core, whatever he says of himself', () => {
+  const { core, mn, cn } = lab('');
+  mn.call(core.now, 'sip:cn@home1.net');
+  core.run(1_000);
+  core.takeLadder();
+  const heard = cn.requests.length;
+  mn.headers = [['P-Asserted-Identity', '<sip:boss@home1.net>']];
+  mn.sendPast(core.now, 'MESSAGE', cn.contact);
+  core.run(1_000);
+  assert.deepEqual(core.takeLadder(), ['MN → P MESSAGE', 'P → MN 403']);
+  assert.equal(cn.requests.length, heard);
+});
+
 test('IMS core: a P-CSCF that is told so refuses requests within a dialog from an unregistered address', () => {
   const { core, mn } = lab('', { proxy: { unregisteredInDialog: 'refuse' } });
   mn.call(core.now, 'sip:cn@home1.net');

@@ -60,7 +60,7 @@ async function call({ caller, ...ims }: Partial<ImsSettings> & { readonly caller
     Terminal.start(lab, 'correspondent', options),
   ]);
   const terminals: Terminals = { mobile, correspondent };
-  assertRegistered(lab, ims);
+  assertRegistered(lab);
 
   const callee = caller === 'mobile' ? 'correspondent' : 'mobile';
   await terminals[caller].call(terminals[callee]);
@@ -84,6 +84,7 @@ async function call({ caller, ...ims }: Partial<ImsSettings> & { readonly caller
   assert.deepEqual([mobile.trace.length, correspondent.trace.length], messages, 'a terminal heard of a move');
   assertNothingLost(flowResults(measured, { captures: noCaptures, scenario, busy: [], originAt: 0 }));
   assert.equal(addresses.ofMobileNode.address, labAddresses.translatorTowardsPeers[0]);
+  assertWatched(lab, ims.core);
   await terminals[callee].program.stop();
   await terminals[caller].ended();
   assert.deepEqual(lab.network.failures, []);
@@ -94,14 +95,21 @@ async function call({ caller, ...ims }: Partial<ImsSettings> & { readonly caller
 const noCaptures = { mobile: [], correspondent: [] };
 
 /** The HSS gave what challenges are made of; the application server got the third-party REGISTER and answered it. */
-function assertRegistered(lab: InteropLab, ims: Partial<ImsSettings>): void {
+function assertRegistered(lab: InteropLab): void {
   const messages = lab.network.trace.map(({ node, direction, summary }) => `${node} ${direction} ${summary}`);
   assert.ok(messages.includes('hss sent MAA 2001'), 'nobody was challenged');
   assert.ok(messages.some((message) => message.startsWith('trim-as received REGISTER')));
   assert.ok(messages.includes('trim-as sent 200 OK (REGISTER)'));
-  // RFC 3680, where one of the two is ours: its P-CSCF watches the registration, and understands what it is told.
-  if (ims.core?.['p-cscf'] === 'trimaran') assert.ok(messages.includes('p-cscf sent 200 OK (NOTIFY)'));
-  if (ims.core?.['s-cscf'] === 'trimaran') assert.ok(messages.includes('s-cscf received 200 OK (NOTIFY)'));
+}
+
+/** RFC 3680, where one of the two is ours: the P-CSCF watches the registration, and understands what it is told. */
+function assertWatched(lab: InteropLab, core: ImsCoreMakers | undefined): void {
+  const messages = lab.network.trace.map(({ node, direction, summary }) => `${node} ${direction} ${summary}`);
+  // Two P-CSCFs are numbered.
+  const proxy = messages.some((message) => /^p-cscf\S* sent 200 OK \(NOTIFY\)$/.test(message));
+  if (core?.['p-cscf'] === 'trimaran') assert.ok(proxy, 'the P-CSCF was told nothing');
+  const serving = messages.includes('s-cscf received 200 OK (NOTIFY)');
+  if (core?.['s-cscf'] === 'trimaran') assert.ok(serving, 'nobody took what the S-CSCF told');
 }
 
 /** TRIM fig. 4: it rings once both sides have their resources. Two answers that follow one another may overtake each other on the way. */

@@ -15,12 +15,14 @@ import {
   type TimedJournal,
 } from '../../base/journal-writer.ts';
 import { earlierTimeout, type Timeout } from '../../base/machine.ts';
+import { isMalformed } from '../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput, TransportAddress } from '../../base/network.ts';
 import type { EffectOutput, EventOutput, NetworkFunction } from '../../base/network-function.ts';
 import { type RandomSource, randomToken } from '../../base/random-source.ts';
 import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import { addressesOf, fromOf, listIncludes, toTagOf } from '../../protocols/sip/message/header-fields.ts';
+import { parseNameAddress } from '../../protocols/sip/message/name-address.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatHostPort } from '../../protocols/sip/message/sip-uri.ts';
 import type { ForwardTarget, ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
@@ -261,6 +263,10 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     const { request, transaction } = event;
     if (!request.headers.has('Route')) {
       const contact = this.#contacts.ofContactUri(request.requestUri);
+      if (this.#isPastCore(event, contact)) {
+        this.#refuse(event, 403, now);
+        return;
+      }
       leaveTrustDomain(request);
       this.#forward(transaction, { kind: 'to-user', contact }, targetFor(contact), now);
     } else if (this.#isRefused(event)) {
@@ -281,9 +287,23 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       request.headers.removeAll('P-Preferred-Identity');
       this.#proxy.forwardAck(request, {}, now);
     } else {
+      const contact = this.#contacts.ofContactUri(request.requestUri);
+      if (this.#isPastCore(event, contact)) return;
       leaveTrustDomain(request);
-      this.#proxy.forwardAck(request, targetFor(this.#contacts.ofContactUri(request.requestUri)), now);
+      this.#proxy.forwardAck(request, targetFor(contact), now);
     }
+  }
+
+  /** A user who leaves the core out of his Route would speak to other users as if the core did. */
+  #isPastCore({ source }: SipArrival, contact: RegisteredContact | undefined): boolean {
+    if (!this.#contacts.isKnownSource(source)) return false;
+    const routes = (contact?.serviceRoute ?? []).map((value) => parseNameAddress(value, 'Service-Route'));
+    const hosts = routes.flatMap((route) =>
+      !isMalformed(route) && route.uri.kind === 'sip' ? [route.uri.host] : [],
+    );
+    const core = [...this.#options.hosts.values()].map(({ address }) => address);
+    // An I-CSCF or S-CSCF may run where users do, on one machine.
+    return ![...hosts, ...core].includes(source.address);
   }
 
   #isRefused({ source }: SipArrival): boolean {
