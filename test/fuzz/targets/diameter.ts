@@ -32,7 +32,7 @@ import {
 import { diameterMessages } from '../corpus.ts';
 import { type FuzzTarget, octets, roundTrips } from '../fuzz-target.ts';
 
-const dictionary = new Dictionary([baseApplication, cxApplication, natControlApplication]);
+export const dictionary: Dictionary = new Dictionary([baseApplication, cxApplication, natControlApplication]);
 const header = {
   commandCode: 330,
   applicationId: 12,
