@@ -56,14 +56,6 @@ test('MIP-SIP: fifty soft handovers among four accesses: the messages of figure 
   });
 });
 
-test('MIP-SIP: a link that is up but leads nowhere is left, and TCP and the call go on', {
-  skip,
-}, async (context) => {
-  const run = await runLab(['mip-sip-dead-uplink']);
-  tell(context, run.result);
-  assertWhole(run);
-});
-
 test('MIP-SIP: conntrack NAT and strict source filters on every access router change nothing', {
   skip,
 }, async (context) => {
