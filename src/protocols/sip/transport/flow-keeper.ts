@@ -94,13 +94,13 @@ export class FlowKeeper {
     const answer = this.#transactions.handleMessage(octets, local, remote);
     if (answer === undefined) return;
     const key = this.#keepAlives.get(answer.id);
-    this.#keepAlives.delete(answer.id);
-    const kept = key === undefined ? undefined : this.#kept.get(key);
-    if (key === undefined || kept === undefined) this.#owner.flowAnswered(answer.id);
-    else this.#answered(key, kept, answer, now);
+    if (key === undefined) this.#owner.flowAnswered(answer.id);
+    else this.#answered(key, answer, now);
   }
 
-  #answered(key: string, kept: Kept, answer: StunAnswer, now: Instant): void {
+  #answered(key: string, answer: StunAnswer, now: Instant): void {
+    const kept = this.#kept.get(key)!;
+    this.#keepAlives.delete(answer.id);
     const mapped = answer.mapped && formatTransportAddress(answer.mapped);
     // §4.4.2: seen from outside, the flow is another one now.
     if (mapped === undefined || (kept.mapped !== undefined && kept.mapped !== mapped)) {
@@ -119,8 +119,7 @@ export class FlowKeeper {
     }
     for (const id of this.#transactions.handleTimeout(now)) {
       const key = this.#keepAlives.get(id);
-      const kept = key === undefined ? undefined : this.#kept.get(key);
-      if (key !== undefined && kept !== undefined) this.#fail(key, kept);
+      if (key !== undefined) this.#fail(key, this.#kept.get(key)!);
     }
   }
 
