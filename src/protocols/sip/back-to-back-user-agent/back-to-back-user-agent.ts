@@ -2,7 +2,8 @@
  * The back-to-back user agent (RFC 3261 §6) of the TRIM application server (fig. 2) and of the mobile node's handover manager
  * (fig. 3(b)): own Call-ID, tags, CSeq, Contact and RSeq on each leg; what arrives on one leg is rebuilt on the other, session
  * descriptions as the owner wants them. A leg can be answered and asked by the owner alone, moved, and replaced (RFC 3891).
- * Each leg has a session timer of its own (RFC 4028). Leaves out the replacement of early dialogs and proxy authentication.
+ * Each leg has a session timer of its own (RFC 4028). A call that rings can go on in another dialog of its caller's (early-takeover.ts); Replaces
+ * of an early dialog is left out, and so is proxy authentication.
  */
 import type { DurationMs, Instant } from '../../../base/instant.ts';
 import type { Machine, Timeout } from '../../../base/machine.ts';
@@ -429,7 +430,8 @@ function replacementRefusal(
   replaces: Replaces,
 ): number | undefined {
   if (call === undefined) return 603;
-  // An early dialog cannot be replaced here (RFC 3891 §3 asks for 481 unless we called): the mover sends UPDATE in it instead.
+  // An early dialog cannot be replaced here (RFC 3891 §3 asks for 481 unless we called): a callee who moves sends UPDATE in it, a caller a
+  // second INVITE with Target-Dialog.
   if (found.leg.confirmed !== found.dialog) return 481;
   return replaces.earlyOnly ? 486 : undefined;
 }
