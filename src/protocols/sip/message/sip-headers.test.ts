@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { isMalformed } from '../../../base/malformed.ts';
 import { parseSipMessage } from './parse-sip-message.ts';
-import type { SipHeaders } from './sip-headers.ts';
+import { SipHeaders } from './sip-headers.ts';
 
 const lines = [
   'v: SIP/2.0/UDP a , SIP/2.0/TCP b',
@@ -124,3 +124,24 @@ function headersOf(received: readonly string[]): SipHeaders {
   assert.ok(!isMalformed(message), String(message));
   return message.headers;
 }
+
+test('SipHeaders: appendLast keeps the order of what is copied, append puts fields of one name together', () => {
+  const [copied, gathered] = [new SipHeaders(), new SipHeaders()];
+  for (const [name, value] of [
+    ['X', '1'],
+    ['Y', '2'],
+    ['x', '3'],
+  ] as const) {
+    copied.appendLast(name, value);
+    gathered.append(name, value);
+  }
+  assert.equal(copied.toString(), 'X: 1\r\nY: 2\r\nx: 3\r\n');
+  assert.equal(gathered.toString(), 'X: 1\r\nx: 3\r\nY: 2\r\n');
+  assert.deepEqual(
+    [copied.getAll('x'), gathered.getAll('X')],
+    [
+      ['1', '3'],
+      ['1', '3'],
+    ],
+  );
+});

@@ -65,6 +65,11 @@ export class SipHeaders {
     this.#lines.appendFrom(other.#lines, headerNameOf(name));
   }
 
+  /** Adds a line at the end. Where thousands are copied in their order, none has to be looked for among those before. */
+  appendLast(name: string | HeaderName, value: string): void {
+    this.#lines.append(headerNameOf(name), value);
+  }
+
   /** Adds a line before the first one of that name, or at the very top. */
   prepend(name: string | HeaderName, value: string): void {
     const header = headerNameOf(name);

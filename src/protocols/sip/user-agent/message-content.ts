@@ -69,7 +69,7 @@ export function changeHeaders(content: MessageContent, changes: readonly HeaderC
 export function writeContent(message: SipMessage, content: MessageContent): void {
   for (const [name, value] of content.headers) {
     if (name === 'Max-Forwards') message.headers.set(name, value);
-    else message.headers.append(name, value);
+    else message.headers.appendLast(name, value);
   }
   message.body = content.body;
 }
