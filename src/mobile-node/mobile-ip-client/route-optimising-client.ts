@@ -43,6 +43,8 @@ export class RouteOptimisingClient implements NetworkFunction<never, Event, Mobi
   readonly #attached = new Map<string, string>();
   readonly #outputs = new Fifo<NetworkOutput | EventOutput<Event> | EffectOutput<MobileIpClientEffect>>();
   #saidTunnel: string | undefined;
+  /** Since the tunnel's state was said. */
+  #hasChanged = false;
 
   constructor(options: RouteOptimisingClientOptions) {
     const { correspondents = [], ...home } = options;
@@ -85,11 +87,13 @@ export class RouteOptimisingClient implements NetworkFunction<never, Event, Mobi
 
   attach(access: string, careOfAddress: string, now: Instant): void {
     this.#attached.set(access, careOfAddress);
+    this.#hasChanged = true;
     this.#forEach((client) => client.attach(access, careOfAddress, now));
   }
 
   detach(access: string, now: Instant): void {
     this.#attached.delete(access);
+    this.#hasChanged = true;
     this.#forEach((client) => client.detach(access, now));
   }
 
@@ -144,6 +148,7 @@ export class RouteOptimisingClient implements NetworkFunction<never, Event, Mobi
       if (output.kind === 'effect') {
         const { change } = output.effect;
         agent.tunnel = change.kind === 'bind' ? change.binding : undefined;
+        this.#hasChanged = true;
       } else if (correspondent === undefined || output.kind === 'transmit') this.#outputs.push(output);
       else if (output.kind === 'event') this.#correspondentSaid(correspondent, output.event);
     }
@@ -159,6 +164,8 @@ export class RouteOptimisingClient implements NetworkFunction<never, Event, Mobi
 
   /** Says the tunnel's state, and the ways to correspondents, where they have changed. */
   #update(): void {
+    if (!this.#hasChanged) return;
+    this.#hasChanged = false;
     const tunnels = this.#correspondents.map((one) => this.#tunnelOf(one));
     const binding = optimisedBinding(this.#home.tunnel, tunnels);
     const text = binding && JSON.stringify(binding);
