@@ -7,6 +7,7 @@ const shortNames: Readonly<Record<string, string>> = {
   'mobile-node': 'mn',
   'address-translator': 'translator',
   'correspondent-node': 'cn',
+  correspondent: 'cn',
   'p-cscf-1': 'p-cscf',
 };
 const application = 'program';

@@ -149,7 +149,7 @@ export class VirtualMipSipLab implements VirtualTestNetwork {
     const tunnel = host.openTunnel(homeLink === undefined ? 'correspondent' : 'home-agent');
     const process = host.run({
       machine,
-      name: homeLink === undefined ? 'correspondent-agent' : host.name,
+      name: homeLink === undefined ? 'correspondent' : host.name,
       onEvent,
       onEffect: (effect: HomeAgentEffect) => {
         if (effect.type === 'journal') process.handleInput({ kind: 'effect-completed', id: effect.id });

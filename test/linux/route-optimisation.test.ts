@@ -33,7 +33,7 @@ tunnelTest(
     }
     client.close();
     for (const { sent, arrived } of await Promise.all(flows.map((one) => one.stop()))) {
-      assert.ok(sent > 1000);
+      assert.ok(sent > 100);
       assert.deepEqual(arrived, [sent, sent], 'each once');
     }
     const { sent, received } = await transfer;

@@ -14,7 +14,7 @@ import {
   processingAllowanceMs,
   refusedRetryMs,
 } from './limits.ts';
-import type { MobileIpAccess } from './mobile-ip-client-options.ts';
+import type { MobileIpAccess, MobileIpClientOptions } from './mobile-ip-client-options.ts';
 import { UnboundProber } from './unbound-prober.ts';
 
 /** The last request, which alone may be answered (RFC 5944 §3.6.2.1). */
@@ -52,10 +52,14 @@ export class AccessBinding {
   /** When the awaited reply counts as lost. */
   #overdueAt: Instant = Number.POSITIVE_INFINITY;
 
-  constructor(access: MobileIpAccess, probeIntervalMs: DurationMs | undefined) {
+  constructor(
+    access: MobileIpAccess,
+    { probeIntervalMs, agentRole }: Pick<MobileIpClientOptions, 'probeIntervalMs' | 'agentRole'>,
+  ) {
     this.access = access;
     this.prober = new EchoProber(probeIntervalMs);
-    this.unboundProber = new UnboundProber(probeIntervalMs);
+    // The policy goes by the round trips to the home agent.
+    this.unboundProber = new UnboundProber(agentRole === 'correspondent' ? undefined : probeIntervalMs);
   }
 
   get isBound(): boolean {
@@ -86,18 +90,8 @@ export class AccessBinding {
   }
 
   /** As soon as the rule allows. */
-  sendSoon(now: Instant): void {
-    this.#sendAt = this.canSendAt(now);
-    this.#waitMs = 0;
-  }
-
-  canSendAt(now: Instant): Instant {
-    return Math.max(now, this.#lastSentAt + minimumRequestIntervalMs);
-  }
-
-  /** The same, when the node has moved. */
-  sendMovementSoon(now: Instant): void {
-    this.#sendAt = this.canSendMovementAt(now);
+  sendSoon(now: Instant, isMovement = false): void {
+    this.#sendAt = this.canSendAt(now, isMovement);
     this.#waitMs = 0;
   }
 
@@ -105,9 +99,9 @@ export class AccessBinding {
    * RFC 5944 §3.6.3's interval is that of requests without a reply. For what follows a movement §2.4.2 wants one per second "on average",
    * and §3.6 excepts what the link layer indicates: a handover to an access that has just been registered does not wait.
    */
-  canSendMovementAt(now: Instant): Instant {
-    if (this.unanswered > 0) return this.canSendAt(now);
-    return Math.max(now, this.#averageAt - minimumRequestIntervalMs);
+  canSendAt(now: Instant, isMovement = false): Instant {
+    if (isMovement && this.unanswered === 0) return Math.max(now, this.#averageAt - minimumRequestIntervalMs);
+    return Math.max(now, this.#lastSentAt + minimumRequestIntervalMs);
   }
 
   /** RFC 5944 §3.6.3: after each request without an answer at least twice as long, but never longer than the lifetime asked for. */

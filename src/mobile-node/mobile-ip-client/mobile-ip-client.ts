@@ -70,7 +70,7 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     this.#terms = new RegistrationTerms(options, this.#clock);
     this.#order = new AccessOrder(options.accesses);
     for (const access of options.accesses)
-      this.#bindings.set(access.name, new AccessBinding(access, options.probeIntervalMs));
+      this.#bindings.set(access.name, new AccessBinding(access, options));
   }
 
   /** The access that packets of no particular class take. */
@@ -416,11 +416,12 @@ export class MobileIpClient implements NetworkFunction<never, MobileIpClientEven
     }
     this.#orderedAt ??= now;
     if ([...this.#bindings.values()].some(({ awaited }) => awaited?.order === order)) return;
-    let messenger = this.#terms.isMultipath ? forwarding : preferred;
-    if (this.#terms.isMultipath)
-      for (const other of this.#bound())
-        if (other.canSendMovementAt(now) < forwarding.canSendMovementAt(now)) messenger = other;
-    messenger?.sendMovementSoon(now);
+    const chosen = this.#terms.isMultipath ? forwarding : preferred;
+    // Which accesses are to follow when that one fails is no movement.
+    const isMovement = this.#told?.forwardsTo !== chosen?.access.index;
+    const at = forwarding.canSendAt(now, isMovement);
+    const sooner = this.#bound().find((one) => one.canSendAt(now, isMovement) < at);
+    ((this.#terms.isMultipath && sooner) || chosen)?.sendSoon(now, isMovement);
   }
 
   get #presentOrder(): string | undefined {

@@ -40,7 +40,7 @@ function startHomeAgent(configuration: HomeAgentConfiguration, host: RoleHost): 
     addressesOf(machine.record(homeAddress)),
   );
   const loop = host.run({
-    name: homeAgentRole.name,
+    name: configuration.role,
     machine,
     start: (now) => machine.start(now),
     sayGoodbye: (now) => machine.stop(now),
@@ -74,7 +74,7 @@ function openKernel(configuration: HomeAgentConfiguration, host: RoleHost): Home
   const { address, device, port, 'home-link': homeLink } = configuration;
   const place = homeLink === undefined ? { correspondentAddress: address } : { homeLink: homeLink.interface };
   try {
-    return new HomeAgentKernel({ device, port, place }, (event) => host.report(homeAgentRole.name, event));
+    return new HomeAgentKernel({ device, port, place }, (event) => host.report(configuration.role, event));
   } catch (error) {
     throw asNotPermitted(error, 'the kernel does not let this process have tunnels');
   }
