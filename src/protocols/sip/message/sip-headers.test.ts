@@ -128,17 +128,17 @@ function headersOf(received: readonly string[]): SipHeaders {
 test('SipHeaders: appendLast keeps the order of what is copied, append puts fields of one name together', () => {
   const [copied, gathered] = [new SipHeaders(), new SipHeaders()];
   for (const [name, value] of [
-    ['X', '1'],
-    ['Y', '2'],
-    ['x', '3'],
+    ['One', '1'],
+    ['Two', '2'],
+    ['one', '3'],
   ] as const) {
     copied.appendLast(name, value);
     gathered.append(name, value);
   }
-  assert.equal(copied.toString(), 'X: 1\r\nY: 2\r\nx: 3\r\n');
-  assert.equal(gathered.toString(), 'X: 1\r\nx: 3\r\nY: 2\r\n');
+  assert.equal(copied.toString(), 'One: 1\r\nTwo: 2\r\none: 3\r\n');
+  assert.equal(gathered.toString(), 'One: 1\r\none: 3\r\nTwo: 2\r\n');
   assert.deepEqual(
-    [copied.getAll('x'), gathered.getAll('X')],
+    [copied.getAll('one'), gathered.getAll('ONE')],
     [
       ['1', '3'],
       ['1', '3'],
