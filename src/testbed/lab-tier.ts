@@ -3,7 +3,8 @@
  * neither, which leaves virtual time. It is tried, not guessed: a container may forbid root what another machine allows anybody.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { tunObstacle } from '../drivers/linux/tun-device.ts';
 import type { LabArchitecture } from './lab-topology.ts';
 
 export type LabTier = 'root' | 'user-namespace' | 'virtual';
@@ -39,19 +40,13 @@ export function detectLabTier(): LabTierReport {
   return { tier: 'virtual', ...explain(rootRefusal, userRefusal) };
 }
 
-const tunDevice = '/dev/net/tun';
-
 /** What the scenario's network needs beyond namespaces: tunnels, in the MIP-SIP paper's. */
 export function tierFor(architecture: LabArchitecture, report: LabTierReport): LabTierReport {
   if (architecture === 'trim' || report.tier === 'virtual') return report;
-  try {
-    accessSync(tunDevice, constants.R_OK | constants.W_OK);
-    return report;
-  } catch {
-    const reason = `${tunDevice} cannot be opened, which tunnels need`;
-    const remedy = `Load its module (modprobe tun) and let users open it (chmod 666 ${tunDevice}, as udev does).`;
-    return { tier: 'virtual', reason, remedy };
-  }
+  const obstacle = tunObstacle();
+  return obstacle === undefined
+    ? report
+    : { tier: 'virtual', reason: `${obstacle.reason}, which tunnels need`, remedy: obstacle.remedy };
 }
 
 function refusalOf(tier: 'root' | 'user-namespace'): string | undefined {

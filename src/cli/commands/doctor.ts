@@ -4,6 +4,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NftablesTranslator } from '../../drivers/linux/nftables-translator.ts';
+import { tunObstacle } from '../../drivers/linux/tun-device.ts';
 import { isKamailioInstalled, kamailioPackages } from '../../testbed/kamailio/kamailio-cscf.ts';
 import { detectLabTier, type LabTierReport, unshareCommand } from '../../testbed/lab-tier.ts';
 import { type Command, jsonOption, usageError } from '../command.ts';
@@ -109,9 +110,8 @@ function kernelFinding(tier: LabTierReport): Finding {
 }
 
 function tunFinding(): Finding {
-  const isPresent = isAccessible('/dev/net/tun', constants.R_OK | constants.W_OK);
-  const remedy = isPresent ? '' : 'Load the kernel module tun: sudo modprobe tun';
-  return { name: '/dev/net/tun', isPresent, meaning: 'tunnels of the mobile node', remedy };
+  const { reason: meaning, remedy } = tunObstacle() ?? { reason: 'tunnels of Mobile IP', remedy: '' };
+  return { name: '/dev/net/tun', isPresent: remedy === '', meaning, remedy };
 }
 
 /** Debian packages that unlock more of the lab. */

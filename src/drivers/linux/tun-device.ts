@@ -3,7 +3,7 @@
  * virtio-net header, so that TCP crosses in pieces of 64 KiB whose segmentation and checksums are left to the reader (docs/userplane.md;
  * that is a factor of six). The device, its addresses and its routes are gone with its descriptor, however the process ends.
  */
-import { closeSync, constants, openSync } from 'node:fs';
+import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs';
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import { Rtnetlink } from './rtnetlink.ts';
 import { hasIpFamily, writeSysctl } from './sysctl.ts';
@@ -48,15 +48,31 @@ export class TunDevice {
 /** 0.2 s of 20,000 packets/s: a reader may be kept from its processor that long on a busy machine. */
 const queueLength = 4096;
 
+const devicePath = '/dev/net/tun';
+
+/** What keeps this process from having TUN devices, and the one command that mends it; undefined when nothing does. */
+export function tunObstacle(
+  path: string = devicePath,
+): { readonly reason: string; readonly remedy: string } | undefined {
+  if (!existsSync(path))
+    return { reason: `${path} is missing`, remedy: 'Load the kernel module tun: sudo modprobe tun' };
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch {
+    const remedy = `Let users open it, as udev does: sudo chmod 666 ${path}`;
+    return { reason: `this user may not open ${path}`, remedy };
+  }
+}
+
 function openTun(): number {
   try {
-    return openSync('/dev/net/tun', constants.O_RDWR | constants.O_NONBLOCK);
+    return openSync(devicePath, constants.O_RDWR | constants.O_NONBLOCK);
   } catch (cause) {
-    throw new TrimaranError('NO_TUN_DEVICE', 'cannot open /dev/net/tun', {
-      cause,
-      remedy:
-        'Load the kernel module (modprobe tun); let users open it (chmod 666 /dev/net/tun, as udev does).',
-    });
+    // A device file without a module behind it can be there, too.
+    const { reason = `cannot open ${devicePath}`, remedy = 'Load the kernel module tun: sudo modprobe tun' } =
+      tunObstacle() ?? {};
+    throw new TrimaranError('NO_TUN_DEVICE', reason, { cause, remedy });
   }
 }
 
