@@ -11,7 +11,7 @@ const parameters = String.raw`(?:;[\w.!%*+\x60'~-]+(?:=(?:"[^"\\\r\n]*"|[^\s;,"<
 const uri = String.raw`sips?:(?:[\w.!~*'()%&=+$;?/-]+@)?${host}(?:;[^;?=@\s<>"][^;?@\s<>"]*)*`;
 const address = String.raw`(?: ?"[^"\\\r\n]*" ?|[\w.!%*+\x60'~ -]*)<${uri}>${parameters}`;
 /** What is there twice needs a closer look. */
-const notTwice = (name: string): string => String.raw`(?![^\r]*;${name}=[^\r]*;${name}=)`;
+const notTwice = (name: string): string => String.raw`(?![^\r]*;${name}(?=[=;\r])[^\r]*;${name}[=;\r])`;
 const endOfLine = String.raw`\r\n(?![ \t])`;
 
 export const commonVia: RegExp = new RegExp(

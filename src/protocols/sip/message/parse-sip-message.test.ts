@@ -191,6 +191,11 @@ test('parseSipMessage: a tag or branch that is there twice is refused in every w
     ['From: <sip:a@h>;tag=1;tag=2', 'From'],
     ['To: <sip:a@h>;TAG=1;x=y;tag=2', 'To'],
     ['To: sip:a@h ; tag = 1 ; tag = 2', 'To'],
+    ['From: <sip:a@h>;tag;tag=2', 'From'],
+    ['From: <sip:a@h>;tag=1;tag', 'From'],
+    ['To: <sip:a@h>;tag;tag', 'To'],
+    ['Via: SIP/2.0/UDP h;branch;branch=z9hG4bK1', 'Via'],
+    ['Via: SIP/2.0/UDP h;branch=z9hG4bK1;branch', 'Via'],
     ['Via: SIP/2.0/UDP h;branch=z9hG4bK1;rport;Branch=z9hG4bK2', 'Via'],
   ] as const) {
     const fault = parseSipMessage(Buffer.from(`OPTIONS sip:b@h SIP/2.0\r\n${line}\r\n\r\n`));
