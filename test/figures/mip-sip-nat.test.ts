@@ -23,17 +23,7 @@ test('MIP-SIP with address translation on both accesses: a handover is the bindi
 test('MIP-SIP from an open access to one behind address translation: figure 2, with the home address in SDP, Contact and REGISTER', () => {
   const call = new MipSipCall({ behindNat: ['wlan'], registration: 'home-agent', first: 'umts' });
   assert.deepEqual([call.peerSendsTo, call.registered], ['10.1.0.2', ['10.1.0.2']]);
-  assert.deepEqual(call.handover('wlan'), [
-    'RRQ 10.2.0.2: mn > home-agent',
-    'INVITE: mn > cn',
-    'RRP 0: home-agent > mn',
-    'REGISTER: home-agent > sip-server',
-    '200 OK: sip-server > home-agent',
-    '200 OK: cn > mn',
-    'REGISTER: home-agent > sip-server',
-    '200 OK: sip-server > home-agent',
-    'ACK: mn > cn',
-  ]);
+  assertFigure2(call.handover('wlan'), '10.2.0.2');
   assert.deepEqual([call.peerSendsTo, call.registered], [home, [home]]);
   call.assertReachable();
 });
@@ -41,9 +31,7 @@ test('MIP-SIP from an open access to one behind address translation: figure 2, w
 test('MIP-SIP from behind address translation to an open access: figure 2, with the care-of address again', () => {
   const call = new MipSipCall({ behindNat: ['wlan'], registration: 'home-agent', first: 'wlan' });
   assert.deepEqual([call.peerSendsTo, call.registered], [home, [home]]);
-  const messages = call.handover('umts');
-  assert.deepEqual(messages.slice(0, 2), ['RRQ 10.1.0.2: mn > home-agent', 'INVITE: mn > cn']);
-  assert.equal(messages.length, 9);
+  assertFigure2(call.handover('umts'), '10.1.0.2');
   assert.deepEqual([call.peerSendsTo, call.registered], ['10.1.0.2', ['10.1.0.2']]);
   call.assertReachable();
 });
@@ -127,6 +115,21 @@ test('MIP-SIP: a node that stops behind address translation ends its calls and r
     assert.ok(call.lab.mobile.machine.isStopped);
   }
 });
+
+/** What leaves first does so at the same instant; the rest takes two ways at once, and whichever is shorter is ahead. */
+function assertFigure2(messages: readonly string[], careOfAddress: string): void {
+  const first = [`RRQ ${careOfAddress}: mn > home-agent`, 'INVITE: mn > cn'];
+  assert.deepEqual(messages.slice(0, 2), first);
+  assert.deepEqual(messages.slice(2).toSorted(), [
+    '200 OK: cn > mn',
+    '200 OK: sip-server > home-agent',
+    '200 OK: sip-server > home-agent',
+    'ACK: mn > cn',
+    'REGISTER: home-agent > sip-server',
+    'REGISTER: home-agent > sip-server',
+    'RRP 0: home-agent > mn',
+  ]);
+}
 
 function profileOf(access: string): AccessProfile {
   const { accesses } = loadScenario('mip-nat');
