@@ -47,6 +47,32 @@ test('common shapes: what a pattern takes for well-formed, the parser of the fie
   }
 });
 
+test('common shapes: of all ways to put up to four parameters together, what matches is well-formed', () => {
+  const endings = (names: readonly string[], count: number): string[] =>
+    count === 0
+      ? ['']
+      : endings(names, count - 1).flatMap((rest) => [rest, ...names.map((name) => rest + name)]);
+  let matched = 0;
+  for (const [pattern, parse, head, name] of [
+    [shapes.commonVia, parseVia, ' SIP/2.0/UDP h', 'branch'],
+    [shapes.commonAddress, parseNameAddress, ' <sip:a;tag=1>', 'tag'],
+  ] as const) {
+    const parameters = [
+      `;${name}`,
+      `;${name}=1`,
+      `;${name.toUpperCase()}="x;${name}=2"`,
+      `;x${name}=3`,
+      ';y',
+    ];
+    for (const ending of endings(parameters, 4)) {
+      if (!shapes.matchesAt(pattern, `${head}${ending}\r\n`, 0)) continue;
+      matched++;
+      assert.equal(isMalformed(parse(`${head}${ending}`.trim())), false, `${head}${ending}`);
+    }
+  }
+  assert.ok(matched > 100);
+});
+
 test('common shapes: a folded line is none', () => {
   assert.equal(shapes.matchesAt(shapes.commonCSeq, ' 1 INVITE\r\n x\r\n', 0), false);
   assert.equal(shapes.matchesAt(shapes.commonMaxForwards, ' 70\r\n 1\r\n', 0), false);
