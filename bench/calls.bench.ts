@@ -48,8 +48,7 @@ async function startOn(load: CallLoad, kind: CallKind): Promise<Running> {
   if (kind === 'established') return { load, servers };
   servers.set('kamailio', await load.startKamailio('127.77.4.2'));
   servers.set('npm sip', await load.startNode({ kind: 'npm-sip', local: at('127.77.4.3') }));
-  for (const name of ['trim-as', 'npm sip'] as const)
-    await load.call(servers.get(name)!, kind, warmingCalls);
+  for (const name of ['trim-as', 'npm sip'] as const) await load.call(servers.get(name)!, kind, warmingCalls);
   return { load, servers };
 }
 
