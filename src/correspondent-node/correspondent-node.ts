@@ -28,6 +28,7 @@ import type {
   LegName,
   LocalRequestHandle,
   SignallingPath,
+  StrayRequestRefused,
   Token,
 } from '../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { SipEndpoint } from '../protocols/sip/endpoint.ts';
@@ -78,7 +79,8 @@ export type CorrespondentNodeEvent =
   | { readonly type: 'call-arrived'; readonly call: number; readonly peer: string }
   /** Told again when the peer moves media or the session changes. */
   | { readonly type: 'session-established'; readonly call: number; readonly media: readonly RemoteMedium[] }
-  | { readonly type: 'session-ended'; readonly call: number; readonly statusCode: number | undefined };
+  | { readonly type: 'session-ended'; readonly call: number; readonly statusCode: number | undefined }
+  | StrayRequestRefused;
 
 interface Call {
   readonly handle: CallHandle;
@@ -234,6 +236,7 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
     else if (event.type === 'call-ended') this.#ended(event);
     else if (event.type === 'replacement-arrived') this.#agent.refuse(event.token, 403, undefined, now);
     else if (event.type === 'outside-response-arrived') this.#registrationAnswered(event, now);
+    else if (event.type === 'stray-request-refused') this.#tell(event);
     else if (event.type === 'request-arrived') {
       // OPTIONS (RFC 3261 §11.2): of the methods that it has, no other one stands outside of calls.
       const response = createResponse(event.request, 200, { toTag: randomToken(this.#options.random, 12) });

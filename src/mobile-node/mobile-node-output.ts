@@ -1,5 +1,6 @@
 /** What the mobile node asks of its host beyond the network (effects), and what it tells (events). */
 import type { DurationMs } from '../base/instant.ts';
+import type { StrayRequestRefused } from '../protocols/sip/back-to-back-user-agent/call-event.ts';
 import type { FlowKey, TranslationOperation } from '../translation/translation-operation.ts';
 import type { HandoverKind, SessionTransfer } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
@@ -56,6 +57,7 @@ export type MobileNodeEvent =
   | { readonly type: 'registered'; readonly access: string; readonly registerMs: DurationMs }
   | { readonly type: 'registration-failed'; readonly access: string; readonly statusCode: number }
   | { readonly type: 'deregistered'; readonly access: string }
+  | StrayRequestRefused
   /** The network has ended the registration (RFC 3680): 'rejected' means for good, after the others the node registers again. */
   | { readonly type: 'registration-ended'; readonly access: string; readonly reason: RegistrationEnd }
   | {

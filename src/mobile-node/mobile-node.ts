@@ -265,6 +265,7 @@ export class MobileNode
     if (event.type === 'outside-response-arrived')
       this.#userAgent?.handleResponse(event.transaction, event.response, now);
     else if (event.type === 'kept-flow-failed') this.#userAgent?.handleFlowFailure(event.flow, now);
+    else if (event.type === 'stray-request-refused') this.#tell(event);
     else if (event.type === 'flow-answered') this.#procedure.order.answered(event.check);
     else if (event.type === 'request-arrived' && isNotification(event.request)) {
       const statusCode = this.#userAgent?.handleNotification(event.request, now) ?? 481;

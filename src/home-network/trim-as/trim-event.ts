@@ -1,5 +1,6 @@
 /** What the TRIM application server tells about sessions and translators. */
 import type { DurationMs } from '../../base/instant.ts';
+import type { StrayRequestRefused } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 
 /** The last two: of a call that still rings. */
 export type HandoverMethod = 're-INVITE' | 'INVITE with Replaces' | 'INVITE with Target-Dialog' | 'UPDATE';
@@ -34,6 +35,7 @@ export type TrimEvent =
   /** A translator that restarted no longer has the addresses of this session free: its media have no way. */
   | { readonly type: 'bindings-lost'; readonly session: number; readonly reason: string }
   | { readonly type: 'session-ended'; readonly session: number }
+  | StrayRequestRefused
   | { readonly type: 'session-refused'; readonly identity: string; readonly reason: string }
   | { readonly type: 'translator-available'; readonly translator: string }
   | { readonly type: 'translator-lost'; readonly translator: string; readonly reason: string }

@@ -349,7 +349,10 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
         this.emit({ type: 'request-arrived', transaction, request, source, local });
       } else if (event.kind === 'kept-flow-failed') this.emit({ type: 'kept-flow-failed', flow: event.flow });
       else if (event.kind === 'flow-answered') this.emit({ type: 'flow-answered', check: event.check });
-      else if (event.kind === 'outside-response')
+      else if (event.kind === 'stray-request') {
+        const { method, source, count } = event;
+        this.emit({ type: 'stray-request-refused', method, source, count });
+      } else if (event.kind === 'outside-response')
         this.#handleOutsideResponse(event.transaction, event.response, now);
       else this.#callOfLeg.get(event.leg)?.handleLegEvent(event, now);
     }

@@ -68,6 +68,14 @@ export interface LocalAnswer {
   readonly path?: SignallingPath;
 }
 
+/** A request within a dialog that neither is nor was here was answered 481: the first is told at once, the following together once a minute. */
+export interface StrayRequestRefused {
+  readonly type: 'stray-request-refused';
+  readonly method: string;
+  readonly source: TransportAddress;
+  readonly count: number;
+}
+
 export type CallEvent =
   /** An initial INVITE. Owner: `routeCall`, `answerLocally` (one-legged call: the owner is the callee), or `refuse`. 100 was sent. */
   | {
@@ -161,6 +169,7 @@ export type CallEvent =
       readonly source: TransportAddress;
       readonly local: TransportAddress;
     }
+  | StrayRequestRefused
   /** No answer to keep-alives any more (RFC 5626 §4.4). */
   | { readonly type: 'kept-flow-failed'; readonly flow: KeptFlow }
   /** To `checkFlow`. */

@@ -8,6 +8,7 @@ import { earlierTimeout, type Machine, type Timeout } from '../../../base/machin
 import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput, TransportAddress } from '../../../base/network.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
+import { RefusalLog } from '../../../base/refusal-log.ts';
 import type { RoutedRequest } from '../dialog/dialog.ts';
 import type { SipEndpoint } from '../endpoint.ts';
 import { createResponse } from '../message/create-response.ts';
@@ -53,6 +54,13 @@ export type UserAgentEvent =
   /** An INVITE without To tag; `leg` is made for it and has no path yet but the address it arrived at. */
   | { readonly kind: 'invite'; readonly leg: CallLeg; readonly incoming: IncomingRequest }
   | Extract<SipEvent, { kind: 'kept-flow-failed' | 'flow-answered' }>
+  /** Within a dialog that neither is nor was ours: refused (481). The first is told at once, the following together once a minute. */
+  | {
+      readonly kind: 'stray-request';
+      readonly method: string;
+      readonly source: TransportAddress;
+      readonly count: number;
+    }
   | ({ readonly kind: 'outside-request' } & Pick<
       RequestEvent,
       'transaction' | 'request' | 'source' | 'local'
@@ -83,6 +91,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   readonly #ended: EndedDialogs;
   readonly #outside = new Set<ClientTransactionId>();
   readonly #timers = new DeadlineQueue<LegTimer>();
+  readonly #refusals = new RefusalLog<'stray-request'>();
   readonly #events: UserAgentEvent[] = [];
 
   constructor(options: UserAgentOptions) {
@@ -307,8 +316,15 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     const known = leg?.allDialogs.find(({ dialog }) => dialog.matchesRequest(request));
     const rack = request.method === 'PRACK' ? rackOf(request) : undefined;
     const isLatePrack = rack !== undefined && !isMalformed(rack) && (known?.takeLatePrack(rack) ?? false);
-    const isBye = request.method === 'BYE' && (known !== undefined || this.#wasEnded(request, now));
-    this.#endpoint.respond(event.transaction, createResponse(request, isBye || isLatePrack ? 200 : 481), now);
+    const wasOurs = known !== undefined || this.#wasEnded(request, now);
+    const isDone = isLatePrack || (wasOurs && request.method === 'BYE');
+    this.#endpoint.respond(event.transaction, createResponse(request, isDone ? 200 : 481), now);
+    if (!wasOurs) this.#noteStray(event, now);
+  }
+
+  #noteStray({ request: { method }, source }: RequestEvent, now: Instant): void {
+    const count = this.#refusals.note('', 'stray-request', now);
+    if (count !== undefined) this.#events.push({ kind: 'stray-request', method, source, count });
   }
 
   #wasEnded(request: SipRequest, now: Instant): boolean {
