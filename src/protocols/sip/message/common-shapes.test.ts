@@ -53,17 +53,14 @@ test('common shapes: of all ways to put up to four parameters together, what mat
       ? ['']
       : endings(names, count - 1).flatMap((rest) => [rest, ...names.map((name) => rest + name)]);
   let matched = 0;
-  for (const [pattern, parse, head, name] of [
-    [shapes.commonVia, parseVia, ' SIP/2.0/UDP h', 'branch'],
-    [shapes.commonAddress, parseNameAddress, ' <sip:a;tag=1>', 'tag'],
+  const parameters = ['tag', 'branch'].flatMap((name) => [
+    ...[`;${name}`, `;${name}=1`, `;${name.toUpperCase()}="x;${name}=2"`, `;x${name}=3`],
+  ]);
+  for (const [pattern, parse, head] of [
+    [shapes.commonVia, parseVia, ' SIP/2.0/UDP h'],
+    [shapes.commonAddress, parseNameAddress, ' <sip:a;tag=1>'],
+    [shapes.commonAddressList, parseNameAddress, ' <sip:a;branch=1>'],
   ] as const) {
-    const parameters = [
-      `;${name}`,
-      `;${name}=1`,
-      `;${name.toUpperCase()}="x;${name}=2"`,
-      `;x${name}=3`,
-      ';y',
-    ];
     for (const ending of endings(parameters, 4)) {
       if (!shapes.matchesAt(pattern, `${head}${ending}\r\n`, 0)) continue;
       matched++;

@@ -10,16 +10,21 @@ const host = String.raw`(?:[\w.-]+|\[[\dA-Fa-f:.]+\])(?::(?:[1-5]\d{4}|\d{1,4}))
 const parameters = String.raw`(?:;[\w.!%*+\x60'~-]+(?:=(?:"[^"\\\r\n]*"|[^\s;,"<>]+))?)*`;
 const uri = String.raw`sips?:(?:[\w.!~*'()%&=+$;?/-]+@)?${host}(?:;[^;?=@\s<>"][^;?@\s<>"]*)*`;
 const address = String.raw`(?: ?"[^"\\\r\n]*" ?|[\w.!%*+\x60'~ -]*)<${uri}>${parameters}`;
-/** What is there twice needs a closer look. */
-const notTwice = (name: string): string => String.raw`(?![^\r]*;${name}(?=[=;\r])[^\r]*;${name}[=;\r])`;
+/** What parameters.ts allows once in a value; where one is there twice, perhaps in two values, a closer look is needed. */
+const repeatsNothing: string = ['[tT][aA][gG]', '[bB][rR][aA][nN][cC][hH]']
+  .map((name) => String.raw`(?![^\r]*;${name}(?=[=;,\r])[^\r]*;${name}[=;,\r])`)
+  .join('');
 const endOfLine = String.raw`\r\n(?![ \t])`;
 
 export const commonVia: RegExp = new RegExp(
-  String.raw`${notTwice('[bB][rR][aA][nN][cC][hH]')} ?SIP/2\.0/[A-Z]+ ${host}${parameters}${endOfLine}`,
+  String.raw`${repeatsNothing} ?SIP/2\.0/[A-Z]+ ${host}${parameters}${endOfLine}`,
   'y',
 );
-export const commonAddress: RegExp = new RegExp(`${notTwice('[tT][aA][gG]')}${address}${endOfLine}`, 'y');
-export const commonAddressList: RegExp = new RegExp(`${address}(?:,${address})*${endOfLine}`, 'y');
+export const commonAddress: RegExp = new RegExp(`${repeatsNothing}${address}${endOfLine}`, 'y');
+export const commonAddressList: RegExp = new RegExp(
+  `${repeatsNothing}${address}(?:,${address})*${endOfLine}`,
+  'y',
+);
 export const commonCSeq: RegExp = new RegExp(String.raw` ?\d{1,9} [A-Z]+${endOfLine}`, 'y');
 export const commonCallId: RegExp = new RegExp(
   String.raw` ?[\w.!%*+\x60'~()<>:\\"/?{}@[\]-]+${endOfLine}`,
