@@ -58,8 +58,8 @@ test('common shapes: of all ways to put up to four parameters together, what mat
   ]);
   for (const [pattern, parse, head] of [
     [shapes.commonVia, parseVia, ' SIP/2.0/UDP h'],
-    [shapes.commonAddress, parseNameAddress, ' <sip:a;tag=1>'],
-    [shapes.commonAddressList, parseNameAddress, ' <sip:a;branch=1>'],
+    [shapes.commonAddress, (text: string) => parseNameAddress(text, 'From'), ' <sip:a;tag=1>'],
+    [shapes.commonAddressList, (text: string) => parseNameAddress(text, 'Route'), ' <sip:a;branch=1>'],
   ] as const) {
     for (const ending of endings(parameters, 4)) {
       if (!shapes.matchesAt(pattern, `${head}${ending}\r\n`, 0)) continue;

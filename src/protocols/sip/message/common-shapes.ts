@@ -7,22 +7,23 @@
  * is wrong would be tried in 2^40 ways. So a space, a digit of a port and an at sign each have one place where they can belong.
  */
 const host = String.raw`(?:[\w.-]+|\[[\dA-Fa-f:.]+\])(?::(?:[1-5]\d{4}|\d{1,4}))?`;
-const parameters = String.raw`(?:;[\w.!%*+\x60'~-]+(?:=(?:"[^"\\\r\n]*"|[^\s;,"<>]+))?)*`;
+const value = String.raw`(?:=(?:"[^"\\\r\n]*"|[^\s;,"<>]+))?`;
+const parameters = parametersBut();
 const uri = String.raw`sips?:(?:[\w.!~*'()%&=+$;?/-]+@)?${host}(?:;[^;?=@\s<>"][^;?@\s<>"]*)*`;
-const address = String.raw`(?: ?"[^"\\\r\n]*" ?|[\w.!%*+\x60'~ -]*)<${uri}>${parameters}`;
-/** What parameters.ts allows once in a value; where one is there twice, perhaps in two values, a closer look is needed. */
-const repeatsNothing: string = ['[tT][aA][gG]', '[bB][rR][aA][nN][cC][hH]']
-  .map((name) => String.raw`(?![^\r]*;${name}(?=[=;,\r])[^\r]*;${name}[=;,\r])`)
-  .join('');
+const address = String.raw`(?: ?"[^"\\\r\n]*" ?|[\w.!%*+\x60'~ -]*)<${uri}>`;
 const endOfLine = String.raw`\r\n(?![ \t])`;
 
 export const commonVia: RegExp = new RegExp(
-  String.raw`${repeatsNothing} ?SIP/2\.0/[A-Z]+ ${host}${parameters}${endOfLine}`,
+  String.raw` ?SIP/2\.0/[A-Z]+ ${host}${parametersWithOne('[bB][rR][aA][nN][cC][hH]')}${endOfLine}`,
   'y',
 );
-export const commonAddress: RegExp = new RegExp(`${repeatsNothing}${address}${endOfLine}`, 'y');
+/** From or To. */
+export const commonAddress: RegExp = new RegExp(
+  `${address}${parametersWithOne('[tT][aA][gG]')}${endOfLine}`,
+  'y',
+);
 export const commonAddressList: RegExp = new RegExp(
-  `${repeatsNothing}${address}(?:,${address})*${endOfLine}`,
+  `${address}${parameters}(?:,${address}${parameters})*${endOfLine}`,
   'y',
 );
 export const commonCSeq: RegExp = new RegExp(String.raw` ?\d{1,9} [A-Z]+${endOfLine}`, 'y');
@@ -39,4 +40,16 @@ export const commonRequestUri: RegExp = new RegExp(`${uri} `, 'y');
 export function matchesAt(pattern: RegExp, text: string, start: number): boolean {
   pattern.lastIndex = start;
   return pattern.test(text);
+}
+
+/** Any, but for those of this name. */
+function parametersBut(name?: string): string {
+  const excluded = name === undefined ? '' : String.raw`(?!${name}[=;\r])`;
+  return String.raw`(?:;${excluded}[\w.!%*+\x60'~-]+${value})*`;
+}
+
+/** Any, of which at most one has this name: two are for parameters.ts to refuse. */
+function parametersWithOne(name: string): string {
+  const others = parametersBut(name);
+  return `${others}(?:;${name}${value}${others})?`;
 }

@@ -12,11 +12,11 @@ const parameterPattern =
   /[ \t]*;[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\[\s\S])*"|[^\s;,"<>]+))?[ \t]*/y;
 
 /** By which dialogs and transactions are told apart: elements that picked different ones would not agree on whose a message is. */
-const identifying: ReadonlySet<string> = new Set(['tag', 'branch']);
+const identifying: Readonly<Record<string, string>> = { Via: 'branch', From: 'tag', To: 'tag' };
 
 /**
- * Reads `;name=value;name` from `start` to the end of `text`. No name may be there twice (RFC 3261 §7.3.1): a tag or branch that is
- * makes the value malformed, any other keeps its first value.
+ * Reads `;name=value;name` from `start` to the end of `text`. No name may be there twice (RFC 3261 §7.3.1): the branch of a Via or the tag of
+ * a From or To that is makes the value malformed, any other keeps its first value.
  */
 export function parseParameters(
   text: string,
@@ -33,7 +33,8 @@ export function parseParameters(
       return new Malformed(field, offset + at, 'RFC 3261 §25.1 generic-param: ;name or ;name=value');
     const name = match[1]!.toLowerCase();
     if (!parameters.has(name)) parameters.set(name, match[2] ?? '');
-    else if (identifying.has(name)) return new Malformed(field, offset + at, `RFC 3261 §7.3.1: one ${name}`);
+    else if (identifying[field] === name)
+      return new Malformed(field, offset + at, `RFC 3261 §7.3.1: one ${name}`);
   }
   return parameters;
 }
