@@ -76,23 +76,25 @@ function readHeader(text: string, start: number): Header | Malformed {
   let count = 0;
   let at = start;
   while (octets[at] !== 0x0d || octets[at + 1] !== 0x0a) {
-    const end = endOfLine(text, at);
+    const index = usualHeaderIndexAt(view, at) || oddHeaderIndexAt(text, at);
+    const check = checkOf(index);
+    const valueStart = check === undefined ? at : text.indexOf(':', at) + 1;
+    // What has the common shape ends in CRLF and holds no other CR or LF.
+    const isCommon = check !== undefined && matchesAt(check.commonShape, text, valueStart);
+    const end = isCommon ? check.commonShape.lastIndex : endOfLine(text, at);
     if (end < 0)
       return new Malformed(
         'message-header',
         at,
         'RFC 3261 §7: each line ends in CRLF, the header in an empty one',
       );
-    const index = usualHeaderIndexAt(view, at) || oddHeaderIndexAt(text, at);
     if (index < 0) return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
-    const check = checkOf(index);
     if (check !== undefined) {
       const header = knownHeaderName(index);
       if ((seenBits & check.singleBit) !== 0)
         return new Malformed(header.name, at, 'RFC 3261 §7.3.1: this field may be present only once');
       seenBits |= check.singleBit;
-      const valueStart = text.indexOf(':', at) + 1;
-      const fault = faultOfLine(check, header, text, valueStart, end);
+      const fault = isCommon ? undefined : faultOfLine(check, header, text, valueStart, end);
       if (fault !== undefined) return fault;
       if (header === contentLengthName) contentLength = decimalAt(valueStart);
     }

@@ -41,7 +41,7 @@ export function checkOf(index: number): FieldCheck | undefined {
   return checks[index];
 }
 
-/** `undefined` when the line is well-formed; its value is text[valueStart, end), CRLF included. */
+/** Of a line without the common shape; `undefined` when it is well-formed all the same. Its value is text[valueStart, end), CRLF included. */
 export function faultOfLine(
   check: FieldCheck,
   header: HeaderName,
@@ -49,7 +49,6 @@ export function faultOfLine(
   valueStart: number,
   end: number,
 ): Malformed | undefined {
-  if (shapes.matchesAt(check.commonShape, text, valueStart)) return undefined;
   const value = unfoldedValue(text, valueStart, end);
   const values = header.isList ? splitList(value) : [value];
   if (values.length === 0)
