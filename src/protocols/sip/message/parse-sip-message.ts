@@ -76,9 +76,16 @@ function readHeader(text: string, start: number): Header | Malformed {
   let count = 0;
   let at = start;
   while (octets[at] !== 0x0d || octets[at + 1] !== 0x0a) {
-    const index = usualHeaderIndexAt(view, at) || oddHeaderIndexAt(text, at);
+    const usualIndex = usualHeaderIndexAt(view, at);
+    const index = usualIndex || oddHeaderIndexAt(text, at);
     const check = checkOf(index);
-    const valueStart = check === undefined ? at : text.indexOf(':', at) + 1;
+    // A usual name has its colon right behind, and is written in full or a letter.
+    const isInFull = usualIndex !== 0 && check !== undefined && octets[at + 1] !== 0x3a;
+    const valueStart = isInFull
+      ? at + check.nameLength + 1
+      : check === undefined
+        ? at
+        : text.indexOf(':', at) + 1;
     // What has the common shape ends in CRLF and holds no other CR or LF.
     const isCommon = check !== undefined && matchesAt(check.commonShape, text, valueStart);
     const end = isCommon ? check.commonShape.lastIndex : endOfLine(text, at);
@@ -90,13 +97,16 @@ function readHeader(text: string, start: number): Header | Malformed {
       );
     if (index < 0) return new Malformed('message-header', at, 'RFC 3261 §7.3.1: name ":" value');
     if (check !== undefined) {
-      const header = knownHeaderName(index);
       if ((seenBits & check.singleBit) !== 0)
-        return new Malformed(header.name, at, 'RFC 3261 §7.3.1: this field may be present only once');
+        return new Malformed(
+          knownHeaderName(index).name,
+          at,
+          'RFC 3261 §7.3.1: this field may be present only once',
+        );
       seenBits |= check.singleBit;
-      const fault = isCommon ? undefined : faultOfLine(check, header, text, valueStart, end);
+      const fault = isCommon ? undefined : faultOfLine(check, knownHeaderName(index), text, valueStart, end);
       if (fault !== undefined) return fault;
-      if (header === contentLengthName) contentLength = decimalAt(valueStart);
+      if (index === contentLengthIndex) contentLength = decimalAt(valueStart);
     }
     entries[count++] = lineEntry(index, at);
     at = end;
@@ -130,7 +140,7 @@ function endOfLine(text: string, start: number): number {
   }
 }
 
-const contentLengthName = headerNameOf('Content-Length');
+const contentLengthIndex = headerNameOf('Content-Length').index;
 
 /** The value of a line of which is known that it holds digits, perhaps folded. */
 function decimalAt(start: number): number {

@@ -14,6 +14,8 @@ import { parseVia } from './via.ts';
 export interface FieldCheck {
   /** Of a field that may be present only once (RFC 3261 §7.3.1), one bit of its own; 0 of the others. */
   readonly singleBit: number;
+  /** Of the name in full. */
+  readonly nameLength: number;
   readonly commonShape: RegExp;
   /** The parser of one value; whether it gives `Malformed` is all that counts. */
   readonly parse: (value: string, offset: number) => unknown;
@@ -33,7 +35,7 @@ for (const [name, singleBit, commonShape, parse] of [
 ] as const) {
   const { index } = headerNameOf(name);
   while (checks.length <= index) checks.push(undefined);
-  checks[index] = { singleBit, commonShape, parse };
+  checks[index] = { singleBit, nameLength: name.length, commonShape, parse };
 }
 
 /** The check of the routing field of that index; `undefined` for all other fields. */
