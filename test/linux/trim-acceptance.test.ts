@@ -69,10 +69,15 @@ test('TRIM, TCP: transfers as fast as they go, in both directions, stall no long
     // The machine makes either wait now and then, never for as long as reordering would: 200 ms at the least (Linux, TCP_RTO_MIN).
     assert.ok((moved.at(-1) ?? Number.NaN) <= mostInPlace + 200, `${flow.name}: ${tell(moved)} ms`);
     // A machine that stops the emulator for that long makes timeouts of its own.
-    if (mostInPlace < 200) assert.equal(flow.timeouts, 0, flow.name);
+    if (mostInPlace >= 200) {
+      context.diagnostic(
+        `${flow.name}: the machine stood still; timeouts and retransmissions are not judged`,
+      );
+      continue;
+    }
+    assert.equal(flow.timeouts, 0, flow.name);
     // Others than bbr fill the queues until they overflow, handover or not, and bbr too when it starts on the narrower uplink.
-    if (mostInPlace < 200 && !isUpload && result.congestionControl === 'bbr')
-      assert.equal(flow.retransmissions, 0);
+    if (!isUpload && result.congestionControl === 'bbr') assert.equal(flow.retransmissions, 0);
   }
 });
 
