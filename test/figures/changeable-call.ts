@@ -1,5 +1,6 @@
 /** A call between two scripted phones, one on each side of the virtual lab, whose descriptions and requests a test decides. */
 import assert from 'node:assert/strict';
+import type { TransportAddress } from '../../src/base/network.ts';
 import { passwordOf } from '../../src/testbed/lab-users.ts';
 import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
 import { ScriptedPhone } from './scripted-phone.ts';
@@ -29,23 +30,31 @@ export function video(port: number = 40_010): string[] {
   return [`m=video ${port} RTP/AVP 31`];
 }
 
+interface ChangeableCallOptions extends Pick<VirtualLabOptions, 'withReservation' | 'proxyCscfs'> {
+  readonly caller?: Side;
+  /** The only one that the mobile node's telephone knows. */
+  readonly phoneTransport?: 'tcp';
+}
+
 export class ChangeableCall {
   readonly lab: VirtualLab;
   readonly phone: ScriptedPhone;
   readonly correspondent: ScriptedPhone;
   readonly #perform = new Map<Side, (request: (now: number) => void) => void>();
 
-  constructor(options: Pick<VirtualLabOptions, 'withReservation' | 'proxyCscfs'>) {
+  constructor({ caller = 'phone', phoneTransport, ...options }: ChangeableCallOptions) {
     this.lab = new VirtualLab({ seed: 3, ...options });
     this.run(500);
     this.lab.mobile.setAccess('3g', true);
-    this.phone = this.#add('phone', { address: '10.64.0.1', port: 5070 });
+    this.phone = this.#add('phone', { address: '10.64.0.1', port: 5070 }, phoneTransport);
     this.correspondent = this.#add('correspondent', { address: '10.10.0.11', port: 5060 });
     this.run(2000);
-    this.correspondent.answer = description('correspondent', audio());
-    this.perform('phone', (now) => this.phone.call('sip:alice@ims.test', description('phone', audio()), now));
+    const called = otherOf(caller);
+    this[called].answer = description(called, audio());
+    const identity = `sip:${users[called]}@ims.test`;
+    this.perform(caller, (now) => this[caller].call(identity, description(caller, audio()), now));
     this.run(1000);
-    assert.deepEqual(this.phone.statusCodes, [200]);
+    assert.deepEqual(this[caller].statusCodes, [200]);
   }
 
   run(durationMs: number): void {
@@ -67,11 +76,12 @@ export class ChangeableCall {
     this.perform(side, (now) => this[side].change(description(side, ...media), now));
   }
 
-  #add(side: Side, proxy: { address: string; port: number }): ScriptedPhone {
+  #add(side: Side, proxy: TransportAddress, onlyTransport?: 'tcp'): ScriptedPhone {
     const user = users[side];
     const phone = new ScriptedPhone({
       sip: places[side],
       proxy,
+      onlyTransport,
       identity: {
         publicIdentity: `sip:${user}@ims.test`,
         privateIdentity: `${user}@ims.test`,

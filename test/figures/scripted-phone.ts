@@ -19,12 +19,15 @@ import {
   RegistrationClient,
   type RegistrationIdentity,
 } from '../../src/protocols/sip/registration/registration-client.ts';
+import type { SipTarget } from '../../src/protocols/sip/transaction/sip-event.ts';
 
 export interface ScriptedPhoneOptions {
   readonly sip: TransportAddress;
   readonly proxy: TransportAddress;
   readonly identity: RegistrationIdentity;
   readonly random: RandomSource;
+  /** The one that it knows; by default UDP and TCP. */
+  readonly onlyTransport?: 'tcp' | undefined;
 }
 
 /** What telephones do, transfer and messages included; PUBLISH is known and not wanted. */
@@ -53,9 +56,10 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
   isEnded = false;
 
   constructor(options: ScriptedPhoneOptions) {
-    const { sip, identity, random } = options;
+    const { sip, identity, random, onlyTransport } = options;
     this.#options = options;
-    const listen = [{ transport: 'udp', ...sip } as const, { transport: 'tcp', ...sip } as const];
+    const transports = onlyTransport === undefined ? (['udp', 'tcp'] as const) : [onlyTransport];
+    const listen = transports.map((transport) => ({ transport, ...sip }));
     const endpoint = new SipEndpoint({ listen, random });
     this.#agent = new BackToBackUserAgent({ endpoint, random, capabilities });
     const contact = this.#contact.slice(1, -1);
@@ -64,7 +68,7 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
 
   start(now: Instant): void {
     this.#agent.start(now);
-    this.#agent.sendRequest(this.#registration.register(), this.#options.proxy, now);
+    this.#agent.sendRequest(this.#registration.register(), this.#proxy, now);
     this.#drain(now);
   }
 
@@ -76,7 +80,7 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
         local: sip,
         requestUri: to,
         routes: [`<sip:${formatTransportAddress(proxy)};lr>`, ...this.#routes],
-        nextHop: proxy,
+        nextHop: this.#proxy,
         from: `<${identity.publicIdentity}>`,
         body: offer,
       },
@@ -122,10 +126,15 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
     return this.#outputs.shift();
   }
 
+  get #proxy(): SipTarget {
+    const { proxy, onlyTransport: transport } = this.#options;
+    return { ...proxy, ...(transport && { transport }) };
+  }
+
   get #contact(): string {
-    const { identity, sip } = this.#options;
+    const { identity, sip, onlyTransport: transport } = this.#options;
     const user = identity.publicIdentity.replace(/^sip:|@.*/g, '');
-    return `<sip:${user}@${formatTransportAddress(sip)}>`;
+    return `<sip:${user}@${formatTransportAddress(sip)}${transport ? `;transport=${transport}` : ''}>`;
   }
 
   #drain(now: Instant): void {
@@ -138,7 +147,7 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
   #handleEvent(event: CallEvent, now: Instant): void {
     if (event.type === 'outside-response-arrived') {
       const outcome = this.#registration.handleResponse(event.response, now);
-      if (outcome?.kind === 'repeat') this.#agent.sendRequest(outcome.request, this.#options.proxy, now);
+      if (outcome?.kind === 'repeat') this.#agent.sendRequest(outcome.request, this.#proxy, now);
       else if (outcome?.kind === 'registered') this.#routes = outcome.serviceRoute;
     } else if (event.type === 'call-arrived') {
       this.#call = event.call;

@@ -120,3 +120,17 @@ for (const form of [
     });
   }
 }
+
+for (const caller of ['phone', 'correspondent'] as const)
+  test(`TRIM: a telephone that knows TCP only is reached by it throughout (the ${caller} calls)`, () => {
+    const form = { withReservation: false, proxyCscfs: 'shared' } as const;
+    const call = new ChangeableCall({ ...form, caller, phoneTransport: 'tcp' });
+    for (const side of ['phone', 'correspondent'] as const) {
+      call.change(side, [audio(0)]);
+      call.run(1000);
+      assert.equal(call[side].statusCodes.at(-1), 200);
+    }
+    call.perform('correspondent', (now) => call.correspondent.hangUp(now));
+    call.run(1000);
+    assert.deepEqual([call.phone.isEnded, call.correspondent.isEnded], [true, true]);
+  });

@@ -4,7 +4,7 @@
  * here too: programs of this host on one side, the P-CSCFs on the other.
  */
 import { isMalformed } from '../../base/malformed.ts';
-import type { TransportAddress } from '../../base/network.ts';
+import { formatTransportAddress, type TransportAddress } from '../../base/network.ts';
 import type {
   OutgoingRoute,
   SignallingPath,
@@ -37,16 +37,14 @@ export function routeToNetwork(
 }
 
 /** An INVITE of the network on its way to a softphone of this host. */
-export function routeToApplication(
-  application: SipUri,
-  path: SignallingPath,
-  internalAddress: string,
-): OutgoingRoute {
+export function routeToApplication(application: SipUri, path: SignallingPath): OutgoingRoute {
+  const { address = '' } = path.local ?? {};
+  const port = application.port ?? 5060;
   return {
     ...path,
     requestUri: formatUri(application),
     routes: [],
-    nextHop: { address: internalAddress, port: application.port ?? 5060 },
+    nextHop: { address, port, ...(isTcp(application.parameters.get('transport')) && { transport: 'tcp' }) },
     headers: [['P-Access-Network-Info', undefined]],
   };
 }
@@ -58,9 +56,18 @@ export function answerOutsideCalls(request: SipRequest): SipResponse {
   return response;
 }
 
-/** The path of legs towards applications. */
-export function applicationPath(internalAddress: string, port: number, user: string): SignallingPath {
-  return { contact: `<sip:${user}@${internalAddress}:${port}>`, local: { address: internalAddress, port } };
+/** The path of a leg towards an application: over the transport that it uses itself, since it may know no other. */
+export function applicationPath(
+  local: TransportAddress,
+  user: string,
+  transport: string | undefined,
+): SignallingPath {
+  const place = formatTransportAddress(local) + (isTcp(transport) ? ';transport=tcp' : '');
+  return { contact: `<sip:${user}@${place}>`, local };
+}
+
+function isTcp(transport: string | undefined): boolean {
+  return transport?.toLowerCase() === 'tcp';
 }
 
 export function userOf(publicIdentity: string): string {

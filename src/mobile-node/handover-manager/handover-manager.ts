@@ -23,7 +23,7 @@ import type {
   LegName,
   SignallingPath,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
-import { fromOf, toOf } from '../../protocols/sip/message/header-fields.ts';
+import { fromOf, toOf, topViaOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
 import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
@@ -183,7 +183,8 @@ export class HandoverManager {
     if (access === undefined || route === undefined)
       return void this.#agent.refuse(event.token, 503, 'No access network', now);
     this.#remember(event.call, 'callee', formatUri(toOf(event.request).uri), access);
-    this.#agent.routeCall(event.token, this.#applicationPath(), route, now);
+    const path = this.#applicationPath(topViaOf(event.request).transport);
+    this.#agent.routeCall(event.token, path, route, now);
   }
 
   #routeIncoming(event: Event<'call-arrived'>, now: Instant): void {
@@ -191,10 +192,11 @@ export class HandoverManager {
     const application = this.#registrar.find(userPartOf(event.request.requestUri), now);
     if (access === undefined || application === undefined)
       return void this.#agent.refuse(event.token, 480, 'No application is registered', now);
-    const { internalAddress, publicIdentity } = this.#options;
     this.#remember(event.call, 'caller', formatUri(fromOf(event.request).uri), access);
-    const outgoing = routeToApplication(application, this.#applicationPath(), internalAddress);
-    this.#agent.routeCall(event.token, signallingPathOf(access, userOf(publicIdentity)), outgoing, now);
+    const path = this.#applicationPath(application.parameters.get('transport'));
+    const outgoing = routeToApplication(application, path);
+    const user = userOf(this.#options.publicIdentity);
+    this.#agent.routeCall(event.token, signallingPathOf(access, user), outgoing, now);
   }
 
   #remember(call: CallHandle, networkLeg: LegName, peer: string, access: NetworkAccess): void {
@@ -476,8 +478,8 @@ export class HandoverManager {
       : answerOutsideCalls(request);
   }
 
-  #applicationPath(): SignallingPath {
-    const { internalAddress, applicationPort, publicIdentity } = this.#options;
-    return applicationPath(internalAddress, applicationPort, userOf(publicIdentity));
+  #applicationPath(transport: string | undefined): SignallingPath {
+    const { internalAddress: address, applicationPort: port, publicIdentity } = this.#options;
+    return applicationPath({ address, port }, userOf(publicIdentity), transport);
   }
 }
