@@ -4,11 +4,19 @@
  */
 import assert from 'node:assert/strict';
 import { kamailioPackages } from '../../src/testbed/kamailio/kamailio-cscf.ts';
-import { accessPlaces, internalAddress, labAddresses } from '../../src/testbed/lab-addresses.ts';
+import { internalAddress, labAddresses } from '../../src/testbed/lab-addresses.ts';
 import { correspondentIdentity, mobileIdentity } from '../../src/testbed/lab-users.ts';
 import type { ImsSettings } from '../../src/testbed/role-configurations.ts';
 import { kernelTest } from '../linux/own-namespace.ts';
-import { type CapturedFrame, type RtpStream, rtpStreams } from './captured-frames.ts';
+import {
+  assertOneRemote,
+  assertUninterrupted,
+  isAccess,
+  isCorrespondent,
+  sipFrames,
+  startCaptures,
+} from './call-captures.ts';
+import { rtpStreams } from './captured-frames.ts';
 import { irregularCounts, readCounts } from './counting-audio.ts';
 import { InteropLab, pause } from './interop-lab.ts';
 import { Softphone } from './softphone.ts';
@@ -124,28 +132,16 @@ async function call(how: CallOptions): Promise<void> {
       [],
     );
   }
-  assertUninterrupted(rtpStreams(atCorrespondent));
-  assertUninterrupted(rtpStreams(atAccesses, (end) => (isAccess(end) ? 'phone' : end)));
+  assertUninterrupted(rtpStreams(atCorrespondent), 150);
+  assertUninterrupted(
+    rtpStreams(atAccesses, (end) => (isAccess(end) ? 'phone' : end)),
+    150,
+  );
   assertOneRemote(atCorrespondent, isCorrespondent);
   assertOneRemote(atAccesses, isAccess);
   assertHeard(phones.mobile, countingSteps.correspondent);
   assertHeard(phones.correspondent, countingSteps.mobile);
   await lab.close();
-}
-
-async function startCaptures(lab: InteropLab) {
-  const endings = await Promise.all([
-    lab.capture('cn', ['eth0']),
-    lab.capture('mn', ['3g0', 'wlan0']),
-    lab.capture('mn', ['lo']),
-  ]);
-  const finish = async () => {
-    const [atCorrespondent = [], atAccesses = [], atApplications = []] = await Promise.all(
-      endings.map((end) => end()),
-    );
-    return { atCorrespondent, atAccesses, atApplications };
-  };
-  return { finish };
 }
 
 async function startPhones(lab: InteropLab, transport: 'udp' | 'tcp', isEncrypted = false): Promise<Phones> {
@@ -194,54 +190,6 @@ function reinvitesOf(lab: InteropLab): number {
   return lab.sipMessages(labAddresses.correspondentNode).filter(({ node, direction, summary }) => {
     return node === 'p-cscf' && direction === 'received' && summary.startsWith('200 OK (INVITE)');
   }).length;
-}
-
-function sipFrames(frames: readonly CapturedFrame[]): CapturedFrame[] {
-  return frames.filter(({ flow, payload }) =>
-    flow.protocol === 'udp'
-      ? Buffer.from(payload).includes('SIP/2.0')
-      : /:50(60|62|70)$/.test(flow.source) || /:50(60|62|70)$/.test(flow.destination),
-  );
-}
-
-function isCorrespondent(end: string): boolean {
-  return end.startsWith(`${labAddresses.correspondentNode}:`);
-}
-
-function isAccess(end: string): boolean {
-  return accessPlaces().some(({ address }) => end.startsWith(`${address}:`));
-}
-
-/** One SSRC in each direction, with every sequence number from the first to the last exactly once. */
-function assertUninterrupted(streams: readonly RtpStream[]): void {
-  assert.equal(streams.length, 2, JSON.stringify(streams.map(({ sequenceNumbers: _, ...stream }) => stream)));
-  assert.equal(streams[0]?.source, streams[1]?.destination);
-  assert.equal(streams[1]?.source, streams[0]?.destination);
-  for (const { source, sequenceNumbers } of streams) {
-    const sorted = [...sequenceNumbers].sort((a, b) => a - b);
-    const first = sorted[0] ?? 0;
-    assert.deepEqual(
-      sorted,
-      sorted.map((_, index) => first + index),
-      `sequence numbers from ${source}`,
-    );
-    assert.ok(sorted.length > 150, `${sorted.length} packets from ${source}`);
-  }
-}
-
-/** RTP and RTCP each have one end on the other side, in both directions, from beginning to end. */
-function assertOneRemote(frames: readonly CapturedFrame[], isOwn: (end: string) => boolean): void {
-  const remotes = new Set<string>();
-  for (const { flow } of frames) {
-    const [own, remote] = isOwn(flow.source)
-      ? [flow.source, flow.destination]
-      : [flow.destination, flow.source];
-    const port = Number(own.split(':')[1]);
-    if (flow.protocol === 'udp' && port >= 40_000 && port < 50_000)
-      remotes.add(`${port % 2 === 0 ? 'RTP' : 'RTCP'} ${remote}`);
-  }
-  const kinds = [...remotes].map((remote) => remote.split(' ')[0]).sort();
-  assert.deepEqual(kinds, ['RTCP', 'RTP'], [...remotes].join());
 }
 
 /** All that the other played, from the first packet to the last. */
