@@ -1,16 +1,17 @@
 /**
- * The processes of the call benchmark, on loopback addresses that nothing else uses: servers that can be asked what they have used, SIPp
+ * The processes of the call benchmarks, on loopback addresses that nothing else uses: servers that can be asked what they have used, SIPp
  * as caller and callee around them. All of them end with `close`, by their process numbers.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, fork, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import type { Spawn } from '../src/testbed/media/media-program.ts';
 import type { ServerTask } from './call-server.ts';
 
 /** `established`: a basic call that nobody ends. */
@@ -24,25 +25,45 @@ export interface CallServer {
   heapOctets?(): Promise<number>;
 }
 
+export interface CallLoadOptions {
+  /** Where all processes start; absent: here. */
+  readonly spawn?: Spawn;
+  /** SIPp is the telephones of two users, whose calls take this Route behind their P-CSCF; absent: an S-CSCF at a server on ISC. */
+  readonly serviceRoute?: string;
+}
+
+/** Who calls whom. */
+export const telephones = [
+  { user: 'mn', password: 'secret-of-mn' },
+  { user: 'cn', password: 'secret-of-cn' },
+] as const;
+
 /** Of the callees, by kind: SIPp plays one scenario per process. */
 const callees = { basic: '127.77.2.1', ims: '127.77.2.2', established: '127.77.2.3' } as const;
 const caller = '127.77.1.1';
 const scenarios = fileURLToPath(new URL('../../bench/sipp/', import.meta.url));
+const registration = fileURLToPath(new URL('../../test/interop/sipp/register.xml', import.meta.url));
+/** What only the core may say of a call. */
+const coreFields = /^ *P-(?:Asserted-Identity|Served-User|Charging-Vector): .*\n/gm;
 /** Calls under way at the same time: enough to keep a server busy, too few to flood it however slow the machine. */
 const concurrentCalls = 40;
 /** The npm package `sip` loses a call now and then. */
 const toleratedShare = 0.01;
-/** USER_HZ, which the kernel's interface fixes on all platforms that Node runs on. */
-const clockTickMs = 10;
 
 export class CallLoad {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'trimaran-calls-'));
+  readonly #options: CallLoadOptions;
   readonly #children: ChildProcess[] = [];
+
+  constructor(options: CallLoadOptions = {}) {
+    this.#options = options;
+  }
 
   async startNode(task: ServerTask): Promise<CallServer> {
     const program = fileURLToPath(new URL('./call-server.js', import.meta.url));
-    const child = fork(program, [JSON.stringify(task)], { execArgv: ['--expose-gc'] });
-    this.#children.push(child);
+    const child = this.#start(process.execPath, ['--expose-gc', program, JSON.stringify(task)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     assert.deepEqual(await once(child, 'message'), ['ready', undefined]);
     const { address } = task.local;
     return { address, cpuMs: () => ask(child, 'cpu'), heapOctets: () => ask(child, 'heap') };
@@ -51,50 +72,51 @@ export class CallLoad {
   /** Shared memory by the allocator that the reference measured as nine times the faster one. */
   async startKamailio(address: string): Promise<CallServer> {
     const options = ['-X', 'tlsf', '-x', 'tlsf', '-m', '512', '-DD', '-E', '-Y', this.folder];
-    const child = spawn(
-      'kamailio',
-      [...options, '-l', `udp:${address}:5060`, '-f', join(scenarios, 'kamailio.cfg')],
-      { stdio: 'ignore' },
-    );
-    this.#children.push(child);
+    const place = ['-l', `udp:${address}:5060`, '-f', join(scenarios, 'kamailio.cfg')];
+    const child = this.#start('kamailio', [...options, ...place], { stdio: 'ignore' });
     await sleep(1000);
     assert.equal(child.exitCode, null, 'kamailio runs');
-    const { pid = 0 } = child;
-    return { address, cpuMs: () => Promise.resolve(cpuMsOfFamily(pid)) };
+    return { address, cpuMs: () => Promise.resolve(cpuMsOfFamily(child)) };
   }
 
-  async startCallees(): Promise<void> {
-    for (const [kind, address] of Object.entries(callees)) {
-      const scenario = ['-sf', this.#scenario(kind as CallKind, 'callee'), '-i', address, '-p', '5060'];
-      const child = spawn('sipp', [...scenario, '-nostdin', '-nd'], { cwd: this.folder, stdio: 'ignore' });
-      this.#children.push(child);
+  /** Caller and callee, as soon as the core is ready for them. */
+  async register(proxyCscf: string, kind: CallKind): Promise<void> {
+    for (const [index, { user, password }] of telephones.entries()) {
+      const identity = ['-s', user, '-au', `${user}@ims.test`, '-ap', password];
+      const place = ['-i', index === 0 ? caller : callees[kind], '-p', '5060'];
+      const isRegistered = async () =>
+        (await this.#sipp(proxyCscf, [...place, '-sf', registration, ...identity], 1)).failed === 0;
+      for (let attempts = 1; !(await isRegistered()); attempts++) {
+        assert.ok(attempts < 20, `${user} cannot register: ${this.#firstError()}`);
+        await sleep(500);
+      }
+    }
+  }
+
+  async startCallees(kinds: readonly CallKind[] = ['basic', 'ims', 'established']): Promise<void> {
+    for (const kind of kinds) {
+      const scenario = ['-sf', this.#scenario(kind, 'callee'), '-i', callees[kind], '-p', '5060'];
+      this.#start('sipp', [...scenario, '-nostdin', '-nd'], { cwd: this.folder, stdio: 'ignore' });
     }
     await sleep(500);
   }
 
   /** That many calls, as fast as they come to an end; throws when more fail than a datagram lost here and there explains. */
-  async call(server: CallServer, kind: CallKind, calls: number): Promise<void> {
+  async call({ address }: Pick<CallServer, 'address'>, kind: CallKind, calls: number): Promise<void> {
+    const {
+      serviceRoute = `<sip:iscmark@${callees[kind]}:5060;lr;s=2;h=0;d=0;a=7369703a6d6e40696d732e74657374>`,
+    } = this.#options;
     const options = {
       '-sf': this.#scenario(kind, 'caller'),
       '-i': caller,
-      '-p': '5060',
-      '-key': ['callee', callees[kind]],
-      '-m': calls,
+      '-p': 5060,
+      '-key': ['route', `<sip:${address}:5060;lr>, ${serviceRoute}`],
       '-r': 10_000,
       '-l': concurrentCalls,
       '-recv_timeout': 30_000,
     };
     const words = Object.entries(options).flatMap(([name, value]) => [name, value].flat().map(String));
-    const process = promisify(execFile)(
-      'sipp',
-      [`${server.address}:5060`, ...words, '-nostdin', '-nd', '-trace_err'],
-      { cwd: this.folder, maxBuffer: 2 ** 26 },
-    );
-    const { child } = process;
-    this.#children.push(child);
-    // SIPp's status is 1 when a call failed, and then the summary is in the error.
-    const { stdout } = await process.catch((error: { readonly stdout: string }) => error);
-    const failed = Number(/Failed call +\|[ \d]+\| +(\d+)/.exec(stdout)?.[1] ?? calls);
+    const { failed } = await this.#sipp(address, words, calls);
     if (failed > calls * toleratedShare)
       throw new Error(`SIPp: ${failed} of ${calls} calls failed: ${this.#firstError()}`);
   }
@@ -110,13 +132,32 @@ export class CallLoad {
     rmSync(this.folder, { recursive: true });
   }
 
-  /** A call that nobody ends is a basic one without its last part. */
+  #start(...[command, args, options]: Parameters<Spawn>): ChildProcess {
+    const child = (this.#options.spawn ?? spawn)(command, args, options);
+    this.#children.push(child);
+    return child;
+  }
+
+  /** Until it ends; its status is 1 when a call failed. */
+  async #sipp(server: string, words: readonly string[], calls: number): Promise<{ failed: number }> {
+    const common = ['-m', String(calls), '-nostdin', '-nd', '-trace_err'];
+    const child = this.#start('sipp', [`${server}:5060`, ...words, ...common], {
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const summary = await text(child.stdout!);
+    return { failed: Number(/Failed call +\|[ \d]+\| +(\d+)/.exec(summary)?.[1] ?? calls) };
+  }
+
   #scenario(kind: CallKind, side: 'caller' | 'callee'): string {
-    if (kind !== 'established') return join(scenarios, `${kind}-${side}.xml`);
-    const whole = readFileSync(join(scenarios, `basic-${side}.xml`), 'utf8');
-    const end = whole.indexOf(side === 'caller' ? '<!-- The end' : '<recv request="BYE"/>');
-    const file = join(this.folder, `established-${side}.xml`);
-    writeFileSync(file, `${whole.slice(0, end)}</scenario>\n`);
+    const isEstablished = kind === 'established';
+    let scenario = readFileSync(join(scenarios, `${isEstablished ? 'basic' : kind}-${side}.xml`), 'utf8');
+    if (this.#options.serviceRoute !== undefined) scenario = scenario.replace(coreFields, '');
+    // A call that nobody ends is a basic one without its last part.
+    const end = scenario.indexOf(side === 'caller' ? '<!-- The end' : '<recv request="BYE"/>');
+    if (isEstablished) scenario = `${scenario.slice(0, end)}</scenario>\n`;
+    const file = join(this.folder, `${kind}-${side}.xml`);
+    writeFileSync(file, scenario);
     return file;
   }
 
@@ -134,24 +175,24 @@ async function ask(child: ChildProcess, question: 'cpu' | 'heap'): Promise<numbe
   return answer;
 }
 
-/** Of a process and its children: utime and stime, fields 14 and 15 of proc(5), behind the name in brackets. */
-function cpuMsOfFamily(parent: number): number {
-  let ticks = 0;
+/** Of a process and its children. proc(5): the parent follows name and state, and schedstat begins with nanoseconds, where stat has ticks. */
+export function cpuMsOfFamily({ pid: parent }: ChildProcess): number {
+  let nanoseconds = 0;
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    const fields = statOf(name);
-    if (fields === undefined || (Number(name) !== parent && Number(fields[1]) !== parent)) continue;
-    ticks += Number(fields[11]) + Number(fields[12]);
+    const stat = processFile(name, 'stat');
+    const ppid = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
+    if (Number(name) === parent || Number(ppid) === parent)
+      nanoseconds += Number.parseInt(processFile(name, 'schedstat'), 10);
   }
-  return ticks * clockTickMs;
+  return nanoseconds / 1e6;
 }
 
-/** From the state on; undefined when the process is gone. */
-function statOf(pid: string): string[] | undefined {
+/** Zeros when the process is gone. */
+function processFile(pid: string, name: string): string {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
   } catch {
-    return undefined;
+    return '0 0 0';
   }
 }

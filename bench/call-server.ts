@@ -1,6 +1,6 @@
 /**
- * One server of the call benchmark, in a process of its own: the role `trim-as`, its translator, or a proxy made of the npm package
- * `sip`. Whoever started it asks over the channel for the processor time that it has used, ms, or for the octets of its heap that are in
+ * One server of the call benchmarks, in a process of its own: the role `trim-as`, its translator, a function of the role `ims-core`, or a
+ * proxy made of the npm package `sip`. Whoever started it asks over the channel for the processor time that it has used, ms, or for the octets of its heap that are in
  * use. The translator's bindings are confirmed at once; what they cost in the kernel is measured by nftables-cpu.bench.ts.
  */
 import assert from 'node:assert/strict';
@@ -10,10 +10,15 @@ import {
   AddressTranslator,
   type AddressTranslatorEffect,
 } from '../src/home-network/address-translator/address-translator.ts';
+import { type CoreFunction, imsCoreSchema } from '../src/runtime/configuration/ims-core.ts';
 import { trimAsSchema } from '../src/runtime/configuration/trim-as.ts';
 import { EventLoop } from '../src/runtime/event-loop.ts';
 import { RoleHost } from '../src/runtime/role-host.ts';
+import { imsCoreRole } from '../src/runtime/roles/ims-core.ts';
 import { trimAsRole } from '../src/runtime/roles/trim-as.ts';
+import { labAddresses } from '../src/testbed/lab-addresses.ts';
+import { labDomain } from '../src/testbed/lab-users.ts';
+import { telephones } from './call-load.ts';
 
 export type ServerTask =
   | {
@@ -22,9 +27,16 @@ export type ServerTask =
       readonly translators: readonly TransportAddress[];
     }
   | { readonly kind: 'translator'; readonly local: TransportAddress; readonly pool: readonly string[] }
+  /** At the addresses of the lab. */
+  | { readonly kind: 'ims-core'; readonly local: TransportAddress; readonly function: CoreFunction }
   | { readonly kind: 'npm-sip'; readonly local: TransportAddress };
 
-const start = { 'trim-as': startTrimAs, translator: startTranslator, 'npm-sip': startNpmSip } as const;
+const start = {
+  'trim-as': startTrimAs,
+  translator: startTranslator,
+  'ims-core': startCoreFunction,
+  'npm-sip': startNpmSip,
+} as const;
 
 function startTrimAs({ local, translators }: Extract<ServerTask, { kind: 'trim-as' }>): void {
   const configuration = trimAsSchema.parse({
@@ -59,6 +71,26 @@ function startTranslator({ local, pool }: Extract<ServerTask, { kind: 'translato
       ),
   });
   loop.perform((now) => machine.start(now));
+}
+
+/** The first of the telephones has the service of TRIM. */
+function startCoreFunction({ function: one }: Extract<ServerTask, { kind: 'ims-core' }>): void {
+  const sip = (address: string): string => `${address}:5060`;
+  const configuration = imsCoreSchema.parse({
+    functions: [one],
+    domain: labDomain,
+    'p-cscf': [sip(labAddresses.proxyCscf)],
+    'i-cscf': sip(labAddresses.interrogatingCscf),
+    's-cscf': sip(labAddresses.servingCscf),
+    hss: `${labAddresses.homeSubscriberServer}:3868`,
+    subscribers: telephones.map(({ user, password }, index) => ({
+      'private-identity': `${user}@${labDomain}`,
+      'public-identities': [`sip:${user}@${labDomain}`],
+      password,
+      ...(index === 0 && { 'trim-as': `sip:${sip(labAddresses.trimApplicationServer)}` }),
+    })),
+  });
+  imsCoreRole.start(configuration, new RoleHost({ report: () => {} }));
 }
 
 interface SipPackageRequest {

@@ -3,10 +3,13 @@
  * a warming processor falls on all of them alike; what is reported is the median of the rounds and their spread.
  */
 
-/** One way of doing the thing; `sample` measures once and gives a number in the benchmark's unit. */
+/** In the benchmark's unit: one number, or one for each part of the variant, such as the functions of a network. */
+export type Sample = number | Readonly<Record<string, number>>;
+
+/** One way of doing the thing; `sample` measures once. A part is reported as a variant named "variant, part". */
 export interface Variant {
   readonly name: string;
-  readonly sample: () => number | Promise<number>;
+  readonly sample: () => Sample | Promise<Sample>;
 }
 
 /** What the medians must show (or, a goal, should show). */
@@ -43,22 +46,27 @@ export async function runBenchmark(benchmark: Benchmark): Promise<boolean> {
 }
 
 async function sampleInTurns({ variants, rounds }: Benchmark): Promise<ReadonlyMap<string, number[]>> {
-  const samples = new Map(variants.map(({ name }): [string, number[]] => [name, []]));
+  const samples = new Map<string, number[]>();
   // Round 0 warms caches and the compiler, and is not counted.
   for (let round = 0; round <= rounds; round++) {
     for (const { name, sample } of variants) {
-      const value = await sample();
-      if (round > 0) samples.get(name)?.push(value);
+      for (const [row, value] of rowsOf(name, await sample()))
+        if (round === 0) samples.set(row, []);
+        else samples.get(row)?.push(value);
     }
   }
   return samples;
 }
 
+function rowsOf(variant: string, sample: Sample): readonly (readonly [string, number])[] {
+  if (typeof sample === 'number') return [[variant, sample]];
+  return Object.entries(sample).map(([part, value]) => [`${variant}, ${part}`, value]);
+}
+
 function report(benchmark: Benchmark, samples: ReadonlyMap<string, readonly number[]>): boolean {
-  const width = Math.max(...benchmark.variants.map(({ name }) => name.length));
-  console.log(
-    `${benchmark.name} (${benchmark.unit}; median of ${benchmark.rounds} interleaved rounds, smallest … largest)`,
-  );
+  const width = Math.max(...[...samples.keys()].map((name) => name.length));
+  console.log(benchmark.name);
+  console.log(`  ${benchmark.unit}: median of ${benchmark.rounds} interleaved rounds (smallest … largest)`);
   for (const [name, values] of samples) {
     const sorted = values.toSorted((a, b) => a - b);
     const spread = `${format(sorted[0]!)} … ${format(sorted.at(-1)!)}`;

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { kamailioPackages } from '../../src/testbed/kamailio/kamailio-cscf.ts';
 import { labAddresses } from '../../src/testbed/lab-addresses.ts';
 import { planFlows } from '../../src/testbed/lab-flows.ts';
+import { correspondentIdentity, passwordOf, privateIdentityOf, userOf } from '../../src/testbed/lab-users.ts';
 import { loadScenario } from '../../src/testbed/load-scenario.ts';
 import type { ImsCoreMakers } from '../../src/testbed/scenario.ts';
 import { kernelTest } from '../linux/own-namespace.ts';
@@ -44,7 +45,16 @@ async function answer(core: ImsCoreMakers): Promise<void> {
     });
     return once(child, 'close').then(([status]) => assert.equal(status, 0, words));
   };
-  await sipp(`${labAddresses.proxyCscf}:5060`, '-sf', scenario);
+  const user = privateIdentityOf(correspondentIdentity);
+  const identity = [
+    '-s',
+    userOf(correspondentIdentity),
+    '-au',
+    user,
+    '-ap',
+    passwordOf(correspondentIdentity),
+  ];
+  await sipp(`${labAddresses.proxyCscf}:5060`, '-sf', scenario, ...identity);
   const answering = sipp('-sn', 'uas');
 
   const [plan] = planFlows(loadScenario('trim-kamailio'));

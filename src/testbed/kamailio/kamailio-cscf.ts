@@ -30,6 +30,8 @@ interface KamailioOptions {
   readonly namespace: NetworkNamespace;
   /** Private; it gets one inside. */
   readonly folder: string;
+  /** Shared memory: each request stays in it for seconds. Default 64, enough for single calls. */
+  readonly memoryMebibytes?: number;
 }
 
 /** Of Debian. */
@@ -67,7 +69,10 @@ export function kamailioCscfs({
   core,
   proxyCscfs,
   authentication,
-}: ImsSettings): Pick<KamailioOptions, 'kind' | 'name' | 'address' | 'authentication'>[] {
+}: Pick<ImsSettings, 'core' | 'proxyCscfs' | 'authentication'>): Pick<
+  KamailioOptions,
+  'kind' | 'name' | 'address' | 'authentication'
+>[] {
   return cscfs
     .filter((kind) => core[kind] === 'kamailio')
     .flatMap((kind) =>
@@ -114,7 +119,7 @@ export class KamailioCscf {
       program,
       // In the foreground. Memory managers: the default one takes nine times the time of these. Private memory must not be tlsf, which writes
       // into what is freed: lookup() of ims_registrar_scscf 5.6.3 reads a name after freeing it and unlocks another slot than it locked.
-      ...['-DD', '-X', 'fm', '-x', 'tlsf', '-m', '64', '-M', '8'],
+      ...['-DD', '-X', 'fm', '-x', 'tlsf', '-m', String(options.memoryMebibytes ?? 64), '-M', '8'],
       ...['-f', join(ownFolder, 'kamailio.cfg'), '-Y', ownFolder, '-w', ownFolder],
     ];
     this.#child = options.spawn('unshare', ['--mount', 'sh', '-c', ...command], {
