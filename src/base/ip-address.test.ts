@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { formatIpAddress, ipFamilyOf, parseIpAddress } from './ip-address.ts';
+import { canonicalIpAddress, formatIpAddress, ipFamilyOf, parseIpAddress } from './ip-address.ts';
 
 test('formatIpAddress: writes IPv6 as RFC 5952 wants it', () => {
   const canonical = (text: string) => formatIpAddress(parseIpAddress(text) ?? assert.fail(text));
@@ -29,6 +29,12 @@ test('parseIpAddress: refuses what is no address', () => {
     assert.equal(parseIpAddress(text), undefined, text);
   assert.equal(parseIpAddress('1:2:3:4:5:6:7:8::'), undefined);
   assert.equal(ipFamilyOf('host.example'), undefined);
+});
+
+test('canonicalIpAddress: equal addresses are equal texts, and what is no address stays as it is', () => {
+  assert.equal(canonicalIpAddress('2001:DB8:0:0::1'), '2001:db8::1');
+  for (const text of ['192.0.2.1', 'host.example', '01.2.3.4', '2001:db8::1::', ''])
+    assert.equal(canonicalIpAddress(text), text);
 });
 
 test('parseIpAddress: reads back every address that formatIpAddress writes', () => {

@@ -1,95 +1,131 @@
 /**
  * IP addresses between their text and their octets. Text goes out in one canonical form (dotted decimal; RFC 5952 for IPv6), so
- * that equal addresses are equal strings, which network.ts and every map key of the project count on.
+ * that equal addresses are equal strings, which network.ts and every map key of the project count on. Read and written by character, in
+ * one pass: signalling reads addresses with every message, and a translator four for every binding that it changes.
  * Leaves out zone identifiers (RFC 4007) and the historic forms of inet_aton ("10.1", octal, hexadecimal).
  */
 
 /** 4 or 16 octets in network order; undefined when the text is no IP address. */
 export function parseIpAddress(text: string): Uint8Array | undefined {
-  return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
+  if (text.includes(':')) return parseIpv6(text);
+  const bits = readIpv4(text, 0);
+  if (bits === undefined) return undefined;
+  const octets = new Uint8Array(4);
+  writeBits(octets, 0, bits, 4);
+  return octets;
 }
 
 /** The family by which to choose tables and sockets; undefined when the text is no IP address. */
 export function ipFamilyOf(text: string): 4 | 6 | undefined {
-  const octets = parseIpAddress(text);
-  return octets && (octets.length === 4 ? 4 : 6);
+  if (text.includes(':')) return parseIpv6(text) && 6;
+  return readIpv4(text, 0) === undefined ? undefined : 4;
+}
+
+/** The one text by which an address is compared with others; what is no address, such as a name, comes back as it is. */
+export function canonicalIpAddress(text: string): string {
+  // An IPv4 address has one text only.
+  const octets = text.includes(':') ? parseIpv6(text) : undefined;
+  return octets === undefined ? text : formatIpv6(octets);
 }
 
 /** Canonical text of 4 or 16 octets. */
 export function formatIpAddress(octets: Uint8Array): string {
-  return octets.length === 4 ? octets.join('.') : formatIpv6(octets);
+  return octets.length === 4 ? `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}` : formatIpv6(octets);
 }
 
-/** By character: the address translator parses four addresses for every binding that it changes. */
-function parseIpv4(text: string): Uint8Array | undefined {
-  const octets = new Uint8Array(4);
-  let [index, value, digits] = [0, 0, 0];
-  for (let i = 0; i <= text.length; i++) {
-    const digit = text.charCodeAt(i) - 48;
-    if (digit >= 0 && digit <= 9) {
-      // A leading zero reads as octal elsewhere, so it is refused (RFC 6943 §3.1.1).
-      if (digits > 0 && value === 0) return undefined;
-      value = 10 * value + digit;
-      digits++;
-      if (value > 255) return undefined;
-    } else if (digits === 0 || index > 3 || (i < text.length && text[i] !== '.')) return undefined;
-    else {
-      octets[index++] = value;
-      [value, digits] = [0, 0];
+/** The 32 bits of the address that goes from `start` to the end of the text. */
+function readIpv4(text: string, start: number): number | undefined {
+  let [bits, dots, value, digits] = [0, 0, 0, 0];
+  for (let at = start; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === 46 && digits > 0) {
+      bits = (bits << 8) | value;
+      dots++;
+      value = digits = 0;
+      continue;
     }
+    // A leading zero reads as octal elsewhere, so it is refused (RFC 6943 §3.1.1).
+    if (character < 48 || character > 57 || (digits > 0 && value === 0)) return undefined;
+    value = 10 * value + character - 48;
+    digits++;
+    if (value > 255) return undefined;
   }
-  return index === 4 ? octets : undefined;
+  return dots === 3 && digits > 0 ? (bits << 8) | value : undefined;
 }
 
+/** What stands behind "::" is moved to the end, once it is known how much that is. */
 function parseIpv6(text: string): Uint8Array | undefined {
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0] ?? '', halves.length === 1);
-  const tail = parseGroups(halves[1] ?? '', true);
-  if (head === undefined || tail === undefined) return undefined;
-  const missing = 8 - head.length - tail.length;
-  // "::" stands for at least one group of zeros (RFC 5952 §4.2.2 allows reading one).
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
   const octets = new Uint8Array(16);
-  [...head, ...new Array<number>(missing).fill(0), ...tail].forEach((group, index) => {
-    octets[2 * index] = group >> 8;
-    octets[2 * index + 1] = group & 255;
-  });
+  let [length, gap, at] = [0, -1, 0];
+  if (text.startsWith('::')) [gap, at] = [0, 2];
+  while (at < text.length) {
+    const colon = text.indexOf(':', at);
+    const written = writeGroup(octets, length, text, at, colon < 0 ? text.length : colon);
+    if (written === 0) return undefined;
+    length += written;
+    if (colon < 0) break;
+    at = colon + 1;
+    if (text[at] === ':' && gap < 0) [gap, at] = [length, at + 1];
+    else if (at === text.length) return undefined;
+  }
+  // "::" stands for at least one group of zeros (RFC 5952 §4.2.2 allows reading one).
+  if (gap < 0 ? length !== 16 : length > 14) return undefined;
+  if (gap >= 0) octets.copyWithin(16 - length + gap, gap, length).fill(0, gap, 16 - length + gap);
   return octets;
 }
 
-/** The 16-bit groups of one half; the very last 32 bits may be written as an IPv4 address (RFC 4291 §2.2). */
-function parseGroups(text: string, isEnd: boolean): number[] | undefined {
-  if (text === '') return [];
-  const groups: number[] = [];
-  const parts = text.split(':');
-  for (const [index, part] of parts.entries()) {
-    if (/^[0-9a-f]{1,4}$/i.test(part)) {
-      groups.push(Number.parseInt(part, 16));
-      continue;
-    }
-    const v4 = isEnd && index === parts.length - 1 ? parseIpv4(part) : undefined;
-    if (v4 === undefined) return undefined;
-    groups.push(((v4[0] ?? 0) << 8) | (v4[1] ?? 0), ((v4[2] ?? 0) << 8) | (v4[3] ?? 0));
+/** Octets written; 0 when there is no group. The very last 32 bits may be written as an IPv4 address (RFC 4291 §2.2). */
+function writeGroup(octets: Uint8Array, at: number, text: string, start: number, end: number): number {
+  const group = readGroup(text, start, end);
+  const bits = group === undefined && end === text.length ? readIpv4(text, start) : undefined;
+  const size = bits === undefined ? 2 : 4;
+  if ((group ?? bits) === undefined || at + size > 16) return 0;
+  writeBits(octets, at, group ?? bits ?? 0, size);
+  return size;
+}
+
+function writeBits(octets: Uint8Array, at: number, bits: number, size: number): void {
+  for (let i = 0; i < size; i++) octets[at + i] = bits >>> (8 * (size - 1 - i));
+}
+
+/** 1 to 4 hexadecimal digits. */
+function readGroup(text: string, start: number, end: number): number | undefined {
+  if (end === start || end - start > 4) return undefined;
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const character = text.charCodeAt(at);
+    const letter = character | 32;
+    if (character >= 48 && character <= 57) value = (value << 4) | (character - 48);
+    else if (letter >= 97 && letter <= 102) value = (value << 4) | (letter - 87);
+    else return undefined;
   }
-  return groups;
+  return value;
 }
 
 function formatIpv6(octets: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, i) => ((octets[2 * i] ?? 0) << 8) | (octets[2 * i + 1] ?? 0));
-  const hex = (part: number[]): string => part.map((group) => group.toString(16)).join(':');
-  const run = longestZeroRun(groups);
-  if (run.length < 2) return hex(groups);
-  return `${hex(groups.slice(0, run.start))}::${hex(groups.slice(run.start + run.length))}`;
+  const run = longestZeroRun(octets);
+  const runEnd = run.start + run.length;
+  let text = '';
+  for (let group = 0; group < 8; group++) {
+    if (group === run.start) {
+      text += '::';
+      group = runEnd - 1;
+    } else text += `${group === 0 || group === runEnd ? '' : ':'}${groupOf(octets, group).toString(16)}`;
+  }
+  return text;
 }
 
-/** The first of the longest runs of zero groups (RFC 5952 §4.2.3). */
-function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
-  let best = { start: 0, length: 0 };
+/** The first of the longest runs of zero groups; a single group is none (RFC 5952 §4.2.2, §4.2.3). */
+function longestZeroRun(octets: Uint8Array): { readonly start: number; readonly length: number } {
+  let best = { start: -1, length: 1 };
   for (let start = 0; start < 8; start++) {
     let length = 0;
-    while (groups[start + length] === 0) length++;
+    while (start + length < 8 && groupOf(octets, start + length) === 0) length++;
     if (length > best.length) best = { start, length };
   }
   return best;
+}
+
+function groupOf(octets: Uint8Array, group: number): number {
+  return ((octets[2 * group] ?? 0) << 8) | (octets[2 * group + 1] ?? 0);
 }

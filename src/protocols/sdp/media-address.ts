@@ -3,7 +3,7 @@
  * TRIM application server changes in a session description (TRIM fig. 4, messages 5, 7). ICE is taken out, because its candidates
  * would name the addresses that were replaced. Leaves out multicast.
  */
-import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
+import { canonicalIpAddress } from '../../base/ip-address.ts';
 import { isAttribute, type Setup, setupOf, transportOf } from './media-attributes.ts';
 import {
   type MediaDescription,
@@ -27,7 +27,7 @@ export function mediaAddressOf(description: SessionDescription, index: number): 
   const media = description.media[index];
   if (media === undefined || media.port === 0) return undefined;
   const connection = [...media.lines, ...description.lines].find((line) => line.startsWith('c='));
-  const address = canonicalAddress(connection?.split(' ')[2]?.split('/')[0] ?? '');
+  const address = canonicalIpAddress(connection?.split(' ')[2]?.split('/')[0] ?? '');
   const [rtcpPort, , , rtcpAddress] = ownAttribute(media, 'rtcp')?.split(' ') ?? [];
   const isMultiplexed = ownAttribute(media, 'rtcp-mux') !== undefined;
   const defaultRtcpPort = isMultiplexed ? media.port : media.port + 1;
@@ -35,9 +35,9 @@ export function mediaAddressOf(description: SessionDescription, index: number): 
     address,
     port: media.port,
     rtcpPort: isMultiplexed || !/^\d{1,5}$/.test(rtcpPort ?? '') ? defaultRtcpPort : Number(rtcpPort),
-    ...(rtcpAddress === undefined || canonicalAddress(rtcpAddress) === address
+    ...(rtcpAddress === undefined || canonicalIpAddress(rtcpAddress) === address
       ? {}
-      : { rtcpAddress: canonicalAddress(rtcpAddress) }),
+      : { rtcpAddress: canonicalIpAddress(rtcpAddress) }),
   };
 }
 
@@ -133,9 +133,4 @@ function isIceAttribute(line: string): boolean {
   return /^a=(?:candidate|remote-candidates|end-of-candidates|ice-(?:ufrag|pwd|options|lite|mismatch|pacing))(?::|\s*$)/.test(
     line,
   );
-}
-
-function canonicalAddress(text: string): string {
-  const octets = parseIpAddress(text);
-  return octets === undefined ? text : formatIpAddress(octets);
 }
