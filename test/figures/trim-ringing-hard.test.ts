@@ -49,6 +49,19 @@ test('ringing: the answer may come at any time while there is no access or the n
       }
 });
 
+test('ringing: a 180 that is lost with the access is heard over the other one', () => {
+  const call = new TrimCall({ ringMs, withReservation: true });
+  call.dial();
+  assert.ok(
+    call.runUntil(() => heard(call, 'p-cscf', /^180 /) > 1, 3000),
+    'it rings',
+  );
+  replaceAccess(call, 200);
+  assert.equal(heard(call, 'phone', /^180 /), 0);
+  answeredOver(call, 'wlan', 'mobile node');
+  finish(call, 'mobile node');
+});
+
 test('ringing: who gives up after the move reaches the other side', () => {
   for (const originator of ['mobile node', 'correspondent'] as const) {
     const call = ring({ originator, ringMs: 60_000 });
@@ -75,10 +88,10 @@ test('ringing: the ladder of a call of the mobile node whose access dies', () =>
     'INVITE: mn (m2) > p-cscf > s-cscf > trim-as',
     'NCR: trim-as > translator',
     'NCA 2001: translator > trim-as',
-    '183 Session Progress: trim-as > s-cscf > p-cscf > mn > phone',
+    '180 Ringing: trim-as > s-cscf > p-cscf > mn',
     '487 Request Terminated: trim-as > s-cscf > p-cscf',
-    'PRACK: phone > mn > p-cscf > s-cscf > trim-as',
-    '200 OK (PRACK): trim-as > s-cscf > p-cscf > mn > phone',
+    'PRACK: mn > p-cscf > s-cscf > trim-as',
+    '200 OK (PRACK): trim-as > s-cscf > p-cscf > mn',
   ]);
 });
 

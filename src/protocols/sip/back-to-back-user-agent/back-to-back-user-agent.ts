@@ -189,7 +189,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
   }
 
   /**
-   * Accepts a `replacement-arrived` with `isEarly`: 183 to the new INVITE, with `body` if the session description is agreed on already; what
+   * Accepts a `replacement-arrived` with `isEarly`: a provisional answer to the new INVITE, with `body` if the session description is agreed on already; what
    * comes from the callee goes there from now on. False when the old INVITE has been answered meanwhile: then the leg is replaced as any other.
    */
   acceptTakeover(token: Token, path: SignallingPath, body: string | undefined, now: Instant): boolean {

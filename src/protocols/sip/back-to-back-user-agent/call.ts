@@ -326,14 +326,26 @@ export class Call implements RelayOwner {
 
   #handleResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
     const { outgoing, leg, response, dialog, role, isReliable } = event;
-    if (outgoing === this.#takingOver && response.statusCode < 300) {
+    const isReminder = outgoing === this.#takingOver && response.statusCode < 300;
+    if (isReminder) {
       this.#takingOver = undefined;
       this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: name });
     }
     const origin: Origin | undefined = this.#relay.originOf(outgoing);
     if (origin !== undefined)
       this.#relay.push(
-        { kind: 'response', from: name, role, leg, outgoing, response, dialog, isReliable, origin },
+        {
+          kind: 'response',
+          from: name,
+          role,
+          leg,
+          outgoing,
+          response,
+          dialog,
+          isReliable,
+          isReminder,
+          origin,
+        },
         now,
       );
     else if (this.#localRequests.has(outgoing)) this.#handleLocalResponse(event, name, now);

@@ -1,9 +1,10 @@
 /**
  * An INVITE that still rings goes on in another dialog: its caller has moved, and the answers would go where he was (the Via of the INVITE).
  * Replaces cannot name a dialog that its sender began (RFC 3891 §3: 481), so a second INVITE names it in Target-Dialog (RFC 4538), as TS 24.237
- * has it for the transfer of sessions. Nobody else hears of it: what the far end says goes back by the second INVITE from now on.
+ * has it for the transfer of sessions. The first answer to it repeats how far the call is. Nobody else hears of it: what the far end says goes
+ * back by the second INVITE from now on.
  *
- *   caller of the leg:   INVITE ── 180 ── moved ── INVITE, Target-Dialog ── 183 ── … ── 200
+ *   caller of the leg:   INVITE ── 180 ── moved ── INVITE, Target-Dialog ── 180 ── … ── 200
  *   callee of the leg:   the first INVITE is answered with 487, wherever that may go
  */
 import type { Instant } from '../../../base/instant.ts';
@@ -63,7 +64,7 @@ export function takeOverIncoming(
   leg.respond(
     second,
     {
-      statusCode: 183,
+      statusCode: first.progress ?? 183,
       content: contentOf(body),
       isReliable: true,
       hasSessionDescription: body !== undefined,

@@ -44,6 +44,8 @@ export interface ResponsePassage extends Waiting {
   readonly dialog: LegDialog | undefined;
   readonly isReliable: boolean;
   readonly origin: Origin;
+  /** It says again how far the call is, to an INVITE that goes on in place of another (early-takeover.ts). */
+  readonly isReminder: boolean;
 }
 
 export interface AckPassage extends Waiting {

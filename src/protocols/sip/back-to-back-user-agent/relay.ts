@@ -262,11 +262,14 @@ export class Relay {
     const origin = this.#originNow(passage);
     const { incoming, leg } = origin;
     const isSuccess = response.statusCode >= 200;
-    const isReliable = !isSuccess && wantsReliability(incoming.request, passage.isReliable);
+    // A telephone that is told again that it rings begins its tone anew.
+    const isKnown = passage.isReminder && response.statusCode === incoming.progress && !tellsMedia(passage);
+    const isReliable = !isSuccess && !isKnown && wantsReliability(incoming.request, passage.isReliable);
     if (passage.isReliable && !isReliable && dialog !== undefined)
       passage.leg.sender.sendPrack(outgoing, response, dialog, emptyContent, now);
     const isInitial = incoming.dialog === undefined;
     const callerDialog = isInitial ? this.#callerDialogFor(dialog, origin) : undefined;
+    if (isKnown) return;
     leg.respond(incoming, this.#answerOf(passage, isReliable), callerDialog, now);
     if (isInitial && isSuccess) this.#owner.confirmed(dialog?.branch ?? 0);
   }
@@ -388,6 +391,10 @@ function isFailureOfInvite(passage: Passage): passage is ResponsePassage {
 
 function isUndecided({ role, decidedBody }: Passage): boolean {
   return role !== undefined && decidedBody === undefined;
+}
+
+function tellsMedia({ role, decidedBody }: Passage): boolean {
+  return role !== undefined && decidedBody !== '';
 }
 
 function isInviteProgress(passage: Passage): boolean {

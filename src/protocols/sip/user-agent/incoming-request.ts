@@ -36,6 +36,8 @@ export class IncomingRequest {
   readonly acknowledges: Answer | undefined;
   /** `accepted`: an INVITE whose 2xx is not acknowledged yet. */
   state: 'open' | 'accepted' | 'finished' = 'open';
+  /** INVITE: the latest 101–199 that the peer was told. */
+  progress: number | undefined;
   /** When it is answered without its owner; never for INVITE, whose sender has patience. */
   answerBy: Instant | undefined;
   /** INVITE: by dialog. */

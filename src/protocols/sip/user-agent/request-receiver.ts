@@ -88,6 +88,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
   /** False when the request is answered already. For a 1xx or 2xx to an initial INVITE: in `dialog`, by default its first one. */
   respond(incoming: IncomingRequest, answer: Answer, dialog: LegDialog | undefined, now: Instant): boolean {
     if (incoming.state !== 'open') return false;
+    if (answer.statusCode < 200) incoming.progress = answer.statusCode;
     if (incoming.method === 'INVITE' && answer.statusCode < 300)
       this.#responderOf(incoming, dialog ?? incoming.dialog).provide(answer, now);
     else this.#respondFinally(incoming, answer, now);
