@@ -27,6 +27,8 @@ export interface SoftphoneOptions {
   readonly countingStep: number;
   /** By SRTP, with keys in the session description (RFC 4568), and not otherwise. */
   readonly isEncrypted?: boolean;
+  /** Rings until it is told to `accept`; otherwise it takes every call at once. */
+  readonly rings?: boolean;
 }
 
 /** What it tells of itself: CALL_ESTABLISHED, REGISTER_OK … */
@@ -89,7 +91,7 @@ export class Softphone {
     }
   }
 
-  /** A command of its menu: dial, hangup, hold, resume … */
+  /** A command of its menu: dial, accept, hangup, hold, resume … */
   command(command: string, params?: string): void {
     const json = JSON.stringify({ command, ...(params !== undefined && { params }) });
     this.#control?.write(`${json.length}:${json},`);
@@ -173,13 +175,13 @@ ctrl_tcp_listen 127.0.0.1:${controlPort}
 `;
 }
 
-function accountOf({ identity, outboundProxy, transport, isEncrypted }: SoftphoneOptions): string {
+function accountOf({ identity, outboundProxy, transport, isEncrypted, rings }: SoftphoneOptions): string {
   const parameters = [
     `auth_user=${identity.replace(/^sip:/, '')}`,
     `auth_pass=${passwordOf(identity)}`,
     `outbound="sip:${outboundProxy};transport=${transport}"`,
     'audio_codecs=PCMA',
-    'answermode=auto',
+    `answermode=${rings ? 'manual' : 'auto'}`,
     'regint=600',
     ...(isEncrypted ? ['mediaenc=srtp-mand'] : []),
   ];
