@@ -15,6 +15,11 @@ export function parseIpAddress(text: string): Uint8Array | undefined {
   return octets;
 }
 
+/** The 32 bits of an IPv4 address, as `formatIpv4Bits` takes them; undefined when the text is none. */
+export function parseIpv4Bits(text: string): number | undefined {
+  return readIpv4(text, 0);
+}
+
 /** The family by which to choose tables and sockets; undefined when the text is no IP address. */
 export function ipFamilyOf(text: string): 4 | 6 | undefined {
   if (text.includes(':')) return parseIpv6(text) && 6;
@@ -31,6 +36,10 @@ export function canonicalIpAddress(text: string): string {
 /** Canonical text of 4 or 16 octets. */
 export function formatIpAddress(octets: Uint8Array): string {
   return octets.length === 4 ? `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}` : formatIpv6(octets);
+}
+
+export function formatIpv4Bits(bits: number): string {
+  return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
 }
 
 /** The 32 bits of the address that goes from `start` to the end of the text. */

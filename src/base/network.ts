@@ -61,6 +61,7 @@ export type NetworkInput =
       readonly connection: ConnectionId;
       readonly local: TransportAddress;
     }
+  /** The host does not write to `payload` again: what it holds may wait at the machine without being copied. */
   | { readonly kind: 'stream-received'; readonly connection: ConnectionId; readonly payload: Uint8Array }
   /** The peer closed, the network failed, or a connection that was asked for could not be opened. */
   | { readonly kind: 'connection-closed'; readonly connection: ConnectionId; readonly reason: string }

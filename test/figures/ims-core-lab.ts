@@ -15,7 +15,7 @@ import { ProxyCscf, type ProxyCscfOptions } from '../../src/ims-core/p-cscf/prox
 import { ServingCscf } from '../../src/ims-core/s-cscf/serving-cscf.ts';
 import type { ServingCscfEvent } from '../../src/ims-core/s-cscf/serving-cscf-event.ts';
 import type { ServingCscfOptions } from '../../src/ims-core/s-cscf/serving-cscf-options.ts';
-import { type Avp, avp, avpValue } from '../../src/protocols/diameter/avp.ts';
+import { type Avp, type Avps, avp, avpValue } from '../../src/protocols/diameter/avp.ts';
 import { baseAvps } from '../../src/protocols/diameter/dictionary/base.ts';
 import { cxApplication, cxAvps, cxCommands } from '../../src/protocols/diameter/dictionary/cx.ts';
 import { DiameterEndpoint } from '../../src/protocols/diameter/endpoint.ts';
@@ -145,7 +145,7 @@ export class TestHomeSubscriberServer implements Machine<NetworkInput, NetworkOu
     }
   }
 
-  #result(command: string, avps: readonly Avp[]): readonly Avp[] {
+  #result(command: string, avps: Avps): readonly Avp[] {
     const identity = avpValue(avps, cxAvps.publicIdentity) ?? '';
     const subscriber = this.#subscribers.find(({ publicIdentity }) => publicIdentity === identity);
     if (subscriber === undefined) return [experimental(cxResultCode.userUnknown)];
@@ -175,7 +175,7 @@ function experimental(code: number): Avp {
   ]);
 }
 
-function authenticationAvps(avps: readonly Avp[], { publicIdentity, password }: Subscriber): readonly Avp[] {
+function authenticationAvps(avps: Avps, { publicIdentity, password }: Subscriber): readonly Avp[] {
   const user = avpValue(avps, baseAvps.userName) ?? '';
   const wanted = avpValue(avps, cxAvps.sipAuthDataItem) ?? [];
   const scheme = avpValue(wanted, cxAvps.sipAuthenticationScheme) ?? '';

@@ -5,9 +5,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { isMalformed } from '../../src/base/malformed.ts';
-import { isOf } from '../../src/protocols/diameter/avp.ts';
-import { natControlAvps } from '../../src/protocols/diameter/dictionary/nat-control.ts';
 import * as diameter from '../../src/protocols/diameter/message.ts';
+import { avpList } from '../../src/protocols/diameter/test-avps.ts';
 import type { Extension } from '../../src/protocols/mobile-ip/extension.ts';
 import * as mobileIp from '../../src/protocols/mobile-ip/message.ts';
 import { parseSipMessage } from '../../src/protocols/sip/message/parse-sip-message.ts';
@@ -42,11 +41,9 @@ test('Wireshark finds no Diameter message malformed that we took of mutated ones
     const message = diameter.decodeMessage(input, dictionary);
     // What cannot be read in an answer is kept as it came.
     if (isMalformed(message) || !message.isRequest) return undefined;
-    // Nor do we know what Wireshark expects in those that we pass over; Framed-IP-Address is octets to us, an address to it.
-    const avps = message.avps.filter(
-      (avp) =>
-        dictionary.avp(avp.definition.vendor ?? 0, avp.definition.code) !== undefined &&
-        !isOf(avp, natControlAvps.framedIpAddress),
+    // Nor do we know what Wireshark expects in those that we pass over.
+    const avps = avpList(message.avps, dictionary).filter(
+      ({ definition }) => dictionary.avp(definition.vendor ?? 0, definition.code) !== undefined,
     );
     const octets = diameter.encodeMessage({ ...message, avps });
     return octets.length < shortestRecognised ? undefined : octets;

@@ -15,6 +15,7 @@ import { earlierTimeout, type Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { EffectOutput, EventOutput, NetworkFunction } from '../../base/network-function.ts';
 import { avpValue, optionalAvp } from '../../protocols/diameter/avp.ts';
+import { encodeAvps } from '../../protocols/diameter/avp-writing.ts';
 import { resultAvps } from '../../protocols/diameter/capabilities.ts';
 import type { DiameterEvent, ReceivedRequestId } from '../../protocols/diameter/diameter-event.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
@@ -25,7 +26,7 @@ import {
   natRequestType,
 } from '../../protocols/diameter/dictionary/nat-control.ts';
 import { DiameterEndpoint, type DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
-import { encodeDefinition, type NatComponent } from '../../protocols/diameter/nat-control.ts';
+import { type NatComponent, writeDefinition } from '../../protocols/diameter/nat-control.ts';
 import { resultCode } from '../../protocols/diameter/result-code.ts';
 import { AddressPool, type AddressPoolOptions } from '../../translation/address-pool.ts';
 import { BindingTable } from '../../translation/binding-table.ts';
@@ -353,7 +354,10 @@ export class AddressTranslator
     this.#report({ kind: 'request-refused', sessionId: sessionId ?? '', resultCode: code, reason });
     this.#endpoint.answer(request, [
       ...resultAvps(code, reason),
-      ...optionalAvp(baseAvps.failedAvp, definition && [encodeDefinition(definition)]),
+      ...optionalAvp(
+        baseAvps.failedAvp,
+        definition && encodeAvps((writer) => writeDefinition(writer, definition)),
+      ),
       ...optionalAvp(natControlAvps.duplicateSessionId, isDuplicate ? sessionId : undefined),
     ]);
   }

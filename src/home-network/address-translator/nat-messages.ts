@@ -2,16 +2,16 @@
  * The translator's side of NCR and NCA (RFC 6736 §6): definitions in, components with addresses and counters out.
  */
 import { isMalformed, type Malformed } from '../../base/malformed.ts';
-import { type Avp, avp, avpValue, avpValues } from '../../protocols/diameter/avp.ts';
-import { resultAvps } from '../../protocols/diameter/capabilities.ts';
+import { type Avps, avpValue, avpValues } from '../../protocols/diameter/avp.ts';
+import { encodeAvps, writeAvp } from '../../protocols/diameter/avp-writing.ts';
+import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { followInternalPortStyle, natControlAvps } from '../../protocols/diameter/dictionary/nat-control.ts';
 import {
   decodeDefinition,
-  definitionsOf,
-  encodeDefinition,
   type NatComponent,
   type NatCounters,
   type NatDefinition,
+  writeComponents,
 } from '../../protocols/diameter/nat-control.ts';
 import { resultCode } from '../../protocols/diameter/result-code.ts';
 import type { NatRequest } from './session-changes.ts';
@@ -24,33 +24,43 @@ export interface FlowCounters {
 }
 
 /** The definitions of an NCR. */
-export function readRequest(avps: readonly Avp[]): NatRequest | Refusal {
+export function readRequest(avps: Avps): NatRequest | Refusal {
   const installs = avpValues(avps, natControlAvps.install);
   const removes = avpValues(avps, natControlAvps.remove);
-  const install = installs
-    .flatMap((group) => avpValues(group, natControlAvps.definition))
-    .map(decodeDefinition);
-  const remove = removes
-    .flatMap((group) => avpValues(group, natControlAvps.definition))
-    .map(decodeDefinition);
-  const wrong = [...install, ...remove].find(isMalformed);
-  if (wrong !== undefined) return { resultCode: resultCode.invalidAvpValue, reason: wrong.toString() };
+  const install = definitionsIn(installs);
+  const remove = definitionsIn(removes);
+  if (isMalformed(install)) return wrong(install);
+  if (isMalformed(remove)) return wrong(remove);
   if (installs.length > 1 || removes.length > 1 || install.length + remove.length === 0)
     return { resultCode: resultCode.missingAvp, reason: 'one Install or one Remove with definitions' };
-  const isDefinition = (one: NatDefinition | Malformed): one is NatDefinition => !isMalformed(one);
   const keepsPairs = installs.some(
     (group) => avpValue(group, natControlAvps.externalPortStyle) === followInternalPortStyle,
   );
-  return { install: install.filter(isDefinition), remove: remove.filter(isDefinition), keepsPairs };
+  return { install, remove, keepsPairs };
 }
 
 /** An NCA: both definitions of each component. */
-export function answerAvps(requestType: number, components: readonly NatComponent[]): readonly Avp[] {
-  return [
-    ...resultAvps(resultCode.success),
-    avp(natControlAvps.requestType, requestType),
-    ...components.flatMap(definitionsOf).map(encodeDefinition),
-  ];
+export function answerAvps(requestType: number, components: readonly NatComponent[]): Avps {
+  return encodeAvps((writer) => {
+    writeAvp(writer, baseAvps.resultCode, resultCode.success);
+    writeAvp(writer, natControlAvps.requestType, requestType);
+    writeComponents(writer, components);
+  });
+}
+
+function wrong(malformed: Malformed): Refusal {
+  return { resultCode: resultCode.invalidAvpValue, reason: malformed.toString() };
+}
+
+function definitionsIn(groups: readonly Avps[]): readonly NatDefinition[] | Malformed {
+  const definitions: NatDefinition[] = [];
+  for (const group of groups)
+    for (const avps of avpValues(group, natControlAvps.definition)) {
+      const definition = decodeDefinition(avps);
+      if (isMalformed(definition)) return definition;
+      definitions.push(definition);
+    }
+  return definitions;
 }
 
 /** `counters` are in the order of `SessionChanges.flowsOf`: the downlink, then an uplink for each accepted address. */

@@ -5,7 +5,7 @@
  */
 import type { RandomSource } from '../../base/random-source.ts';
 import { nextSequenceNumber, sequenceNumberOfAuts } from '../../protocols/aka/authentication-vector.ts';
-import { type Avp, avp, avpValue, avpValues, optionalAvp } from '../../protocols/diameter/avp.ts';
+import { type Avp, type Avps, avp, avpValue, avpValues, optionalAvp } from '../../protocols/diameter/avp.ts';
 import { experimentalResult } from '../../protocols/diameter/cx-result.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { cxAvps } from '../../protocols/diameter/dictionary/cx.ts';
@@ -44,7 +44,7 @@ const success = avp(baseAvps.resultCode, resultCode.success);
 export function authorizeUser(
   subscriber: Subscriber,
   { state, serverName }: SubscriberRecord,
-  avps: readonly Avp[],
+  avps: Avps,
 ): Outcome {
   const type = avpValue(avps, cxAvps.userAuthorizationType);
   if (type === deregistration) {
@@ -78,7 +78,7 @@ export function locateUser(subscriber: Subscriber, { state, serverName }: Subscr
 export function authenticateUser(
   subscriber: Subscriber,
   known: SubscriberRecord,
-  avps: readonly Avp[],
+  avps: Avps,
   { realm, random }: { readonly realm: string; readonly random: RandomSource },
 ): Outcome {
   const wanted = avpValue(avps, cxAvps.sipAuthDataItem) ?? [];
@@ -111,7 +111,7 @@ export function authenticateUser(
 }
 
 /** SAR (TS 29.228 §6.1.2). */
-export function assignServer(subscriber: Subscriber, known: SubscriberRecord, avps: readonly Avp[]): Outcome {
+export function assignServer(subscriber: Subscriber, known: SubscriberRecord, avps: Avps): Outcome {
   const type = avpValue(avps, cxAvps.serverAssignmentType) ?? assignment.none;
   const serverName = avpValue(avps, cxAvps.serverName);
   const isOther = known.serverName !== undefined && known.serverName !== serverName;
@@ -144,7 +144,7 @@ function recordAfter(
   type: number,
   known: SubscriberRecord,
   serverName: string | undefined,
-  avps: readonly Avp[],
+  avps: Avps,
 ): SubscriberRecord {
   const serverHost = avpValue(avps, baseAvps.originHost);
   const server = { ...(serverName && { serverName }), ...(serverHost && { serverHost }) };

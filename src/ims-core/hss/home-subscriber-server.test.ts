@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { hashHex } from '../../base/digest.ts';
 import { SeededRandomSource } from '../../base/random-source.ts';
 import { Usim } from '../../protocols/aka/usim.ts';
-import { type Avp, avp, avpValue, avpValues } from '../../protocols/diameter/avp.ts';
+import { type Avp, type Avps, avp, avpValue, avpValues } from '../../protocols/diameter/avp.ts';
 import type { DiameterEvent } from '../../protocols/diameter/diameter-event.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { cxApplication, cxAvps, cxCommands } from '../../protocols/diameter/dictionary/cx.ts';
@@ -338,7 +338,7 @@ class Core {
     identity = 'sip:mn@ims.test',
     network = 'visited.test',
     type = 0,
-  } = {}): readonly Avp[] {
+  } = {}): Avps {
     return this.#ask(cxCommands.userAuthorization, [
       avp(baseAvps.userName, name),
       avp(cxAvps.publicIdentity, identity),
@@ -347,7 +347,7 @@ class Core {
     ]);
   }
 
-  locate(identity = 'sip:mn@ims.test'): readonly Avp[] {
+  locate(identity = 'sip:mn@ims.test'): Avps {
     return this.#ask(cxCommands.locationInfo, [avp(cxAvps.publicIdentity, identity)]);
   }
 
@@ -357,7 +357,7 @@ class Core {
     server = serverName,
     more: readonly Avp[] = [],
     count = 1,
-  ): readonly Avp[] {
+  ): Avps {
     return this.#ask(cxCommands.multimediaAuthentication, [
       ...identities(subscriber),
       avp(cxAvps.sipNumberAuthItems, count),
@@ -366,7 +366,7 @@ class Core {
     ]);
   }
 
-  assign(type: number, subscriber = mobileNode, server = serverName): readonly Avp[] {
+  assign(type: number, subscriber = mobileNode, server = serverName): Avps {
     return this.#ask(cxCommands.serverAssignment, assignmentAvps(type, subscriber, server));
   }
 
@@ -402,7 +402,7 @@ class Core {
     this.#network.settle();
   }
 
-  #ask(command: CommandDefinition, avps: readonly Avp[]): readonly Avp[] {
+  #ask(command: CommandDefinition, avps: readonly Avp[]): Avps {
     const request = this.send(command, avps);
     for (let event = this.#cscf.pollEvent(); event !== undefined; event = this.#cscf.pollEvent())
       if (event.kind === 'answer-received' && event.request === request) return event.avps;
@@ -426,7 +426,7 @@ function identities({ privateIdentity, publicIdentities }: Subscriber): readonly
   ];
 }
 
-function outcome(answer: readonly Avp[]): string {
+function outcome(answer: Avps): string {
   const code = avpValue(answer, baseAvps.resultCode);
   if (code !== undefined) return `base ${code}`;
   return `cx ${avpValue(avpValue(answer, baseAvps.experimentalResult) ?? [], baseAvps.experimentalResultCode)}`;

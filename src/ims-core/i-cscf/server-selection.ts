@@ -2,7 +2,7 @@
  * I-CSCF (TRIM Fig. 1): which S-CSCF serves a user (TS 29.228 §6.7). The HSS names one, or says what one must and should be able to
  * do; then every S-CSCF with all mandatory capabilities is a candidate, those with more of the optional ones first.
  */
-import { type Avp, avpValue, avpValues } from '../../protocols/diameter/avp.ts';
+import { type Avps, avpValue, avpValues } from '../../protocols/diameter/avp.ts';
 import { cxAvps } from '../../protocols/diameter/dictionary/cx.ts';
 
 /** An S-CSCF of this network: its name (a SIP URI, as in Server-Name) and the capabilities that the operator numbered. */
@@ -12,7 +12,7 @@ export interface ServerCapabilities {
 }
 
 /** Names of the S-CSCFs to try, in this order; empty when none can serve the user. */
-export function selectServers(answer: readonly Avp[], servers: readonly ServerCapabilities[]): string[] {
+export function selectServers(answer: Avps, servers: readonly ServerCapabilities[]): string[] {
   const assigned = avpValue(answer, cxAvps.serverName);
   if (assigned !== undefined) return [assigned];
   const wanted = avpValue(answer, cxAvps.serverCapabilities) ?? [];

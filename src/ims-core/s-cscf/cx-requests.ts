@@ -4,7 +4,15 @@
  * (it gives the password), and "Unknown" (the HSS chooses by what it knows of the user).
  */
 import type { Malformed } from '../../base/malformed.ts';
-import { type Avp, avp, avpValue, avpValues, optionalAvp } from '../../protocols/diameter/avp.ts';
+import {
+  type Avp,
+  type Avps,
+  avp,
+  avpValue,
+  avpValues,
+  isEmpty,
+  optionalAvp,
+} from '../../protocols/diameter/avp.ts';
 import { baseAvps } from '../../protocols/diameter/dictionary/base.ts';
 import { cxAvps } from '../../protocols/diameter/dictionary/cx.ts';
 import type { DigestAlgorithm } from '../../protocols/sip/authentication/digest-fields.ts';
@@ -82,13 +90,13 @@ export function serverAssignmentAvps(
 
 /** `undefined` when the answer holds no item that a user can be checked with. */
 export function authenticationItemOf(
-  answer: readonly Avp[],
+  answer: Avps,
   privateIdentity: string,
   ownRealm: string,
 ): PasswordItem | AkaItem | undefined {
   const items = avpValues(answer, cxAvps.sipAuthDataItem);
-  const digests = items.flatMap((item) => avpValue(item, cxAvps.sipDigestAuthenticate) ?? []);
-  if (digests.length > 0) return sipDigestItem(items, ownRealm);
+  const hasDigest = (item: Avps): boolean => !isEmpty(avpValue(item, cxAvps.sipDigestAuthenticate) ?? []);
+  if (items.some(hasDigest)) return sipDigestItem(items, ownRealm);
   const [item] = items;
   const authorization = item === undefined ? undefined : avpValue(item, cxAvps.sipAuthorization);
   if (item === undefined || authorization === undefined) return undefined;
@@ -101,7 +109,7 @@ export function authenticationItemOf(
   return { kind: 'password', realm: ownRealm, ha1: new Map(ha1) };
 }
 
-function sipDigestItem(items: readonly (readonly Avp[])[], ownRealm: string): PasswordItem | undefined {
+function sipDigestItem(items: readonly Avps[], ownRealm: string): PasswordItem | undefined {
   const ha1 = new Map<DigestAlgorithm, string>();
   let realm = ownRealm;
   for (const item of items) {
@@ -114,7 +122,7 @@ function sipDigestItem(items: readonly (readonly Avp[])[], ownRealm: string): Pa
   return ha1.size === 0 ? undefined : { kind: 'password', realm, ha1 };
 }
 
-function akaItem(item: readonly Avp[], ha1: string): AkaItem | undefined {
+function akaItem(item: Avps, ha1: string): AkaItem | undefined {
   const challenge = avpValue(item, cxAvps.sipAuthenticate);
   if (challenge === undefined) return undefined;
   const ck = avpValue(item, cxAvps.confidentialityKey);
@@ -129,7 +137,7 @@ function akaItem(item: readonly Avp[], ha1: string): AkaItem | undefined {
 }
 
 /** `undefined` when the answer has no User-Data. */
-export function userProfileOf(answer: readonly Avp[]): UserProfile | Malformed | undefined {
+export function userProfileOf(answer: Avps): UserProfile | Malformed | undefined {
   const data = avpValue(answer, cxAvps.userData);
   return data === undefined ? undefined : parseUserProfile(latin1(data));
 }

@@ -1,7 +1,9 @@
 /**
- * Attribute-value pairs of Diameter (RFC 6733 §4): what a dictionary says about one, and a decoded one.
- * A definition is plain data; its `type` (RFC 6733 §4.2, §4.3) decides the TypeScript type of the value. The octets are in avp-codec.ts.
+ * Attribute-value pairs of Diameter (RFC 6733 §4): what a dictionary says about one, and one that is to be sent.
+ * A definition is plain data; its `type` (RFC 6733 §4.2, §4.3) decides the TypeScript type of the value. The octets are in avp-format.ts
+ * and avp-header.ts.
  */
+import { EncodedAvps } from './encoded-avps.ts';
 
 /** The TypeScript value of each AVP data format. */
 export interface AvpValues {
@@ -17,7 +19,9 @@ export interface AvpValues {
   Unsigned64: bigint;
   /** An IP address as text (RFC 6733 §4.3.1, address families 1 and 2). */
   Address: string;
-  Grouped: readonly Avp[];
+  /** An OctetString that holds an IPv4 address (RFC 7155 §4.4.10.5.1), as text. */
+  Ipv4Address: string;
+  Grouped: Avps;
 }
 
 export type AvpType = keyof AvpValues;
@@ -34,10 +38,13 @@ export interface AvpDefinition<Type extends AvpType = AvpType> {
 
 export interface Avp {
   readonly definition: AvpDefinition;
-  /** The M bit as sent or received. */
+  /** The M bit. */
   readonly mandatory: boolean;
   readonly value: AvpValues[AvpType];
 }
+
+/** What a message or a group holds: AVPs to be sent, or octets that hold some. */
+export type Avps = readonly Avp[] | EncodedAvps;
 
 /** Builds an AVP with the flags that its definition asks for. */
 export function avp<Type extends AvpType>(definition: AvpDefinition<Type>, value: AvpValues[Type]): Avp {
@@ -52,31 +59,36 @@ export function optionalAvp<Type extends AvpType>(
   return value === undefined ? [] : [avp(definition, value)];
 }
 
+export function isEmpty(avps: Avps): boolean {
+  return avps instanceof EncodedAvps ? avps.from === avps.to : avps.length === 0;
+}
+
+export function hasAvp(avps: Avps, definition: AvpDefinition): boolean {
+  return avps instanceof EncodedAvps
+    ? avps.has(definition)
+    : avps.some((candidate) => sameDefinition(candidate.definition, definition));
+}
+
 /** The value of the first AVP of that definition. */
 export function avpValue<Type extends AvpType>(
-  avps: readonly Avp[],
+  avps: Avps,
   definition: AvpDefinition<Type>,
 ): AvpValues[Type] | undefined {
-  for (const candidate of avps) if (isOf(candidate, definition)) return candidate.value as AvpValues[Type];
+  if (avps instanceof EncodedAvps) return avps.value(definition);
+  for (const candidate of avps)
+    if (sameDefinition(candidate.definition, definition)) return candidate.value as AvpValues[Type];
   return undefined;
 }
 
 /** The values of all AVPs of that definition, in order. */
 export function avpValues<Type extends AvpType>(
-  avps: readonly Avp[],
+  avps: Avps,
   definition: AvpDefinition<Type>,
-): AvpValues[Type][] {
+): readonly AvpValues[Type][] {
+  if (avps instanceof EncodedAvps) return avps.values(definition);
   return avps
-    .filter((candidate) => isOf(candidate, definition))
+    .filter((candidate) => sameDefinition(candidate.definition, definition))
     .map((found) => found.value as AvpValues[Type]);
-}
-
-/**
- * What could not be read is kept as octets in answers (avp-codec.ts), under its own code: it is not of the definition, whose readers
- * count on a value of its type.
- */
-export function isOf(candidate: Avp, definition: AvpDefinition): boolean {
-  return candidate.definition.type === definition.type && sameDefinition(candidate.definition, definition);
 }
 
 /** AVPs are the same by vendor and code: vendors reuse one another's numbers (621 of RFC 7683 and of Cx). */

@@ -2,7 +2,7 @@
  * Capabilities exchange (RFC 6733 §5.3): what CER and CEA say about a node, and whether two nodes have anything in common.
  * No inband security: a peer that insists on it is refused (DIAMETER_NO_COMMON_SECURITY).
  */
-import { type Avp, avp, avpValue, avpValues, optionalAvp } from './avp.ts';
+import { type Avp, type Avps, avp, avpValue, avpValues, optionalAvp } from './avp.ts';
 import { baseAvps, relayApplicationId } from './dictionary/base.ts';
 import type { DiameterApplication } from './dictionary/dictionary.ts';
 import { resultCode } from './result-code.ts';
@@ -41,7 +41,7 @@ export function capabilitiesAvps(node: DiameterNode, localAddress: string): read
   ];
 }
 
-export function readCapabilities(avps: readonly Avp[]): PeerCapabilities | undefined {
+export function readCapabilities(avps: Avps): PeerCapabilities | undefined {
   const originHost = avpValue(avps, baseAvps.originHost);
   const originRealm = avpValue(avps, baseAvps.originRealm);
   const originStateId = avpValue(avps, baseAvps.originStateId);
@@ -50,10 +50,7 @@ export function readCapabilities(avps: readonly Avp[]): PeerCapabilities | undef
 }
 
 /** The Result-Code with which a CER (or a CEA) with these AVPs has to be met: 2001, 5010 or 5017. */
-export function judgeCapabilities(
-  avps: readonly Avp[],
-  applications: readonly DiameterApplication[],
-): number {
+export function judgeCapabilities(avps: Avps, applications: readonly DiameterApplication[]): number {
   const security = avpValues(avps, baseAvps.inbandSecurityId);
   if (security.length > 0 && !security.includes(noInbandSecurity)) return resultCode.noCommonSecurity;
   const theirs = applicationIds(avps);
@@ -72,7 +69,7 @@ export function advertisement(application: DiameterApplication): Avp {
   return avp(baseAvps.vendorSpecificApplicationId, [avp(baseAvps.vendorId, application.vendor), id]);
 }
 
-function applicationIds(avps: readonly Avp[]): Set<number> {
+function applicationIds(avps: Avps): Set<number> {
   const groups = avpValues(avps, baseAvps.vendorSpecificApplicationId);
   const lists = [avps, ...groups];
   return new Set(

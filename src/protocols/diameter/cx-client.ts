@@ -6,7 +6,7 @@ import type { Instant } from '../../base/instant.ts';
 import type { Machine, Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
-import { type Avp, avp } from './avp.ts';
+import { type Avp, type Avps, avp } from './avp.ts';
 import { type CxResult, cxResultOf } from './cx-result.ts';
 import type { DiameterEvent, RequestId } from './diameter-event.ts';
 import { baseAvps } from './dictionary/base.ts';
@@ -21,7 +21,7 @@ export interface CxAnswer<Subject> {
   readonly subject: Subject;
   /** Absent when no answer came. */
   readonly result: CxResult | undefined;
-  readonly avps: readonly Avp[];
+  readonly avps: Avps;
 }
 
 type ReceivedRequest = Extract<DiameterEvent, { kind: 'request-received' }>;
@@ -98,7 +98,7 @@ export class CxClient<Subject> implements Machine<NetworkInput, NetworkOutput> {
     }
   }
 
-  #ended(id: RequestId, avps: readonly Avp[] | undefined): void {
+  #ended(id: RequestId, avps: Avps | undefined): void {
     const subject = this.#subjects.get(id);
     if (subject === undefined) return;
     this.#subjects.delete(id);

@@ -3,7 +3,7 @@
  * sends both (PyHSS) means the Result-Code. The two number spaces overlap: 2001 and 5001 to 5012 mean
  * different things in each.
  */
-import { type Avp, avp, avpValue } from './avp.ts';
+import { type Avp, type Avps, avp, avpValue } from './avp.ts';
 import { baseAvps } from './dictionary/base.ts';
 import { vendor3gpp } from './dictionary/cx.ts';
 import { resultCode } from './result-code.ts';
@@ -15,7 +15,7 @@ export interface CxResult {
   readonly experimental?: number;
 }
 
-export function cxResultOf(avps: readonly Avp[]): CxResult {
+export function cxResultOf(avps: Avps): CxResult {
   const code = avpValue(avps, baseAvps.resultCode);
   if (code !== undefined) return { isSuccess: code === resultCode.success };
   const experimental = avpValue(

@@ -1,7 +1,7 @@
 /**
  * What a Diameter endpoint tells its owner: peers that come and go, requests from them, and what became of our own requests.
  */
-import type { Avp } from './avp.ts';
+import type { Avps } from './avp.ts';
 import type { CommandDefinition } from './dictionary/dictionary.ts';
 
 /** One of our requests. */
@@ -20,13 +20,13 @@ export type DiameterEvent =
       readonly peer: string;
       readonly command: CommandDefinition;
       readonly sessionId: string | undefined;
-      readonly avps: readonly Avp[];
+      readonly avps: Avps;
     }
   | {
       readonly kind: 'answer-received';
       readonly request: RequestId;
       readonly peer: string;
-      readonly avps: readonly Avp[];
+      readonly avps: Avps;
     }
   | {
       readonly kind: 'request-failed';

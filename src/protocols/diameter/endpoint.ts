@@ -11,9 +11,9 @@ import { isMalformed } from '../../base/malformed.ts';
 import type { ConnectionId, NetworkInput, NetworkOutput, TransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import { AnswerMemory, type RememberedRequest } from './answer-memory.ts';
-import { type Avp, avpValue } from './avp.ts';
+import { type Avp, type Avps, avpValue } from './avp.ts';
 import { capabilitiesAvps, type DiameterNode, judgeCapabilities, resultAvps } from './capabilities.ts';
-import { composeAnswer, composeRequest, type RequestContent } from './composition.ts';
+import { MessageComposer } from './composition.ts';
 import type { DiameterEvent, ReceivedRequestId, RequestFailure, RequestId } from './diameter-event.ts';
 import { baseApplication, baseAvps, baseCommands, disconnectCause } from './dictionary/base.ts';
 import { type CommandDefinition, type DiameterApplication, Dictionary } from './dictionary/dictionary.ts';
@@ -29,6 +29,7 @@ import {
   MalformedMessage,
 } from './message.ts';
 import { MessageFramer } from './message-framer.ts';
+import { type OutstandingRequest, OutstandingRequests } from './outstanding-requests.ts';
 import { DiameterPeer, type PeerConfiguration, type PeerOutput, type PeerTimers } from './peer.ts';
 import { resultCode } from './result-code.ts';
 
@@ -64,8 +65,7 @@ export interface OutgoingRequest {
    * The application's AVPs. The endpoint adds Session-Id, Origin-Host, Origin-Realm, Destination-Realm, the AVP that names the
    * application, and Destination-Host where the command requires it.
    */
-  readonly avps: readonly Avp[];
-  readonly timeoutMs?: DurationMs;
+  readonly avps: Avps;
 }
 
 interface Connection {
@@ -76,16 +76,9 @@ interface Connection {
   peer?: DiameterPeer;
 }
 
-interface Outstanding {
-  readonly id: RequestId;
-  /** Peers that may be asked, the one in use first. */
-  readonly peers: readonly string[];
-  readonly content: RequestContent;
-  readonly deadline: Instant;
-}
-
 interface Received {
   readonly message: DiameterMessage;
+  readonly remembered: RememberedRequest;
   readonly connection: ConnectionId;
 }
 
@@ -97,11 +90,12 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
   readonly #identifiers: Identifiers;
   readonly #peers = new Map<string, DiameterPeer>();
   readonly #connections = new Map<ConnectionId, Connection>();
-  /** By Hop-by-Hop identifier. */
-  readonly #outstanding = new Map<number, Outstanding>();
+  readonly #composer: MessageComposer;
+  readonly #outstanding = new OutstandingRequests();
   readonly #received = new Map<ReceivedRequestId, Received>();
   readonly #answers = new AnswerMemory();
-  readonly #deadlines = new DeadlineQueue<ConnectionId | number>();
+  /** Connections that have not yet said who they are. */
+  readonly #pending = new DeadlineQueue<ConnectionId>();
   readonly #outputs = new Fifo<NetworkOutput>();
   readonly #events = new Fifo<DiameterEvent>();
   #requests: RequestId = 0;
@@ -113,6 +107,7 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#dictionary = new Dictionary([baseApplication, ...options.applications]);
     this.#identifiers = new Identifiers(options.originHost, options.originStateId, options.random);
     this.#node = { productName: 'Trimaran', ...options };
+    this.#composer = new MessageComposer(this.#node);
     for (const configuration of options.peers)
       this.#peers.set(
         configuration.host.toLowerCase(),
@@ -141,7 +136,7 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
   }
 
   isAvailable(peer: string): boolean {
-    return this.#peers.get(peer.toLowerCase())?.isAvailable === true;
+    return this.#peerNamed(peer)?.isAvailable === true;
   }
 
   /** A Session-Id that nobody has had (RFC 6733 §8.8). */
@@ -155,24 +150,23 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
    */
   request(peers: string | readonly string[], request: OutgoingRequest, now: Instant): RequestId {
     const id = ++this.#requests;
-    const content: RequestContent = {
-      command: request.command,
-      avps: request.avps,
-      sessionId: request.sessionId ?? this.createSessionId(),
-      endToEndId: this.#identifiers.nextEndToEnd(),
+    const { command, avps, sessionId = this.createSessionId() } = request;
+    this.#dispatch({
+      id,
+      peers: this.#peersNamed(peers),
+      content: { command, sessionId, endToEndId: this.#identifiers.nextEndToEnd(), avps },
+      deadline: now + this.#timers.requestMs,
       isRetransmitted: false,
-    };
-    const deadline = now + (request.timeoutMs ?? this.#timers.requestMs);
-    this.#dispatch({ id, peers: typeof peers === 'string' ? [peers] : peers, content, deadline });
+    });
     return id;
   }
 
   /** Answers a received request; `avps` hold Result-Code or Experimental-Result. The endpoint adds Session-Id, Origin-… and Proxy-Info. */
-  answer(request: ReceivedRequestId, avps: readonly Avp[]): void {
+  answer(request: ReceivedRequestId, avps: Avps): void {
     const received = this.#received.get(request);
     if (received === undefined) return;
     this.#received.delete(request);
-    this.#answers.answered(received.message, avps);
+    received.remembered.answer = avps;
     this.#sendAnswer(received.connection, received.message, avps);
   }
 
@@ -186,10 +180,10 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
   }
 
   handleTimeout(now: Instant): void {
-    for (let key = this.#deadlines.takeDue(now); key !== undefined; key = this.#deadlines.takeDue(now)) {
-      if (typeof key === 'number') this.#fail(key, 'timed-out');
-      else this.#close(key);
-    }
+    for (let due = this.#outstanding.due(now); due !== undefined; due = this.#outstanding.due(now))
+      this.#fail(due, 'timed-out');
+    for (let id = this.#pending.takeDue(now); id !== undefined; id = this.#pending.takeDue(now))
+      this.#close(id);
     for (const peer of this.#peers.values()) {
       peer.handleTimeout(now);
       this.#drain(peer);
@@ -205,19 +199,19 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
   }
 
   pollTimeout(): Timeout | undefined {
-    let first: Timeout | undefined = this.#deadlines.peek();
+    let first = earlierTimeout(this.#outstanding.peek(), this.#pending.peek());
     for (const peer of this.#peers.values()) first = earlierTimeout(first, peer.pollTimeout());
     return first;
   }
 
   #accepted(id: ConnectionId, local: TransportAddress, now: Instant): void {
     if (!this.#listensOn(local)) return;
-    if (this.#deadlines.size - this.#outstanding.size >= maximumPendingConnections) {
+    if (this.#pending.size >= maximumPendingConnections) {
       this.#outputs.push({ kind: 'close', connection: id });
       return;
     }
     this.#connections.set(id, { id, framer: new MessageFramer(), localAddress: local.address });
-    this.#deadlines.set(id, now + capabilitiesTimeoutMs, 'CER');
+    this.#pending.set(id, now + capabilitiesTimeoutMs, 'CER');
   }
 
   #listensOn(local: TransportAddress): boolean {
@@ -275,14 +269,14 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
       this.#close(connection.id);
       return;
     }
-    const peer = this.#peers.get(avpValue(cer.avps, baseAvps.originHost)?.toLowerCase() ?? '');
+    const peer = this.#peerNamed(avpValue(cer.avps, baseAvps.originHost) ?? '');
     const refusal = refusalOfCapabilities(cer, peer !== undefined, this.#node);
     if (peer === undefined || refusal !== undefined || cer instanceof MalformedMessage) {
       this.#refuse(connection, { ...header, avps: [] }, refusal ?? []);
       return;
     }
     connection.peer = peer;
-    this.#deadlines.delete(connection.id);
+    this.#pending.delete(connection.id);
     peer.capabilitiesRequested(connection.id, connection.localAddress, cer, now);
     this.#drain(peer);
   }
@@ -315,13 +309,13 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
       return;
     }
     const request = this.#receivedRequests + 1;
-    const known = this.#answers.note(message, request, now);
-    if (known !== undefined) {
-      this.#duplicateReceived(connection.id, message, known);
+    const remembered = this.#answers.note(message, request, now);
+    if (remembered.id !== request) {
+      this.#duplicateReceived(connection.id, message, remembered);
       return;
     }
     this.#receivedRequests = request;
-    this.#received.set(request, { message, connection: connection.id });
+    this.#received.set(request, { message, remembered, connection: connection.id });
     const sessionId = avpValue(message.avps, baseAvps.sessionId);
     const { avps } = message;
     this.#events.push({ kind: 'request-received', request, peer: peer.host, command, sessionId, avps });
@@ -330,12 +324,13 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
   #duplicateReceived(connection: ConnectionId, message: DiameterMessage, known: RememberedRequest): void {
     if (known.answer !== undefined) this.#sendAnswer(connection, message, known.answer);
     // The first copy came over a connection that has failed since: the answer goes to the newest.
-    else if (this.#received.has(known.id)) this.#received.set(known.id, { message, connection });
+    else if (this.#received.has(known.id))
+      this.#received.set(known.id, { message, remembered: known, connection });
   }
 
   /** Why a request is answered here and now (RFC 6733 §6.1.4, §7.1.3). */
   #refusalOf(message: DiameterMessage, command: CommandDefinition | undefined): readonly Avp[] | undefined {
-    if (!this.#dictionary.applications.some(({ id }) => id === message.applicationId))
+    if (!this.#dictionary.hasApplication(message.applicationId))
       return resultAvps(resultCode.applicationUnsupported);
     if (command === undefined) return resultAvps(resultCode.commandUnsupported);
     const destination = avpValue(message.avps, baseAvps.destinationHost);
@@ -347,22 +342,17 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
     return undefined;
   }
 
-  #answerReceived(peer: DiameterPeer, message: DiameterMessage): void {
-    const outstanding = this.#outstanding.get(message.hopByHopId);
-    if (outstanding === undefined || outstanding.peers[0]?.toLowerCase() !== peer.host.toLowerCase()) return;
-    this.#forget(message.hopByHopId);
-    this.#events.push({
-      kind: 'answer-received',
-      request: outstanding.id,
-      peer: peer.host,
-      avps: message.avps,
-    });
+  #answerReceived(peer: DiameterPeer, { hopByHopId, avps }: DiameterMessage): void {
+    const outstanding = this.#outstanding.get(hopByHopId);
+    if (outstanding?.peers[0] !== peer) return;
+    this.#outstanding.delete(hopByHopId);
+    this.#events.push({ kind: 'answer-received', request: outstanding.id, peer: peer.host, avps });
   }
 
   /** Sends to the first peer that is available; those behind it are kept for a failover. */
-  #dispatch(request: Outstanding): void {
-    const first = request.peers.findIndex((peer) => this.isAvailable(peer));
-    const peer = this.#peers.get(request.peers[first]?.toLowerCase() ?? '');
+  #dispatch(request: OutstandingRequest): void {
+    const first = request.peers.findIndex(({ isAvailable }) => isAvailable);
+    const peer = request.peers[first];
     if (peer?.connection === undefined) this.#reportFailure(request.id, 'peer-down');
     else if (this.#outstanding.size >= maximumOutstandingRequests)
       this.#reportFailure(request.id, 'too-many-outstanding');
@@ -374,27 +364,34 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
       );
   }
 
-  #sendRequest(peer: DiameterPeer, connection: ConnectionId, request: Outstanding): void {
+  #sendRequest(peer: DiameterPeer, connection: ConnectionId, request: OutstandingRequest): void {
     const hopByHopId = this.#identifiers.nextHopByHop();
-    const destinationRealm = peer.realm ?? this.#node.originRealm;
-    this.#outstanding.set(hopByHopId, request);
-    this.#deadlines.set(hopByHopId, request.deadline, 'answer');
-    const route = { hopByHopId, destinationRealm, destinationHost: peer.host };
-    this.#send(connection, composeRequest(this.#node, request.content, route));
+    this.#outstanding.add(hopByHopId, request);
+    const payload = this.#composer.request(request.content, {
+      hopByHopId,
+      isRetransmitted: request.isRetransmitted,
+      destinationRealm: peer.realm ?? this.#node.originRealm,
+      destinationHost: peer.host,
+    });
+    this.#transmit(connection, payload);
   }
 
-  #sendAnswer(connection: ConnectionId, request: DiameterMessage, avps: readonly Avp[]): void {
-    if (this.#connections.has(connection)) this.#send(connection, composeAnswer(this.#node, request, avps));
+  #sendAnswer(connection: ConnectionId, request: DiameterMessage, avps: Avps): void {
+    if (this.#connections.has(connection)) this.#transmit(connection, this.#composer.answer(request, avps));
   }
 
   #send(connection: ConnectionId, message: DiameterMessage): void {
-    this.#outputs.push({ kind: 'transmit', transport: 'tcp', connection, payload: encodeMessage(message) });
+    this.#transmit(connection, encodeMessage(message));
+  }
+
+  #transmit(connection: ConnectionId, payload: Uint8Array): void {
+    this.#outputs.push({ kind: 'transmit', transport: 'tcp', connection, payload });
   }
 
   #fail(hopByHopId: number, reason: RequestFailure): void {
     const outstanding = this.#outstanding.get(hopByHopId);
     if (outstanding === undefined) return;
-    this.#forget(hopByHopId);
+    this.#outstanding.delete(hopByHopId);
     this.#reportFailure(outstanding.id, reason);
   }
 
@@ -402,20 +399,15 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#events.push({ kind: 'request-failed', request, reason });
   }
 
-  #forget(hopByHopId: number): void {
-    this.#outstanding.delete(hopByHopId);
-    this.#deadlines.delete(hopByHopId);
-  }
-
   #close(id: ConnectionId): void {
     this.#connections.delete(id);
-    this.#deadlines.delete(id);
+    this.#pending.delete(id);
     this.#outputs.push({ kind: 'close', connection: id });
   }
 
   #closed(id: ConnectionId, now: Instant, peer = this.#connections.get(id)?.peer): void {
     this.#connections.delete(id);
-    this.#deadlines.delete(id);
+    this.#pending.delete(id);
     if (peer === undefined) return;
     peer.connectionClosed(id, now);
     this.#drain(peer);
@@ -444,17 +436,25 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
 
   /** Requests without an answer go to another peer (RFC 6733 §5.5.4), or wait for a suspected one until it is closed. */
   #failOver(peer: DiameterPeer, isConnected: boolean): void {
-    for (const [hopByHopId, request] of [...this.#outstanding]) {
-      if (request.peers[0]?.toLowerCase() !== peer.host.toLowerCase()) continue;
+    for (const [hopByHopId, request] of this.#outstanding.of(peer)) {
       const others = request.peers.slice(1);
-      if (!others.some((other) => this.isAvailable(other))) {
+      if (!others.some(({ isAvailable }) => isAvailable)) {
         if (!isConnected) this.#fail(hopByHopId, 'peer-down');
         continue;
       }
-      this.#forget(hopByHopId);
-      const content = { ...request.content, isRetransmitted: true };
-      this.#dispatch({ ...request, peers: others, content });
+      this.#outstanding.delete(hopByHopId);
+      this.#dispatch({ ...request, peers: others, isRetransmitted: true });
     }
+  }
+
+  #peersNamed(names: string | readonly string[]): readonly DiameterPeer[] {
+    const peers = (typeof names === 'string' ? [names] : names).map((name) => this.#peerNamed(name));
+    return peers.filter((peer) => peer !== undefined);
+  }
+
+  /** Identities are the same whatever their case; nearly all are written as in the configuration. */
+  #peerNamed(name: string): DiameterPeer | undefined {
+    return this.#peers.get(name) ?? this.#peers.get(name.toLowerCase());
   }
 }
 

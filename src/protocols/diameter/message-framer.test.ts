@@ -45,7 +45,7 @@ function framed(stream: Uint8Array, cuts: readonly number[]): Uint8Array[] {
     at += size;
     for (let next = framer.next(); next !== undefined; next = framer.next()) {
       if (isMalformed(next)) assert.fail(next.toString());
-      found.push(next);
+      found.push(new Uint8Array(next));
     }
   }
   return found;

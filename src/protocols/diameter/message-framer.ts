@@ -17,7 +17,7 @@ export class MessageFramer {
   /** The next whole message, undefined when more octets are needed, `Malformed` when the stream is lost. */
   next(): Uint8Array | Malformed | undefined {
     if (this.#queue.length < 4) return undefined;
-    const length = this.#queue.waiting.readUIntBE(1, 3);
+    const length = this.#queue.uint24At(1);
     if (length < headerOctets || length % 4 !== 0 || length > maximumMessageOctets)
       return new Malformed('Message Length', 1, `RFC 6733 §3: ${length} octets`);
     return this.#queue.length < length ? undefined : this.#queue.take(length);

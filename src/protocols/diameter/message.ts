@@ -3,10 +3,13 @@
  * error answer needs; where even the header makes no sense there is nothing to answer and `header` is absent.
  */
 import { Malformed } from '../../base/malformed.ts';
-import { type Avp, avp, avpValue } from './avp.ts';
-import { decodeAvps, missingAvp, writeAvps } from './avp-codec.ts';
+import { type Avp, type Avps, avp, hasAvp } from './avp.ts';
+import { checkAvps, checkLengths, missingAvp } from './avp-check.ts';
+import { uint24At, uint32At } from './avp-header.ts';
+import { writeAvps } from './avp-writing.ts';
 import { baseAvps } from './dictionary/base.ts';
 import type { CommandDefinition, Dictionary } from './dictionary/dictionary.ts';
+import { EncodedAvps, endOfWhole } from './encoded-avps.ts';
 import { OctetWriter } from './octet-writer.ts';
 import { isProtocolError, resultCode } from './result-code.ts';
 
@@ -32,21 +35,21 @@ export interface MessageHeader {
 }
 
 export interface DiameterMessage extends MessageHeader {
-  readonly avps: readonly Avp[];
+  readonly avps: Avps;
 }
 
 export class MalformedMessage extends Malformed {
   /** The Result-Code of the answer. */
   readonly resultCode: number;
   readonly header?: MessageHeader;
-  /** The AVPs that could be decoded. */
-  readonly avps: readonly Avp[];
+  /** Those before the first whose length is wrong; what else is wrong in them is not there. */
+  readonly avps: Avps;
   readonly failedAvp?: Avp;
 
   constructor(
     cause: { field: string; offset: number; rule: string; resultCode: number; failedAvp?: Avp },
     header?: MessageHeader,
-    avps: readonly Avp[] = [],
+    avps: Avps = [],
   ) {
     super(cause.field, cause.offset, cause.rule);
     this.resultCode = cause.resultCode;
@@ -56,38 +59,50 @@ export class MalformedMessage extends Malformed {
   }
 }
 
-const writer = new OctetWriter();
+export function encodeMessage(message: DiameterMessage): Buffer {
+  const writer = beginMessage(message);
+  writeAvps(writer, message.avps);
+  return finishMessage();
+}
 
-export function encodeMessage(message: DiameterMessage): Uint8Array {
+/** Where the AVPs of a message with that header are to be written; `finishMessage` has its octets. One message at a time. */
+export function beginMessage(header: MessageHeader): OctetWriter {
   writer.begin();
   // Version 1, and the length, which is put in when it is known.
   writer.uint32(0x0100_0000);
-  writer.uint32(((flagsOf(message) << 24) | message.commandCode) >>> 0);
-  writer.uint32(message.applicationId);
-  writer.uint32(message.hopByHopId);
-  writer.uint32(message.endToEndId);
-  writeAvps(message.avps, writer);
+  writer.uint32(((flagsOf(header) << 24) | header.commandCode) >>> 0);
+  writer.uint32(header.applicationId);
+  writer.uint32(header.hopByHopId);
+  writer.uint32(header.endToEndId);
+  return writer;
+}
+
+export function finishMessage(): Buffer {
   writer.patchUint24(1, writer.length);
   return writer.copy();
 }
 
-/** Decodes exactly one message, as the framer cuts them out of the stream. */
+const writer = new OctetWriter();
+
+/** Decodes exactly one message, as the framer cuts them out of the stream. Its AVPs stay where they are in `octets`. */
 export function decodeMessage(
   octets: Uint8Array,
   dictionary: Dictionary,
 ): DiameterMessage | MalformedMessage {
   if (octets.length < headerOctets) return malformedHeader('shorter than its header');
-  const message = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
-  if (message.readUIntBE(1, 3) !== octets.length || octets.length % 4 !== 0)
+  if (uint24At(octets, 1) !== octets.length || octets.length % 4 !== 0)
     return malformedHeader('§3: Message Length is not the length of the message, or no multiple of 4');
-  const header = readHeader(message);
-  if (message[0] !== 1) return malformedHeader('§3: version 1', resultCode.unsupportedVersion, header);
+  const buffer = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+  const message = readMessage(buffer, new EncodedAvps(buffer, headerOctets, buffer.length));
+  if (octets[0] !== 1) return malformedHeader('§3: version 1', resultCode.unsupportedVersion, message);
   // The E bit belongs to answers, the T bit to requests (RFC 6733 §3, §7.1.3).
-  if (header.isRequest ? header.isError : header.isRetransmitted)
-    return malformedHeader('§3: E in a request or T in an answer', resultCode.invalidHeaderBits, header);
-  const decoding = { dictionary, strict: header.isRequest };
-  const { avps, malformed } = decodeAvps(message, headerOctets, message.length, decoding);
-  return malformed === undefined ? { ...header, avps } : new MalformedMessage(malformed, header, avps);
+  if (message.isRequest ? message.isError : message.isRetransmitted)
+    return malformedHeader('§3: E in a request or T in an answer', resultCode.invalidHeaderBits, message);
+  const check = message.isRequest ? checkAvps : checkLengths;
+  const malformed = check(buffer, headerOctets, buffer.length, dictionary);
+  if (malformed === undefined) return message;
+  const end = endOfWhole(buffer, headerOctets, buffer.length);
+  return new MalformedMessage(malformed, message, new EncodedAvps(buffer, headerOctets, end));
 }
 
 /** The first AVP that the command requires and the request lacks (RFC 6733 §7.1.5, 5005). */
@@ -95,7 +110,7 @@ export function checkRequired(
   message: DiameterMessage,
   command: CommandDefinition,
 ): MalformedMessage | undefined {
-  const missing = command.required.find((definition) => avpValue(message.avps, definition) === undefined);
+  const missing = command.required.find((definition) => !hasAvp(message.avps, definition));
   if (missing === undefined) return undefined;
   const cause = {
     field: missing.name,
@@ -131,17 +146,18 @@ export function failureAvps(failure: MalformedMessage): readonly Avp[] {
   ];
 }
 
-function readHeader(octets: Buffer): MessageHeader {
-  const flags = octets.readUInt8(4);
+function readMessage(octets: Buffer, avps: EncodedAvps): DiameterMessage {
+  const flags = octets[4]!;
   return {
-    commandCode: octets.readUIntBE(5, 3),
-    applicationId: octets.readUInt32BE(8),
+    commandCode: uint24At(octets, 5),
+    applicationId: uint32At(octets, 8),
     isRequest: (flags & requestFlag) !== 0,
     isProxiable: (flags & proxiableFlag) !== 0,
     isError: (flags & errorFlag) !== 0,
     isRetransmitted: (flags & retransmittedFlag) !== 0,
-    hopByHopId: octets.readUInt32BE(12),
-    endToEndId: octets.readUInt32BE(16),
+    hopByHopId: uint32At(octets, 12),
+    endToEndId: uint32At(octets, 16),
+    avps,
   };
 }
 

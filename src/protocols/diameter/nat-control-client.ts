@@ -7,7 +7,8 @@
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
-import { type Avp, avp, avpValue, avpValues } from './avp.ts';
+import { type Avps, avpValue, avpValues } from './avp.ts';
+import { closeAvp, encodeAvps, openAvp, writeAvp } from './avp-writing.ts';
 import type { DiameterEvent, RequestFailure, RequestId } from './diameter-event.ts';
 import { baseAvps, diameterLogout } from './dictionary/base.ts';
 import {
@@ -21,11 +22,11 @@ import { maximumQueuedNatRequests, maximumUnendedSessions } from './limits.ts';
 import {
   componentsOf,
   decodeDefinition,
-  definitionsOf,
-  encodeDefinition,
   type NatComponent,
   type NatDefinition,
+  writeComponents,
 } from './nat-control.ts';
+import type { OctetWriter } from './octet-writer.ts';
 import { resultCode } from './result-code.ts';
 
 export type NatRequestId = number;
@@ -83,7 +84,7 @@ export class NatControlClient {
    * Components that name x:a and y:b get these: so sessions are restored at a translator that has restarted.
    */
   open(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
-    return this.#enqueue(session, control(session, natRequestType.initial, [install(components)]), now);
+    return this.#enqueue(session, install(session, natRequestType.initial, components), now);
   }
 
   /**
@@ -91,25 +92,23 @@ export class NatControlClient {
    * components with another `mobileNode`.
    */
   update(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
-    return this.#enqueue(session, control(session, natRequestType.update, [install(components)]), now);
+    return this.#enqueue(session, install(session, natRequestType.update, components), now);
   }
 
   /** UPDATE_REQUEST that takes components away. */
   remove(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
-    const remove = avp(natControlAvps.remove, components.flatMap(definitionsOf).map(encodeDefinition));
-    return this.#enqueue(session, control(session, natRequestType.update, [remove]), now);
+    return this.#enqueue(session, remove(session, components), now);
   }
 
   /** QUERY_REQUEST: what the translator has, with counters. */
   query(session: NatSession, now: Instant): NatRequestId {
-    return this.#enqueue(session, control(session, natRequestType.query, []), now);
+    return this.#enqueue(session, control(session, natRequestType.query), now);
   }
 
   /** STR: all bindings of the session go. */
   close(session: NatSession, now: Instant): NatRequestId {
-    const avps = [avp(baseAvps.terminationCause, diameterLogout)];
-    const { sessionId } = session;
-    return this.#enqueue(session, { command: natControlCommands.sessionTermination, sessionId, avps }, now);
+    const command = natControlCommands.sessionTermination;
+    return this.#enqueue(session, { command, sessionId: session.sessionId, avps: loggedOut }, now);
   }
 
   /** Give it every event of the endpoint; true when the event was about one of its requests. */
@@ -169,30 +168,53 @@ export class NatControlClient {
   }
 }
 
-function control({ sessionId }: NatSession, requestType: number, avps: readonly Avp[]): OutgoingRequest {
-  const type = avp(natControlAvps.requestType, requestType);
-  return { command: natControlCommands.natControl, sessionId, avps: [type, ...avps] };
-}
+const loggedOut = encodeAvps((writer) => writeAvp(writer, baseAvps.terminationCause, diameterLogout));
 
-function install(components: readonly NatComponent[]): Avp {
-  return avp(natControlAvps.install, [
-    ...components.flatMap(definitionsOf).map(encodeDefinition),
-    avp(natControlAvps.externalPortStyle, followInternalPortStyle),
-  ]);
-}
-
-function outcomeOf(request: NatRequestId, avps: readonly Avp[]): NatControlEvent {
-  const code = avpValue(avps, baseAvps.resultCode) ?? resultCode.unableToComply;
-  const refused = (errorMessage: string, refusal: number): NatControlEvent => ({
-    kind: 'request-refused',
-    request,
-    resultCode: refusal,
-    errorMessage,
+/** An NCR of that type; `write` writes what is behind its type. */
+function control(
+  { sessionId }: NatSession,
+  requestType: number,
+  write?: (writer: OctetWriter) => void,
+): OutgoingRequest {
+  const avps = encodeAvps((writer) => {
+    writeAvp(writer, natControlAvps.requestType, requestType);
+    write?.(writer);
   });
-  if (code !== resultCode.success) return refused(avpValue(avps, baseAvps.errorMessage) ?? '', code);
-  const definitions = avpValues(avps, natControlAvps.definition).map(decodeDefinition);
-  const good = definitions.filter((one): one is NatDefinition => !isMalformed(one));
-  const components = good.length === definitions.length ? componentsOf(good) : undefined;
-  if (components === undefined) return refused('the answer makes no sense', resultCode.invalidAvpValue);
-  return { kind: 'request-completed', request, components };
+  return { command: natControlCommands.natControl, sessionId, avps };
+}
+
+function install(session: NatSession, type: number, components: readonly NatComponent[]): OutgoingRequest {
+  return control(session, type, (writer) => {
+    const start = openAvp(writer, natControlAvps.install);
+    writeComponents(writer, components);
+    writeAvp(writer, natControlAvps.externalPortStyle, followInternalPortStyle);
+    closeAvp(writer, start);
+  });
+}
+
+function remove(session: NatSession, components: readonly NatComponent[]): OutgoingRequest {
+  return control(session, natRequestType.update, (writer) => {
+    const start = openAvp(writer, natControlAvps.remove);
+    writeComponents(writer, components);
+    closeAvp(writer, start);
+  });
+}
+
+function outcomeOf(request: NatRequestId, avps: Avps): NatControlEvent {
+  const code = avpValue(avps, baseAvps.resultCode) ?? resultCode.unableToComply;
+  if (code !== resultCode.success) return refused(request, code, avpValue(avps, baseAvps.errorMessage) ?? '');
+  const definitions: NatDefinition[] = [];
+  for (const group of avpValues(avps, natControlAvps.definition)) {
+    const definition = decodeDefinition(group);
+    if (isMalformed(definition)) return refused(request, resultCode.invalidAvpValue, definition.toString());
+    definitions.push(definition);
+  }
+  const components = componentsOf(definitions);
+  return components === undefined
+    ? refused(request, resultCode.invalidAvpValue, 'definitions of the answer do not pair')
+    : { kind: 'request-completed', request, components };
+}
+
+function refused(request: NatRequestId, code: number, errorMessage: string): NatControlEvent {
+  return { kind: 'request-refused', request, resultCode: code, errorMessage };
 }

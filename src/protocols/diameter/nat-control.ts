@@ -13,8 +13,10 @@
  */
 import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
 import { Malformed } from '../../base/malformed.ts';
-import { type Avp, avp, avpValue, optionalAvp } from './avp.ts';
+import { type AvpDefinition, type Avps, avpValue, isEmpty } from './avp.ts';
+import { closeAvp, openAvp, writeAvp } from './avp-writing.ts';
 import { natControlAvps, natDirection } from './dictionary/nat-control.ts';
+import type { OctetWriter } from './octet-writer.ts';
 
 /** One end; without a port when that end opens the TCP connection. */
 export interface NatEnd {
@@ -67,36 +69,53 @@ export function definitionsOf(component: NatComponent): readonly [NatDefinition,
 
 /** Pairs the n-th IN with the n-th OUT; undefined when their numbers or protocols differ. */
 export function componentsOf(definitions: readonly NatDefinition[]): readonly NatComponent[] | undefined {
-  const ins = definitions.filter(({ direction }) => direction === 'in');
-  const outs = definitions.filter(({ direction }) => direction === 'out');
-  const isPaired =
-    ins.length === outs.length && ins.every(({ protocol }, index) => protocol === outs[index]?.protocol);
-  if (!isPaired) return undefined;
-  return ins.map((one, index) => {
-    const other = outs[index];
-    const component: Writable<NatComponent> = { protocol: one.protocol };
-    if (one.internal) component.mobileNode = one.internal;
-    if (other?.internal) component.correspondent = other.internal;
-    if (one.external) component.towardsCorrespondent = one.external;
-    if (other?.external) component.towardsMobileNode = other.external;
-    if (one.counters) component.inCounters = one.counters;
-    if (other?.counters) component.outCounters = other.counters;
-    return component;
-  });
+  const ins: NatDefinition[] = [];
+  const outs: NatDefinition[] = [];
+  for (const one of definitions) (one.direction === 'in' ? ins : outs).push(one);
+  if (ins.length !== outs.length) return undefined;
+  const components: NatComponent[] = [];
+  for (let index = 0; index < ins.length; index++) {
+    const [one, other] = [ins[index]!, outs[index]!];
+    if (one.protocol !== other.protocol) return undefined;
+    components.push(componentOf(one, other));
+  }
+  return components;
 }
 
-export function encodeDefinition({ direction, protocol, internal, external, counters }: NatDefinition): Avp {
-  return avp(natControlAvps.definition, [
-    avp(natControlAvps.internalAddress, internal === undefined ? [] : encodeEnd(internal)),
-    avp(natControlAvps.protocol, protocolNumbers[protocol]),
-    avp(natControlAvps.direction, natDirection[direction]),
-    ...optionalAvp(natControlAvps.externalAddress, external && encodeEnd(external)),
-    ...optionalAvp(natControlAvps.packets, counters && BigInt(counters.packets)),
-    ...optionalAvp(natControlAvps.octets, counters && BigInt(counters.octets)),
-  ]);
+function componentOf(one: NatDefinition, other: NatDefinition): NatComponent {
+  const component: Writable<NatComponent> = { protocol: one.protocol };
+  if (one.internal) component.mobileNode = one.internal;
+  if (other.internal) component.correspondent = other.internal;
+  if (one.external) component.towardsCorrespondent = one.external;
+  if (other.external) component.towardsMobileNode = other.external;
+  if (one.counters) component.inCounters = one.counters;
+  if (other.counters) component.outCounters = other.counters;
+  return component;
 }
 
-export function decodeDefinition(avps: readonly Avp[]): NatDefinition | Malformed {
+/** Both NAT-Control-Definitions of each. */
+export function writeComponents(writer: OctetWriter, components: readonly NatComponent[]): void {
+  for (const component of components)
+    for (const one of definitionsOf(component)) writeDefinition(writer, one);
+}
+
+export function writeDefinition(
+  writer: OctetWriter,
+  { direction, protocol, internal, external, counters }: NatDefinition,
+): void {
+  const start = openAvp(writer, natControlAvps.definition);
+  writeEnd(writer, natControlAvps.internalAddress, internal);
+  writeAvp(writer, natControlAvps.protocol, protocolNumbers[protocol]);
+  writeAvp(writer, natControlAvps.direction, natDirection[direction]);
+  if (external !== undefined) writeEnd(writer, natControlAvps.externalAddress, external);
+  if (counters !== undefined) {
+    writeAvp(writer, natControlAvps.packets, BigInt(counters.packets));
+    writeAvp(writer, natControlAvps.octets, BigInt(counters.octets));
+  }
+  closeAvp(writer, start);
+}
+
+export function decodeDefinition(avps: Avps): NatDefinition | Malformed {
   const number = avpValue(avps, natControlAvps.protocol);
   const protocol =
     number === protocolNumbers.udp ? 'udp' : number === protocolNumbers.tcp ? 'tcp' : undefined;
@@ -132,24 +151,26 @@ function definition(
   return one;
 }
 
-function encodeEnd({ address, port }: NatEnd): readonly Avp[] {
-  const octets = parseIpAddress(address) ?? new Uint8Array(4);
-  const isIpv6 = octets.length === 16;
-  return [
-    isIpv6
-      ? avp(natControlAvps.framedIpv6Prefix, Uint8Array.of(0, 128, ...octets))
-      : avp(natControlAvps.framedIpAddress, octets),
-    ...optionalAvp(natControlAvps.port, port),
-  ];
+/** An end that is not known is an empty group. */
+function writeEnd(writer: OctetWriter, definition: AvpDefinition<'Grouped'>, end: NatEnd | undefined): void {
+  const start = openAvp(writer, definition);
+  if (end !== undefined) {
+    writeIpAddress(writer, end.address);
+    if (end.port !== undefined) writeAvp(writer, natControlAvps.port, end.port);
+  }
+  closeAvp(writer, start);
+}
+
+function writeIpAddress(writer: OctetWriter, address: string): void {
+  const octets = address.includes(':') ? parseIpAddress(address) : undefined;
+  if (octets === undefined) writeAvp(writer, natControlAvps.framedIpAddress, address);
+  else writeAvp(writer, natControlAvps.framedIpv6Prefix, Uint8Array.of(0, 128, ...octets));
 }
 
 /** Undefined when the group is absent or empty. */
-function decodeEnd(avps: readonly Avp[] | undefined): NatEnd | Malformed | undefined {
-  if (avps === undefined || avps.length === 0) return undefined;
-  const address = decodeAddress(
-    avpValue(avps, natControlAvps.framedIpAddress),
-    avpValue(avps, natControlAvps.framedIpv6Prefix),
-  );
+function decodeEnd(avps: Avps | undefined): NatEnd | Malformed | undefined {
+  if (avps === undefined || isEmpty(avps)) return undefined;
+  const address = decodeAddress(avps);
   if (address === undefined)
     return malformed('Framed-IP-Address', 'one IPv4 address or one IPv6 prefix of length 128');
   const port = avpValue(avps, natControlAvps.port);
@@ -157,8 +178,10 @@ function decodeEnd(avps: readonly Avp[] | undefined): NatEnd | Malformed | undef
   return port >= 1 && port <= 65535 ? { address, port } : malformed('Port', '1 … 65535');
 }
 
-function decodeAddress(v4: Uint8Array | undefined, v6: Uint8Array | undefined): string | undefined {
-  if (v4 !== undefined) return v6 === undefined && v4.length === 4 ? formatIpAddress(v4) : undefined;
+function decodeAddress(avps: Avps): string | undefined {
+  const v4 = avpValue(avps, natControlAvps.framedIpAddress);
+  const v6 = avpValue(avps, natControlAvps.framedIpv6Prefix);
+  if (v4 !== undefined) return v6 === undefined ? v4 : undefined;
   return v6?.length === 18 && v6[1] === 128 ? formatIpAddress(v6.subarray(2)) : undefined;
 }
 

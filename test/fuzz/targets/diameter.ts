@@ -1,10 +1,11 @@
 /** Diameter messages with the AVPs of the base protocol, Cx and NAT control (RFC 6733, TS 29.229, RFC 6736), and their framing on TCP. */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { isMalformed } from '../../../src/base/malformed.ts';
+import { isMalformed, type Malformed } from '../../../src/base/malformed.ts';
 import { randomBelow } from '../../../src/base/random-source.ts';
 import { summarizeDiameter } from '../../../src/observation/message-summary.ts';
-import { type Avp, avp, avpValues } from '../../../src/protocols/diameter/avp.ts';
+import { type Avps, avp, avpValues } from '../../../src/protocols/diameter/avp.ts';
+import { encodeAvps } from '../../../src/protocols/diameter/avp-writing.ts';
 import { baseApplication, baseAvps } from '../../../src/protocols/diameter/dictionary/base.ts';
 import { cxApplication, cxAvps } from '../../../src/protocols/diameter/dictionary/cx.ts';
 import { Dictionary } from '../../../src/protocols/diameter/dictionary/dictionary.ts';
@@ -26,9 +27,12 @@ import { MessageFramer } from '../../../src/protocols/diameter/message-framer.ts
 import {
   componentsOf,
   decodeDefinition,
-  definitionsOf,
-  encodeDefinition,
+  type NatComponent,
+  type NatDefinition,
+  writeComponents,
+  writeDefinition,
 } from '../../../src/protocols/diameter/nat-control.ts';
+import { withAvpList } from '../../../src/protocols/diameter/test-avps.ts';
 import { diameterMessages } from '../corpus.ts';
 import { type FuzzTarget, octets, roundTrips } from '../fuzz-target.ts';
 
@@ -59,8 +63,8 @@ const corpus: readonly Uint8Array[] = [
     avps: [
       avp(baseAvps.sessionId, 'as;1;2'),
       avp(baseAvps.originHost, 'as.home1.net'),
-      avp(natControlAvps.install, definitionsOf(component).map(encodeDefinition)),
-      avp(natControlAvps.install, definitionsOf({ protocol: 'tcp' }).map(encodeDefinition)),
+      avp(natControlAvps.install, definitionsOf(component)),
+      avp(natControlAvps.install, definitionsOf({ protocol: 'tcp' })),
     ],
   }),
   encodeMessage({
@@ -107,7 +111,7 @@ export const diameterMessage: FuzzTarget = {
     const command = dictionary.command(message.applicationId, message.commandCode);
     if (command !== undefined) checkRequired(message, command);
     for (const install of avpValues(message.avps, natControlAvps.install)) readInstall(install);
-    return roundTrips(message, encodeMessage, (again: Uint8Array) => decodeMessage(again, dictionary));
+    return roundTrips(withAvpList(message, dictionary), encodeMessage, readList);
   },
   families: {
     'least AVPs': grown('0001869f00000008'),
@@ -167,13 +171,30 @@ function isAnswered(failure: MalformedMessage): void {
   assert.ok(!isMalformed(again), `the answer is ${again}`);
 }
 
-function readInstall(avps: readonly Avp[]): void {
+function readList(octets: Uint8Array): DiameterMessage | MalformedMessage {
+  const message = decodeMessage(octets, dictionary);
+  return message instanceof MalformedMessage ? message : withAvpList(message, dictionary);
+}
+
+function definitionsOf(one: NatComponent): Avps {
+  return encodeAvps((writer) => writeComponents(writer, [one]));
+}
+
+function readInstall(avps: Avps): void {
   const definitions = avpValues(avps, natControlAvps.definition)
     .map(decodeDefinition)
     .flatMap((definition) => (isMalformed(definition) ? [] : [definition]));
-  for (const definition of definitions)
-    roundTrips(definition, encodeDefinition, ({ value }) => decodeDefinition(value as readonly Avp[]));
+  for (const definition of definitions) roundTrips(definition, encodeDefinition, readDefinition);
   componentsOf(definitions);
+}
+
+function encodeDefinition(definition: NatDefinition): Avps {
+  return encodeAvps((writer) => writeDefinition(writer, definition));
+}
+
+function readDefinition(avps: Avps): NatDefinition | Malformed | undefined {
+  const [definition] = avpValues(avps, natControlAvps.definition);
+  return definition && decodeDefinition(definition);
 }
 
 /** Behind the header and each AVP that can be found. */

@@ -14,7 +14,7 @@ export const cxAvps = {
   digestQop: { code: 110, name: 'Digest-QoP', type: 'UTF8String' },
   digestAlgorithm: { code: 111, name: 'Digest-Algorithm', type: 'UTF8String', optional: true },
   digestHa1: { code: 121, name: 'Digest-HA1', type: 'UTF8String' },
-  framedIpAddress: { code: 8, name: 'Framed-IP-Address', type: 'OctetString' },
+  framedIpAddress: { code: 8, name: 'Framed-IP-Address', type: 'Ipv4Address' },
   framedIpv6Prefix: { code: 97, name: 'Framed-IPv6-Prefix', type: 'OctetString' },
   framedInterfaceId: { code: 96, name: 'Framed-Interface-Id', type: 'Unsigned64' },
   visitedNetworkIdentifier: {

@@ -25,17 +25,19 @@ export interface DiameterApplication {
 }
 
 export class Dictionary {
-  readonly applications: readonly DiameterApplication[];
   readonly #avps = new Map<number, Map<number, AvpDefinition>>();
-  readonly #commands = new Map<string, CommandDefinition>();
+  /** By application, then by code. */
+  readonly #commands = new Map<number, Map<number, CommandDefinition>>();
 
   constructor(applications: readonly DiameterApplication[]) {
-    this.applications = applications;
-    for (const application of applications) {
-      for (const definition of Object.values(application.avps)) this.#add(definition);
-      for (const command of Object.values(application.commands))
-        this.#commands.set(`${command.applicationId}/${command.code}`, command);
+    for (const { id, avps, commands } of applications) {
+      for (const definition of Object.values(avps)) this.#add(definition);
+      this.#commands.set(id, new Map(Object.values(commands).map((command) => [command.code, command])));
     }
+  }
+
+  hasApplication(id: number): boolean {
+    return this.#commands.has(id);
   }
 
   avp(vendor: number, code: number): AvpDefinition | undefined {
@@ -43,7 +45,7 @@ export class Dictionary {
   }
 
   command(applicationId: number, code: number): CommandDefinition | undefined {
-    return this.#commands.get(`${applicationId}/${code}`);
+    return this.#commands.get(applicationId)?.get(code);
   }
 
   #add(definition: AvpDefinition): void {

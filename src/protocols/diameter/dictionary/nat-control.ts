@@ -9,7 +9,7 @@ import type { CommandDefinition, DiameterApplication } from './dictionary.ts';
 export const natControlApplicationId = 12;
 
 export const natControlAvps = {
-  framedIpAddress: { code: 8, name: 'Framed-IP-Address', type: 'OctetString' },
+  framedIpAddress: { code: 8, name: 'Framed-IP-Address', type: 'Ipv4Address' },
   framedIpv6Prefix: { code: 97, name: 'Framed-IPv6-Prefix', type: 'OctetString' },
   protocol: { code: 513, name: 'Protocol', type: 'Enumerated' },
   direction: { code: 514, name: 'Direction', type: 'Enumerated' },

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { baseCommands } from './dictionary/base.ts';
+import { type OutstandingRequest, OutstandingRequests } from './outstanding-requests.ts';
+
+test('OutstandingRequests: give out by deadline what is neither answered nor taken out, also after failovers', () => {
+  const step = fc.record({ wait: fc.nat(3), answered: fc.nat(20), isLate: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const requests = new OutstandingRequests();
+      const expected = new Map<number, number>();
+      let [now, hopByHopId] = [0, 0];
+      for (const { wait, answered, isLate } of steps) {
+        now += wait;
+        // One that was sent before and goes to another peer keeps its deadline.
+        const deadline = now + (isLate ? 5 : 10);
+        requests.add(++hopByHopId, request(hopByHopId, deadline));
+        expected.set(hopByHopId, deadline);
+        requests.delete(answered);
+        expected.delete(answered);
+        assert.equal(requests.size, expected.size);
+        assert.equal(requests.peek()?.at, expected.size === 0 ? undefined : Math.min(...expected.values()));
+      }
+      const order = [...expected].sort(([, a], [, b]) => a - b).map(([id]) => id);
+      assert.deepEqual(taken(requests, now + 10), order);
+    }),
+    { seed: 6733, numRuns: 300 },
+  );
+});
+
+test('OutstandingRequests: nothing is due before its deadline', () => {
+  const requests = new OutstandingRequests();
+  requests.add(7, request(1, 100));
+  assert.equal(requests.due(99), undefined);
+  assert.equal(requests.due(100), 7);
+  assert.equal(requests.get(7)?.id, 1);
+});
+
+function taken(requests: OutstandingRequests, now: number): number[] {
+  const order: number[] = [];
+  for (let due = requests.due(now); due !== undefined; due = requests.due(now)) {
+    requests.delete(due);
+    order.push(due);
+  }
+  return order;
+}
+
+function request(id: number, deadline: number): OutstandingRequest {
+  const content = { command: baseCommands.deviceWatchdog, sessionId: '', endToEndId: id, avps: [] };
+  return { id, peers: [], content, deadline, isRetransmitted: false };
+}
