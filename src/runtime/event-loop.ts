@@ -37,7 +37,8 @@ export class EventLoop<Input, Event, Effect> {
   #isHandling = false;
   #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
-  #timerAt: Instant | undefined;
+  /** Not later than the machine's deadline. */
+  #timerAt: Instant = 0;
 
   constructor(options: EventLoopOptions<Input, Event, Effect>) {
     this.#machine = options.machine;
@@ -91,11 +92,12 @@ export class EventLoop<Input, Event, Effect> {
 
   #schedule(): void {
     const at = this.#isClosed ? undefined : this.#machine.pollTimeout()?.at;
-    if (at === this.#timerAt && this.#timer !== undefined) return;
+    // A timer that comes too early finds nothing due and is set anew: that costs less than setting it anew with every message.
+    if (at !== undefined && this.#timer !== undefined && this.#timerAt <= at) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#timerAt = at;
     if (at === undefined) return;
+    this.#timerAt = at;
     const delayMs = Math.min(Math.max(0, Math.ceil(at - monotonicNow())), maximumTimerMs);
     this.#timer = setTimeout(() => this.#wake(), delayMs);
   }

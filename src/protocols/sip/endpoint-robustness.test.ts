@@ -7,7 +7,14 @@ import type { SipRequest } from './message/sip-message.ts';
 import { type SipTestMachine, SipTestNetwork } from './test-support/sip-network.ts';
 import { testRequest } from './test-support/test-request.ts';
 import { TestUser } from './test-support/test-user.ts';
-import type { SipEvent, SipTarget } from './transaction/sip-event.ts';
+import type {
+  ClientTransactionId,
+  ServerTransactionId,
+  SipEvent,
+  SipTarget,
+} from './transaction/sip-event.ts';
+
+type TransactionId = ClientTransactionId | ServerTransactionId;
 
 const bob = { address: '10.0.0.2', port: 5060 };
 
@@ -138,7 +145,7 @@ class Run {
   }
 
   /** The UAS core repeats its 2xx until the ACK comes (RFC 3261 §13.3.1.4). */
-  #accept(request: SipRequest, transaction: `server-${number}`, delay: number, interval: number): void {
+  #accept(request: SipRequest, transaction: ServerTransactionId, delay: number, interval: number): void {
     this.network.after(delay, () => {
       const callId = request.headers.get('Call-ID');
       const isOver = this.b.events.some(
@@ -152,7 +159,7 @@ class Run {
     });
   }
 
-  #respondTo(request: SipRequest, transaction: `server-${number}`, statusCode: number): void {
+  #respondTo(request: SipRequest, transaction: ServerTransactionId, statusCode: number): void {
     this.b.endpoint.respond(
       transaction,
       createResponse(request, statusCode, { toTag: 'b' }),
@@ -208,8 +215,8 @@ function isSuccessOfInvite(event: SipEvent): boolean {
   );
 }
 
-function grouped(events: readonly SipEvent[]): Map<string, SipEvent[]> {
-  const groups = new Map<string, SipEvent[]>();
+function grouped(events: readonly SipEvent[]): Map<TransactionId, SipEvent[]> {
+  const groups = new Map<TransactionId, SipEvent[]>();
   for (const event of events) {
     if (!('transaction' in event)) continue;
     const group = groups.get(event.transaction);
@@ -219,7 +226,7 @@ function grouped(events: readonly SipEvent[]): Map<string, SipEvent[]> {
   return groups;
 }
 
-function requestOf(user: TestUser, transaction: string): SipRequest {
+function requestOf(user: TestUser, transaction: ServerTransactionId): SipRequest {
   const event = user.events.find(
     (candidate) => candidate.kind === 'request' && candidate.transaction === transaction,
   );

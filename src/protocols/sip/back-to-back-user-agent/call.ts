@@ -308,7 +308,7 @@ export class Call implements RelayOwner {
     else
       leg.respond(
         incoming,
-        { ...plainAnswer(200), content: { headers: localHeaders, body: '' } },
+        { ...plainAnswer(200), content: contentOf(undefined, [], localHeaders) },
         undefined,
         now,
       );

@@ -97,6 +97,32 @@ export class HeaderLines {
     }
   }
 
+  /** Lines of another message, as `appendFrom`. */
+  appendAll(other: HeaderLines, but: HeaderName): void {
+    const lines = other.has(but) ? other.filter((header) => !isSameName(header, but)) : other;
+    for (const piece of lines.#pieces) this.#pieces.push(piece);
+  }
+
+  /** A copy with the lines of those fields for which this is true; in one pass. */
+  filter(isKept: (header: HeaderName) => boolean): HeaderLines {
+    const copy = new HeaderLines();
+    for (const piece of this.#pieces) {
+      if (piece.kind === 'own') {
+        if (isKept(piece.header)) copy.#pieces.push(piece);
+      } else copy.#pushKept(piece, isKept);
+    }
+    return copy;
+  }
+
+  #pushKept({ received, from, to }: Run, isKept: (header: HeaderName) => boolean): void {
+    let start = from;
+    for (let line = from; line <= to; line++) {
+      if (line < to && isKept(received.nameOf(line))) continue;
+      if (start < line) this.#pieces.push(createRun(received, start, line));
+      start = line + 1;
+    }
+  }
+
   insertBefore(place: Place | undefined, header: HeaderName, value: string): void {
     this.#insert(place === undefined ? 0 : this.#cutBefore(place), createLine(header, value));
   }
@@ -124,7 +150,7 @@ export class HeaderLines {
   }
 
   removeAll(header: HeaderName): void {
-    this.#removeAllFrom(0, header);
+    if (this.has(header)) this.#removeAllFrom(0, header);
   }
 
   removeAllBehind({ piece }: Place, header: HeaderName): void {

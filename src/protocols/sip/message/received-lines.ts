@@ -54,10 +54,11 @@ export class ReceivedLines {
   /** Unknown fields share one index. */
   #isNamed(line: number, wanted: HeaderName): boolean {
     const index = this.#entries[line]! >> offsetBits;
-    return index === wanted.index && (index !== 0 || this.#nameOf(line).key === wanted.key);
+    return index === wanted.index && (index !== 0 || this.nameOf(line).key === wanted.key);
   }
 
-  #nameOf(line: number): HeaderName {
+  /** Of an unknown field the spelling of the message. */
+  nameOf(line: number): HeaderName {
     const index = this.#entries[line]! >> offsetBits;
     const start = this.startOf(line);
     return index === 0
@@ -78,7 +79,7 @@ export class ReceivedLines {
   /** Name (canonical) and value of the lines [from, to). */
   entries(from: number, to: number): [name: string, value: string][] {
     const entries: [string, string][] = [];
-    for (let line = from; line < to; line++) entries.push([this.#nameOf(line).name, this.valueOf(line)]);
+    for (let line = from; line < to; line++) entries.push([this.nameOf(line).name, this.valueOf(line)]);
     return entries;
   }
 

@@ -65,6 +65,11 @@ export class SipHeaders {
     this.#lines.appendFrom(other.#lines, headerNameOf(name));
   }
 
+  /** Adds all lines of another message as they are, at the end, but those of one field. */
+  appendAll(other: SipHeaders, but: HeaderName): void {
+    this.#lines.appendAll(other.#lines, but);
+  }
+
   /** Adds a line at the end. Where thousands are copied in their order, none has to be looked for among those before. */
   appendLast(name: string | HeaderName, value: string): void {
     this.#lines.append(headerNameOf(name), value);
@@ -89,6 +94,11 @@ export class SipHeaders {
 
   removeAll(name: string | HeaderName): void {
     this.#lines.removeAll(headerNameOf(name));
+  }
+
+  /** A header of the lines of those fields for which this is true. */
+  filter(isKept: (name: HeaderName) => boolean): SipHeaders {
+    return new SipHeaders(this.#lines.filter(isKept));
   }
 
   clone(): SipHeaders {

@@ -30,7 +30,7 @@ class Lab {
   readonly watcher = new RegistrationWatcher({
     expiresSeconds: 600,
     random: new SeededRandomSource(1),
-    send: (request) => `client-${this.sent.push(request)}`,
+    send: (request) => this.sent.push(request) as ClientTransactionId,
     isWanted: () => this.isWanted,
     save: (name, record) => {
       if (record === undefined) this.saved.delete(name);
@@ -43,7 +43,7 @@ class Lab {
     const response = createResponse(this.sent.at(-1)!, statusCode, { toTag: 'notifier' });
     response.headers.append('Contact', '<sip:s.test>');
     response.headers.append('Expires', '100');
-    this.watcher.conclude(`client-${this.sent.length}` as ClientTransactionId, response, now);
+    this.watcher.conclude(this.sent.length as ClientTransactionId, response, now);
   }
 
   notify(body: string, now: number, state = 'active', fromTag = 'notifier') {

@@ -23,7 +23,7 @@ class Lab {
     describe: (resource, version, now) => `${version} all of ${resource} at ${now}`,
     send: (request) => {
       if (!this.isReachable) return undefined;
-      return `client-${this.notices.push(request)}`;
+      return this.notices.push(request) as ClientTransactionId;
     },
     save: (key, record, now, then) => {
       if (record === undefined) this.saved.delete(key);
@@ -54,7 +54,7 @@ class Lab {
 }
 
 function transactionOf(number: number): ClientTransactionId {
-  return `client-${number}`;
+  return number as ClientTransactionId;
 }
 
 test('EventNotifier answers a SUBSCRIBE, tells the whole state, then each change', () => {

@@ -6,10 +6,12 @@ import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import type { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
+import type { TransportAddress } from '../../../base/network.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
+import { headerNameOf } from '../message/header-names.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import { formatVia } from '../message/via.ts';
+import { formatHostPort } from '../message/sip-uri.ts';
 import { maximumUdpRequestOctets } from '../transport/limits.ts';
 import type { SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
@@ -22,6 +24,8 @@ import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
 import type { ClientTransactionId, SipEvent, SipTarget, SipTransportProtocol } from './sip-event.ts';
 import type { SipTimers } from './timers.ts';
 import { clientKeyOf, magicCookie } from './transaction-key.ts';
+
+const viaName = headerNameOf('Via');
 
 /** A request made ready for its way. */
 interface Prepared {
@@ -44,6 +48,8 @@ interface Entry {
   prepared: Prepared | undefined;
   cancellation: 'none' | 'wanted' | 'sent';
   flow: SipFlow | undefined;
+  /** As it stands in the queue of deadlines. */
+  timeout: Timeout | undefined;
 }
 
 export class ClientTransactions {
@@ -90,7 +96,7 @@ export class ClientTransactions {
 
   /** A name that no other transaction gets. */
   takeId(): ClientTransactionId {
-    return `client-${this.#count++}`;
+    return ++this.#count as ClientTransactionId;
   }
 
   /** Takes the request over: the caller does not change it any more. */
@@ -150,6 +156,7 @@ export class ClientTransactions {
   handleTimeout(now: Instant): void {
     for (let id = this.#deadlines.takeDue(now); id !== undefined; id = this.#deadlines.takeDue(now)) {
       const entry = this.#entries.get(id)!;
+      entry.timeout = undefined;
       entry.transaction.handleTimeout(now);
       this.#settle(entry, now);
     }
@@ -168,7 +175,17 @@ export class ClientTransactions {
         : new NonInviteClientTransaction(octets, options);
     const key = clientKeyOf(request);
     const cancellation = 'none';
-    const entry: Entry = { id, route, key, transaction, isCancel, prepared, cancellation, flow: undefined };
+    const entry: Entry = {
+      id,
+      route,
+      key,
+      transaction,
+      isCancel,
+      prepared,
+      cancellation,
+      flow: undefined,
+      timeout: undefined,
+    };
     this.#entries.set(id, entry);
     this.#byKey.set(key, entry);
     this.#settle(entry, now);
@@ -198,6 +215,8 @@ export class ClientTransactions {
       }
     }
     const timeout = transaction.pollTimeout();
+    if (timeout === entry.timeout) return;
+    entry.timeout = timeout;
     if (timeout === undefined) this.#deadlines.delete(id);
     else this.#deadlines.set(id, timeout.at, timeout.reason);
   }
@@ -243,17 +262,20 @@ export class ClientTransactions {
     const local = this.#transport.localFor(transport, target);
     if (local === undefined) return undefined;
     const request = original.clone();
-    // rport asks for the answer at the port that the request comes from (RFC 3581 §3).
-    const parameters = new Map([['branch', branch]]);
-    if (transport === 'udp') parameters.set('rport', '');
-    if (this.#offersOverloadControl) parameters.set('oc', '').set('oc-algo', '"loss"');
-    // RFC 5923 §7.1: who takes TLS connections himself offers this one for the way back.
-    if (transport === 'tls' && this.#transport.acceptsConnections('tls', local)) parameters.set('alias', '');
-    const via = { transport: transport.toUpperCase(), host: local.address, port: local.port, parameters };
-    request.headers.prepend('Via', formatVia(via));
+    request.headers.prepend(viaName, this.#viaOf(transport, local, branch));
     const remote = { address: target.address, port: target.port };
     const { serverName } = target;
     return { request, octets: serializeSipMessage(request), route: { transport, local, remote, serverName } };
+  }
+
+  #viaOf(transport: SipTransportProtocol, { address, port }: TransportAddress, branch: string): string {
+    const sentBy = `SIP/2.0/${transport.toUpperCase()} ${formatHostPort(address, port)}`;
+    // rport asks for the answer at the port that the request comes from (RFC 3581 §3).
+    const responsePort = transport === 'udp' ? ';rport' : '';
+    const overload = this.#offersOverloadControl ? ';oc;oc-algo="loss"' : '';
+    // RFC 5923 §7.1: who takes TLS connections himself offers this one for the way back.
+    const isOffered = transport === 'tls' && this.#transport.acceptsConnections('tls', { address, port });
+    return `${sentBy};branch=${branch}${responsePort}${overload}${isOffered ? ';alias' : ''}`;
   }
 
   #forget(entry: Entry): void {

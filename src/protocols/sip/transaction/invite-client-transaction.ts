@@ -109,7 +109,8 @@ export class InviteClientTransaction implements ClientTransaction {
     const { statusCode } = response;
     if (statusCode >= 300) this.#handleFailure(response, now);
     else if (this.progress !== 'answered') {
-      this.#running.stop('A', 'B');
+      this.#running.stop('A');
+      this.#running.stop('B');
       this.#outputs.push({ kind: 'response', response });
       this.#state = statusCode < 200 ? 'proceeding' : 'accepted';
       if (statusCode < 200) return;

@@ -36,6 +36,8 @@ interface Entry {
   toTag: string | undefined;
   isCancelled: boolean;
   flow: SipFlow | undefined;
+  /** As it stands in the queue of deadlines. */
+  timeout: Timeout | undefined;
 }
 
 export interface ServerTransactionsOptions {
@@ -93,7 +95,7 @@ export class ServerTransactions {
   answerFrom(id: ServerTransactionId, local: TransportAddress): void {
     const entry = this.#entries.get(id);
     if (entry === undefined || sameTransportAddress(entry.route.local, local)) return;
-    entry.route = { ...entry.route, local, connection: undefined };
+    entry.route = { ...entry.route, local, connection: undefined, flow: undefined };
   }
 
   /** Each message that failed is told once, however many failures a peer has made look like it. */
@@ -107,6 +109,7 @@ export class ServerTransactions {
   handleTimeout(now: Instant): void {
     for (let id = this.#deadlines.takeDue(now); id !== undefined; id = this.#deadlines.takeDue(now)) {
       const entry = this.#entries.get(id)!;
+      entry.timeout = undefined;
       entry.transaction.handleTimeout(now);
       this.#settle(entry, now);
     }
@@ -160,7 +163,7 @@ export class ServerTransactions {
         ? new InviteServerTransaction(request, options)
         : new NonInviteServerTransaction(request, options);
     const entry: Entry = {
-      id: `server-${this.#count++}`,
+      id: -++this.#count as ServerTransactionId,
       key: serverKeyOf(request),
       mergeKey: merge.mergeKey,
       isMerged: merge.isMerged,
@@ -170,6 +173,7 @@ export class ServerTransactions {
       toTag: undefined,
       isCancelled: false,
       flow: undefined,
+      timeout: undefined,
     };
     this.#entries.set(entry.id, entry);
     this.#byKey.set(entry.key, entry);
@@ -226,6 +230,8 @@ export class ServerTransactions {
       }
     }
     const timeout = transaction.pollTimeout();
+    if (timeout === entry.timeout) return;
+    entry.timeout = timeout;
     if (timeout === undefined) this.#deadlines.delete(id);
     else this.#deadlines.set(id, timeout.at, timeout.reason);
   }

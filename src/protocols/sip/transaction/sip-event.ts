@@ -10,11 +10,13 @@ import type { StunTransactionId } from '../transport/stun-transactions.ts';
 
 export type SipTransportProtocol = TransportProtocol;
 
-/** A request that this endpoint sent and whose responses it awaits. */
-export type ClientTransactionId = `client-${number}`;
+declare const side: unique symbol;
 
-/** A request that this endpoint received and has to answer. */
-export type ServerTransactionId = `server-${number}`;
+/** A request that this endpoint sent and whose responses it awaits: a number above zero. */
+export type ClientTransactionId = number & { readonly [side]: 'client' };
+
+/** A request that this endpoint received and has to answer: a number below zero. */
+export type ServerTransactionId = number & { readonly [side]: 'server' };
 
 /** Where to send a message: the next hop, and if it matters the own address to send from. */
 export interface SipTarget {
@@ -82,5 +84,5 @@ export type SipEvent =
 export function isClientTransaction(
   transaction: ClientTransactionId | ServerTransactionId,
 ): transaction is ClientTransactionId {
-  return transaction.startsWith('client-');
+  return transaction > 0;
 }

@@ -6,42 +6,49 @@ import type { Timeout } from '../../../base/machine.ts';
 
 interface Timer<Name extends string> extends Timeout {
   readonly reason: Name;
+  next: Timer<Name> | undefined;
 }
 
 export class TimerSet<Name extends string> {
-  /** Never changed but replaced, so that it is as long as it has timers: every transaction has a set, and they are many. */
-  #timers: readonly Timer<Name>[] = [];
+  /** The earliest, and behind it the others in the order of their instants. */
+  #first: Timer<Name> | undefined;
 
+  /** In place of the one of that name that runs. */
   start(name: Name, at: Instant): void {
-    const timer = { at, reason: name };
-    const known = this.#timers.findIndex(({ reason }) => reason === name);
-    this.#timers = known < 0 ? [...this.#timers, timer] : this.#timers.with(known, timer);
+    this.stop(name);
+    let before: Timer<Name> | undefined;
+    for (let timer = this.#first; timer !== undefined && timer.at <= at; timer = timer.next) before = timer;
+    const timer = { at, reason: name, next: before === undefined ? this.#first : before.next };
+    if (before === undefined) this.#first = timer;
+    else before.next = timer;
   }
 
-  stop(...names: readonly Name[]): void {
-    if (this.#timers.some(({ reason }) => names.includes(reason)))
-      this.#timers = this.#timers.filter(({ reason }) => !names.includes(reason));
+  stop(name: Name): void {
+    let before: Timer<Name> | undefined;
+    for (let timer = this.#first; timer !== undefined; timer = timer.next) {
+      if (timer.reason === name) {
+        if (before === undefined) this.#first = timer.next;
+        else before.next = timer.next;
+        return;
+      }
+      before = timer;
+    }
   }
 
   stopAll(): void {
-    this.#timers = [];
+    this.#first = undefined;
   }
 
+  /** The same object as long as nothing has changed. */
   earliest(): Timeout | undefined {
-    return this.#earliest();
+    return this.#first;
   }
 
   /** Stops the earliest timer if it is due and says which one it was. */
   takeDue(now: Instant): Name | undefined {
-    const timer = this.#earliest();
+    const timer = this.#first;
     if (timer === undefined || timer.at > now) return undefined;
-    this.stop(timer.reason);
+    this.#first = timer.next;
     return timer.reason;
-  }
-
-  #earliest(): Timer<Name> | undefined {
-    let earliest: Timer<Name> | undefined;
-    for (const timer of this.#timers) if (earliest === undefined || timer.at < earliest.at) earliest = timer;
-    return earliest;
   }
 }

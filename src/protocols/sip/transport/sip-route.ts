@@ -8,6 +8,7 @@ import { withParameter } from '../message/parameters.ts';
 import type { SipMessage } from '../message/sip-message.ts';
 import { formatVia } from '../message/via.ts';
 import type { SipArrival, SipTransportProtocol } from '../transaction/sip-event.ts';
+import type { SipFlow } from './sip-transport.ts';
 
 export interface SipRoute {
   readonly transport: SipTransportProtocol;
@@ -18,6 +19,8 @@ export interface SipRoute {
   readonly connection?: ConnectionId | undefined;
   /** TLS: whose certificate a new connection must show. */
   readonly serverName?: string | undefined;
+  /** The name of the flow that datagrams take by this route, once it has been asked for. */
+  flow?: SipFlow | undefined;
 }
 
 export const defaultSipPort = 5060;

@@ -179,7 +179,7 @@ export class SipTransport implements FlowKeeperOwner {
       this.#drainConnections(now);
       return flow;
     }
-    const flow = udpFlow(local, remote);
+    const flow = (route.flow ??= udpFlow(local, remote));
     if (this.#isListening('udp', local))
       this.#outputs.push({ kind: 'transmit', transport, local, remote, payload: octets });
     // The address went away after the request had come in over it.
@@ -290,9 +290,9 @@ export class SipTransport implements FlowKeeperOwner {
   }
 
   #isListening(transport: SipTransportProtocol, local: TransportAddress): boolean {
-    return this.#listeners.some(
-      (listener) => listener.transport === transport && sameTransportAddress(listener, local),
-    );
+    for (const listener of this.#listeners)
+      if (listener.transport === transport && sameTransportAddress(listener, local)) return true;
+    return false;
   }
 }
 

@@ -2,50 +2,59 @@
  * What a B2BUA carries from one leg to the other (RFC 3261 §6, §16.6 by analogy): body and end-to-end header fields, unknown ones
  * included. Fields that name a dialog, a transaction, a hop or a number of one leg stay behind and are made anew by the other leg.
  */
+import { type HeaderName, headerNameOf } from '../message/header-names.ts';
+import { SipHeaders } from '../message/sip-headers.ts';
 import type { SipMessage } from '../message/sip-message.ts';
 
 export type HeaderField = readonly [name: string, value: string];
 
+/** Never changed once it is made: several messages may be written from it. */
 export interface MessageContent {
-  readonly headers: readonly HeaderField[];
+  readonly headers: SipHeaders;
   readonly body: string;
 }
 
 /** A header field to put in place of what was carried over; `undefined` takes it out. */
 export type HeaderChange = readonly [name: string, value: string | undefined];
 
-export const emptyContent: MessageContent = { headers: [], body: '' };
+export const emptyContent: MessageContent = { headers: new SipHeaders(), body: '' };
 
-const perLegFields: ReadonlySet<string> = new Set([
-  ...[
-    'Via',
-    'Route',
-    'Record-Route',
-    'From',
-    'To',
-    'Call-ID',
-    'CSeq',
-    'Contact',
-    'Max-Forwards',
-    'Content-Length',
-  ],
-  // Reliability and replacement are matters of one leg (RFC 3262 §3, RFC 3891 §3); Path and Service-Route of one registration.
-  ...['RSeq', 'RAck', 'Replaces', 'Path', 'Service-Route', 'Timestamp'],
-  // So is the session timer (session-timer.ts).
-  ...['Session-Expires', 'Min-SE'],
-]);
+const contact = headerNameOf('Contact');
+const contentType = headerNameOf('Content-Type');
+const maxForwards = headerNameOf('Max-Forwards');
+const require = headerNameOf('Require');
+
+const perLegFields: ReadonlySet<HeaderName> = new Set(
+  [
+    ...['Via', 'Route', 'Record-Route', 'From', 'To', 'Call-ID', 'CSeq', 'Max-Forwards', 'Content-Length'],
+    // Reliability and replacement are matters of one leg (RFC 3262 §3, RFC 3891 §3); Path and Service-Route of one registration.
+    ...['RSeq', 'RAck', 'Replaces', 'Path', 'Service-Route', 'Timestamp'],
+    // So is the session timer (session-timer.ts).
+    ...['Session-Expires', 'Min-SE'],
+  ].map(headerNameOf),
+);
 
 /** The option tags of Require that one leg settles by itself. */
-const perLegOptions: ReadonlySet<string> = new Set(['replaces', 'timer']);
-const perLegResponseOptions: ReadonlySet<string> = new Set(['replaces', 'timer', '100rel']);
+const perLegOptions: readonly string[] = ['replaces', 'timer'];
+const perLegResponseOptions: readonly string[] = ['replaces', 'timer', '100rel'];
 
+/** The lines stay as they were received. */
 export function endToEndContent(message: SipMessage): MessageContent {
-  const headers = message.headers.entries().filter(([name]) => isEndToEnd(name, message));
-  return { headers: headers.flatMap((field) => carriedField(field, message)), body: message.body };
+  const { body } = message;
+  const isRedirecting = message.kind === 'response' && isRedirection(message.statusCode);
+  const headers = message.headers.filter((name) => {
+    if (name === contentType) return body !== '';
+    // A redirection's contacts are its content (RFC 3261 §21.3, §21.4.23).
+    if (name === contact) return isRedirecting;
+    return !perLegFields.has(name);
+  });
+  if (headers.has(require))
+    leaveOptions(headers, message.kind === 'response' ? perLegResponseOptions : perLegOptions);
+  return { headers, body };
 }
 
 export function isSessionDescription(message: SipMessage): boolean {
-  return message.body !== '' && /^application\/sdp\b/i.test(message.headers.get('Content-Type') ?? '');
+  return message.body !== '' && /^application\/sdp\b/i.test(message.headers.get(contentType) ?? '');
 }
 
 export function contentOf(
@@ -53,42 +62,38 @@ export function contentOf(
   changes: readonly HeaderChange[] = [],
   base: readonly HeaderField[] = [],
 ): MessageContent {
-  const headers: HeaderField[] =
-    body === undefined || body === '' ? [...base] : [...base, ['Content-Type', 'application/sdp']];
+  const headers = new SipHeaders();
+  for (const [name, value] of base) headers.appendLast(name, value);
+  if (body !== undefined && body !== '') headers.appendLast(contentType, 'application/sdp');
   return changeHeaders({ headers, body: body ?? '' }, changes);
 }
 
 export function changeHeaders(content: MessageContent, changes: readonly HeaderChange[]): MessageContent {
-  const changed = new Set(changes.map(([name]) => name.toLowerCase()));
-  const kept = content.headers.filter(([name]) => !changed.has(name.toLowerCase()));
-  const added = changes.filter((change): change is HeaderField => change[1] !== undefined);
-  return { headers: [...kept, ...added], body: content.body };
+  if (changes.length === 0) return content;
+  const headers = content.headers.clone();
+  for (const [name] of changes) headers.removeAll(name);
+  for (const [name, value] of changes) if (value !== undefined) headers.appendLast(name, value);
+  return { headers, body: content.body };
 }
 
-/** Fields that the message has already (Max-Forwards) are replaced, all others added. */
+/** Max-Forwards, which the message has already, is replaced; all others are added. */
 export function writeContent(message: SipMessage, content: MessageContent): void {
-  for (const [name, value] of content.headers) {
-    if (name === 'Max-Forwards') message.headers.set(name, value);
-    else message.headers.appendLast(name, value);
-  }
-  message.body = content.body;
-}
-
-function isEndToEnd(name: string, message: SipMessage): boolean {
-  if (name === 'Content-Type') return message.body !== '';
-  // A redirection's contacts are its content (RFC 3261 §21.3, §21.4.23).
-  if (name === 'Contact' && message.kind === 'response') return isRedirection(message.statusCode);
-  return !perLegFields.has(name);
+  const { headers, body } = content;
+  const hops = headers.get(maxForwards);
+  if (hops !== undefined) message.headers.set(maxForwards, hops);
+  message.headers.appendAll(headers, maxForwards);
+  message.body = body;
 }
 
 function isRedirection(statusCode: number): boolean {
   return (statusCode >= 300 && statusCode < 400) || statusCode === 485;
 }
 
-function carriedField([name, value]: HeaderField, message: SipMessage): HeaderField[] {
-  if (name !== 'Require') return [[name, value]];
-  const settled = message.kind === 'response' ? perLegResponseOptions : perLegOptions;
-  const options = value.split(',').map((option) => option.trim());
-  const carried = options.filter((option) => !settled.has(option.toLowerCase()));
-  return carried.length === 0 ? [] : [[name, carried.join(', ')]];
+/** Takes the options that are settled out of Require, and the field when none is left. */
+function leaveOptions(headers: SipHeaders, settled: readonly string[]): void {
+  const options = headers.getAll(require);
+  const carried = options.filter((option) => !settled.includes(option.toLowerCase()));
+  if (carried.length === options.length) return;
+  if (carried.length === 0) headers.removeAll(require);
+  else headers.set(require, carried.join(', '));
 }

@@ -15,12 +15,13 @@ import { createResponse } from '../message/create-response.ts';
 import { callIdOf, fromTagOf, rackOf, toTagOf } from '../message/header-fields.ts';
 import type { Replaces } from '../message/replaces.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type {
-  ClientTransactionId,
-  ServerTransactionId,
-  SipDomain,
-  SipEvent,
-  SipTarget,
+import {
+  type ClientTransactionId,
+  isClientTransaction,
+  type ServerTransactionId,
+  type SipDomain,
+  type SipEvent,
+  type SipTarget,
 } from '../transaction/sip-event.ts';
 import { defaultSipTimers, type SipTimers, transactionTimeoutMs } from '../transaction/timers.ts';
 import { CallLeg } from './call-leg.ts';
@@ -246,7 +247,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
         this.#handleFailure(event.transaction, 408, now);
         break;
       case 'transport-failed':
-        if (isClient(event.transaction)) this.#handleFailure(event.transaction, 503, now);
+        if (isClientTransaction(event.transaction)) this.#handleFailure(event.transaction, 503, now);
         break;
       case 'kept-flow-failed':
       case 'flow-answered':
@@ -366,7 +367,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   }
 
   #forgetTransaction(transaction: ClientTransactionId | ServerTransactionId): void {
-    if (!isClient(transaction)) {
+    if (!isClientTransaction(transaction)) {
       this.#invites.delete(transaction);
       return;
     }
@@ -382,10 +383,4 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
 
 function legKey(callId: string, localTag: string): string {
   return `${callId} ${localTag}`;
-}
-
-function isClient(
-  transaction: ClientTransactionId | ServerTransactionId,
-): transaction is ClientTransactionId {
-  return transaction.startsWith('client');
 }
