@@ -3,14 +3,17 @@
  * of that kind and transport, and refuses it otherwise (RFC 3264 §6).
  */
 
-import { isMalformed } from '../base/malformed.ts';
+import { isMalformed, type Malformed } from '../base/malformed.ts';
 import { mediaAddressOf } from '../protocols/sdp/media-address.ts';
 import { setupOf, transportOf } from '../protocols/sdp/media-attributes.ts';
 import { answerPreconditions, preconditionsOf, withPreconditions } from '../protocols/sdp/preconditions.ts';
 import {
+  type DescriptionSection,
   type MediaDescription,
   parseMediaDescription,
+  parseSessionSection,
   type SessionDescription,
+  withMediaLines,
   withMediaPort,
 } from '../protocols/sdp/session-description.ts';
 
@@ -42,9 +45,8 @@ export function offerOf(
   media: readonly TerminalMedium[],
   reserved: Reservation | undefined,
 ): SessionDescription {
-  const family = address.includes(':') ? 'IP6' : 'IP4';
   return {
-    lines: ['v=0', `o=- 1 1 IN ${family} ${address}`, 's=-', `c=IN ${family} ${address}`, 't=0 0'],
+    session: sessionAt(address),
     media: media.map((medium) => {
       const description = describe(medium, medium.setup);
       return reserved === undefined
@@ -60,16 +62,15 @@ export function answerOf(
   media: readonly TerminalMedium[],
   reserved: Reservation,
 ): SessionDescription {
-  const own = offerOf(address, [], undefined);
   const free = [...media];
   return {
-    lines: own.lines,
+    session: sessionAt(address),
     media: offer.media.map((asked, index) => {
       const at = free.findIndex(
         (medium) => medium.media === asked.media && medium.transport === transportOf(asked),
       );
       const medium = asked.port === 0 ? undefined : free[at];
-      if (medium === undefined) return withMediaPort({ ...asked, lines: [asked.lines[0]!] }, 0);
+      if (medium === undefined) return withMediaPort(withMediaLines(asked, []), 0);
       free.splice(at, 1);
       const wanted = preconditionsOf(asked);
       const setup =
@@ -104,9 +105,21 @@ function describe(
   const protocol = formats === undefined ? (transport === 'udp' ? 'UDP' : 'TCP') : 'RTP/AVP';
   const lines = [`m=${media} ${setup === 'active' ? 9 : port} ${protocol} ${(formats ?? ['*']).join(' ')}`];
   if (transport === 'tcp') lines.push(`a=setup:${setup ?? 'actpass'}`, 'a=connection:new');
-  const description = parseMediaDescription(lines);
-  if (isMalformed(description)) throw new Error(`invariant: ${description}`);
-  return description;
+  return wellFormed(parseMediaDescription(textOf(lines)));
+}
+
+function sessionAt(address: string): DescriptionSection {
+  const place = `IN ${address.includes(':') ? 'IP6' : 'IP4'} ${address}`;
+  return wellFormed(parseSessionSection(textOf(['v=0', `o=- 1 1 ${place}`, 's=-', `c=${place}`, 't=0 0'])));
+}
+
+function textOf(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\r\n`).join('');
+}
+
+function wellFormed<Section>(section: Section | Malformed): Section {
+  if (isMalformed(section)) throw new Error(`invariant: ${section}`);
+  return section;
 }
 
 /** RFC 4145 §4.1, table 1. A terminal that can do both connects, as the RFC recommends. */

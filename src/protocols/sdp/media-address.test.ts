@@ -106,10 +106,12 @@ test('withMediaAddresses: no old address stays anywhere, in refused streams and 
 test('withMediaAddresses: writes a=rtcp when the port is not the next one or the host another', () => {
   const description = parse(`${head}c=IN IP4 192.0.2.1\nm=audio 4000 RTP/AVP 0\n`);
   const rewrite = (rtcp: { rtcpPort: number; rtcpAddress?: string }): string | undefined =>
-    withMediaAddresses(description, [{ address: '203.0.113.5', port: 6000, ...rtcp }]).media[0]?.lines[1];
+    withMediaAddresses(description, [{ address: '203.0.113.5', port: 6000, ...rtcp }]).media[0]!.text.split(
+      '\r\n',
+    )[1];
   assert.equal(rewrite({ rtcpPort: 7000 }), 'a=rtcp:7000');
   assert.equal(rewrite({ rtcpPort: 6001, rtcpAddress: '203.0.113.6' }), 'a=rtcp:6001 IN IP4 203.0.113.6');
-  assert.equal(rewrite({ rtcpPort: 6001 }), undefined);
+  assert.equal(rewrite({ rtcpPort: 6001 }), '');
 });
 
 test('withMediaAddresses: without any new address nothing changes', () => {

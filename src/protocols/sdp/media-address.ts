@@ -4,13 +4,8 @@
  * would name the addresses that were replaced. Leaves out multicast.
  */
 import { canonicalIpAddress } from '../../base/ip-address.ts';
-import { isAttribute, type Setup, setupOf, transportOf } from './media-attributes.ts';
-import {
-  type MediaDescription,
-  type SessionDescription,
-  withMediaLines,
-  withMediaPort,
-} from './session-description.ts';
+import { attributeIn, setupOf, transportOf } from './media-attributes.ts';
+import { type MediaDescription, type SessionDescription, textBehindPort } from './session-description.ts';
 
 export interface MediaAddress {
   /** Canonical text of an IP address, or a name as it was written. */
@@ -26,27 +21,17 @@ export interface MediaAddress {
 export function mediaAddressOf(description: SessionDescription, index: number): MediaAddress | undefined {
   const media = description.media[index];
   if (media === undefined || media.port === 0) return undefined;
-  const connection = [...media.lines, ...description.lines].find((line) => line.startsWith('c='));
-  const address = canonicalIpAddress(connection?.split(' ')[2]?.split('/')[0] ?? '');
-  const [rtcpPort, , , rtcpAddress] = ownAttribute(media, 'rtcp')?.split(' ') ?? [];
-  const isMultiplexed = ownAttribute(media, 'rtcp-mux') !== undefined;
-  const defaultRtcpPort = isMultiplexed ? media.port : media.port + 1;
-  return {
-    address,
-    port: media.port,
-    rtcpPort: isMultiplexed || !/^\d{1,5}$/.test(rtcpPort ?? '') ? defaultRtcpPort : Number(rtcpPort),
-    ...(rtcpAddress === undefined || canonicalIpAddress(rtcpAddress) === address
-      ? {}
-      : { rtcpAddress: canonicalIpAddress(rtcpAddress) }),
-  };
-}
-
-/** RFC 3605 §2.1, RFC 5761 §11: both are a stream's; where the session has such a line, it means nothing. */
-function ownAttribute({ lines }: MediaDescription, name: 'rtcp' | 'rtcp-mux'): string | undefined {
-  return lines
-    .find((line) => isAttribute(line, name))
-    ?.slice(name.length + 3)
-    .trim();
+  const { port } = media;
+  const address = media.connectionAddress ?? description.session.connectionAddress ?? '';
+  // RFC 3605 §2.1, RFC 5761 §11: both are a stream's; where the session has such a line, it means nothing.
+  const defaultRtcpPort = attributeIn(media, 'rtcp-mux') === undefined ? port + 1 : port;
+  const rtcp = attributeIn(media, 'rtcp');
+  if (rtcp === undefined) return { address, port, rtcpPort: defaultRtcpPort };
+  const [portText = '', , , host = address] = rtcp.split(' ');
+  const isPort = defaultRtcpPort !== port && /^\d{1,5}$/.test(portText);
+  const rtcpPort = isPort ? Number(portText) : defaultRtcpPort;
+  const rtcpAddress = canonicalIpAddress(host);
+  return { address, port, rtcpPort, ...(rtcpAddress !== address && { rtcpAddress }) };
 }
 
 /**
@@ -60,8 +45,9 @@ export function hasListeningPort(
 ): boolean {
   const media = description.media[index];
   if (media === undefined || media.port === 0) return false;
-  const setup: Setup = setupOf(description, index, role);
-  return transportOf(media) === 'udp' || (setup !== 'active' && setup !== 'holdconn' && media.port !== 9);
+  if (transportOf(media) === 'udp') return true;
+  const setup = setupOf(description, index, role);
+  return setup !== 'active' && setup !== 'holdconn' && media.port !== 9;
 }
 
 /**
@@ -75,11 +61,13 @@ export function withMediaAddresses(
 ): SessionDescription {
   const sessionAddress = addresses.find((address) => address !== undefined)?.address;
   if (sessionAddress === undefined) return description;
-  const hasSessionLine = description.lines.some((line) => line.startsWith('c='));
+  const { session } = description;
+  const hasSessionLine = session.connectionAddress !== undefined;
   return {
-    lines: description.lines
-      .filter((line) => !isIceAttribute(line) && !isAttribute(line, 'rtcp'))
-      .map((line) => (line.startsWith('c=') ? connectionLineOf(sessionAddress) : line)),
+    session: {
+      text: replacePlaces(session.text, connectionLineOf(sessionAddress), ''),
+      connectionAddress: hasSessionLine ? sessionAddress : undefined,
+    },
     media: description.media.map((media, index) => {
       const address = addresses[index];
       const isCovered = hasSessionLine && (address === undefined || address.address === sessionAddress);
@@ -89,48 +77,67 @@ export function withMediaAddresses(
 }
 
 function replaceAddress(
-  media: MediaDescription,
-  address: MediaAddress | undefined,
+  stream: MediaDescription,
+  place: MediaAddress | undefined,
   host: string,
   isCovered: boolean,
 ): MediaDescription {
-  const lines = media.lines
-    .slice(1)
-    .filter((line) => !isIceAttribute(line))
-    .map((line) => (line.startsWith('c=') ? connectionLineOf(host) : line));
-  if (address === undefined)
-    return withMediaLines(
-      media,
-      lines.filter((line) => !isAttribute(line, 'rtcp')),
-    );
-  const withConnection =
-    isCovered || lines.some((line) => line.startsWith('c=')) ? lines : insertConnection(lines, host);
-  return withMediaPort(withMediaLines(media, replaceRtcp(withConnection, address)), address.port);
+  const { media, protocol } = stream;
+  const connection = connectionLineOf(host);
+  const hasOwnLine = stream.connectionAddress !== undefined;
+  if (place === undefined) {
+    const text = replacePlaces(stream.text, connection, '');
+    return { text, connectionAddress: hasOwnLine ? host : undefined, media, port: stream.port, protocol };
+  }
+  const rtcp = rtcpLineOf(place);
+  const hasRtcp = attributeIn(stream, 'rtcp') !== undefined;
+  let text = `m=${media} ${place.port}${replacePlaces(textBehindPort(stream), connection, rtcp)}`;
+  if (!hasOwnLine && !isCovered) text = insertConnection(text, connection);
+  if (!hasRtcp && !isUsualRtcp(stream, place)) text += rtcp;
+  const connectionAddress = hasOwnLine || !isCovered ? host : undefined;
+  return { text, connectionAddress, media, port: place.port, protocol };
+}
+
+/** Lines that tell of addresses, of which only c= and a=rtcp have something in their place; the others are of ICE (RFC 8839 §5). */
+const placeLine =
+  /c=|a=(?:rtcp(?::|\r\n)|(?:candidate|remote-candidates|end-of-candidates|ice-(?:ufrag|pwd|options|lite|mismatch|pacing))(?::|\s*\r\n))/y;
+
+/** The lines with each c= and the first a=rtcp replaced; what else tells of places is left out. */
+function replacePlaces(text: string, connection: string, rtcp: string): string {
+  let [replaced, kept, nextRtcp] = ['', 0, rtcp];
+  for (let start = 0, end = 0; start < text.length; start = end) {
+    end = text.indexOf('\n', start) + 1;
+    placeLine.lastIndex = start;
+    if (!placeLine.test(text)) continue;
+    replaced += text.slice(kept, start);
+    kept = end;
+    if (text[start] === 'c') replaced += connection;
+    else if (text.startsWith('a=rtcp', start)) [replaced, nextRtcp] = [replaced + nextRtcp, ''];
+  }
+  return kept === 0 ? text : replaced + text.slice(kept);
 }
 
 /** RFC 4566 §5: c= stands behind m= and i=. */
-function insertConnection(lines: readonly string[], host: string): string[] {
-  const at = lines[0]?.startsWith('i=') ? 1 : 0;
-  return lines.toSpliced(at, 0, connectionLineOf(host));
+function insertConnection(text: string, connection: string): string {
+  let at = text.indexOf('\n') + 1;
+  if (text.startsWith('i=', at)) at = text.indexOf('\n', at) + 1;
+  return text.slice(0, at) + connection + text.slice(at);
 }
 
-function replaceRtcp(lines: readonly string[], address: MediaAddress): string[] {
-  const host = address.rtcpAddress === undefined ? '' : ` ${connectionLineOf(address.rtcpAddress).slice(2)}`;
-  const line = `a=rtcp:${address.rtcpPort}${host}`;
-  const index = lines.findIndex((candidate) => isAttribute(candidate, 'rtcp'));
-  if (index >= 0) return lines.with(index, line);
-  const isDefault =
-    address.rtcpPort === address.port + 1 || lines.some((candidate) => isAttribute(candidate, 'rtcp-mux'));
-  return isDefault && host === '' ? [...lines] : [...lines, line];
+/** Whether RTCP is where it is looked for without a=rtcp. */
+function isUsualRtcp(stream: MediaDescription, { port, rtcpPort, rtcpAddress }: MediaAddress): boolean {
+  const isNext = rtcpPort === port + 1 || attributeIn(stream, 'rtcp-mux') !== undefined;
+  return isNext && rtcpAddress === undefined;
+}
+
+function rtcpLineOf({ rtcpPort, rtcpAddress }: MediaAddress): string {
+  return `a=rtcp:${rtcpPort}${rtcpAddress === undefined ? '' : ` ${networkAddressOf(rtcpAddress)}`}\r\n`;
 }
 
 function connectionLineOf(address: string): string {
-  return `c=IN ${address.includes(':') ? 'IP6' : 'IP4'} ${address}`;
+  return `c=${networkAddressOf(address)}\r\n`;
 }
 
-/** RFC 8839 §5. */
-function isIceAttribute(line: string): boolean {
-  return /^a=(?:candidate|remote-candidates|end-of-candidates|ice-(?:ufrag|pwd|options|lite|mismatch|pacing))(?::|\s*$)/.test(
-    line,
-  );
+function networkAddressOf(address: string): string {
+  return `IN ${address.includes(':') ? 'IP6' : 'IP4'} ${address}`;
 }

@@ -10,7 +10,7 @@ import {
   withAttribute,
   withDirection,
 } from './media-attributes.ts';
-import { parseSessionDescription, type SessionDescription } from './session-description.ts';
+import { linesOf, parseSessionDescription, type SessionDescription } from './session-description.ts';
 
 test('directionOf: the stream’s own direction wins over the session’s; sendrecv is the default', () => {
   assert.equal(directionOf(describe('', ''), 0), 'sendrecv');
@@ -20,7 +20,7 @@ test('directionOf: the stream’s own direction wins over the session’s; sendr
 
 test('withDirection: puts one direction in the place of any', () => {
   const media = describe('', 'a=sendrecv').media[0]!;
-  assert.deepEqual(withDirection(media, 'sendonly').lines, ['m=application 4000 TCP/X *', 'a=sendonly']);
+  assert.deepEqual(linesOf(withDirection(media, 'sendonly')), ['m=application 4000 TCP/X *', 'a=sendonly']);
 });
 
 test('setupOf and connectionOf: defaults of RFC 4145', () => {
@@ -42,7 +42,7 @@ test('transportOf: by the protocol of the m= line', () => {
 test('withAttribute: replaces in place, or appends', () => {
   const description = describe('', 'a=setup:active\na=x');
   const media = withAttribute(withAttribute(description.media[0]!, 'setup', 'passive'), 'rtcp-mux', '');
-  assert.deepEqual(media.lines.slice(1), ['a=setup:passive', 'a=x', 'a=rtcp-mux']);
+  assert.deepEqual(linesOf(media).slice(1), ['a=setup:passive', 'a=x', 'a=rtcp-mux']);
   assert.equal(attributeOf(description, 0, 'x'), '');
   assert.equal(attributeOf(description, 0, 'set'), undefined);
 });

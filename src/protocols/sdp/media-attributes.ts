@@ -2,30 +2,49 @@
  * Attributes of a stream that decide who sends, who connects and who waits: direction (RFC 4566 §6), setup and connection of TCP media
  * (RFC 4145). A stream without an attribute of its own takes the session's (RFC 4566 §5.13).
  */
-import { type MediaDescription, type SessionDescription, withMediaLines } from './session-description.ts';
+import {
+  type DescriptionSection,
+  linesOf,
+  type MediaDescription,
+  type SessionDescription,
+  withMediaLines,
+} from './session-description.ts';
 
 export type Direction = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 export type Setup = 'active' | 'passive' | 'actpass' | 'holdconn';
 
 /** The value of `a=name:value`, '' for `a=name`, `undefined` when neither the stream nor the session has it. */
 export function attributeOf(
-  description: SessionDescription,
+  { session, media }: SessionDescription,
   index: number,
   name: string,
 ): string | undefined {
-  const lines = [...(description.media[index]?.lines ?? []), ...description.lines];
-  const line = lines.find((candidate) => isAttribute(candidate, name));
-  return line?.slice(name.length + 3).trim();
+  const stream = media[index];
+  return (stream && attributeIn(stream, name)) ?? attributeIn(session, name);
+}
+
+/** Of the section's own lines. */
+export function attributeIn({ text }: DescriptionSection, name: string): string | undefined {
+  const line = `\na=${name}`;
+  for (let start = text.indexOf(line); start >= 0; start = text.indexOf(line, start + 1)) {
+    const end = start + line.length;
+    if (text[end] === ':') return text.slice(end + 1, text.indexOf('\r\n', end)).trim();
+    if (text.startsWith('\r\n', end)) return '';
+  }
+  return undefined;
 }
 
 export function isAttribute(line: string, name: string): boolean {
   return line === `a=${name}` || line.startsWith(`a=${name}:`);
 }
 
-export function directionOf(description: SessionDescription, index: number): Direction {
-  for (const lines of [description.media[index]?.lines ?? [], description.lines]) {
-    const line = lines.find((candidate) => /^a=(?:sendrecv|sendonly|recvonly|inactive)\s*$/.test(candidate));
-    if (line !== undefined) return line.slice(2).trim() as Direction;
+const directionLine = /^a=(sendrecv|sendonly|recvonly|inactive)\s*$/;
+
+export function directionOf({ session, media }: SessionDescription, index: number): Direction {
+  const sections = [media[index] ?? session, session];
+  for (const line of sections.flatMap(linesOf)) {
+    const match = directionLine.exec(line);
+    if (match !== null) return match[1] as Direction;
   }
   return 'sendrecv';
 }
@@ -50,14 +69,12 @@ export function transportOf(media: MediaDescription): 'udp' | 'tcp' {
 /** Puts `a=name:value` (or `a=name` for '') in the place of the stream's first such line; appends when there is none. */
 export function withAttribute(media: MediaDescription, name: string, value: string): MediaDescription {
   const line = value === '' ? `a=${name}` : `a=${name}:${value}`;
-  const rest = media.lines.slice(1);
+  const [, ...rest] = linesOf(media);
   const index = rest.findIndex((candidate) => isAttribute(candidate, name));
   return withMediaLines(media, index < 0 ? [...rest, line] : rest.with(index, line));
 }
 
 export function withDirection(media: MediaDescription, direction: Direction): MediaDescription {
-  const rest = media.lines
-    .slice(1)
-    .filter((line) => !/^a=(?:sendrecv|sendonly|recvonly|inactive)\s*$/.test(line));
-  return withMediaLines(media, [...rest, `a=${direction}`]);
+  const [, ...rest] = linesOf(media);
+  return withMediaLines(media, [...rest.filter((line) => !directionLine.test(line)), `a=${direction}`]);
 }

@@ -12,15 +12,21 @@ export interface Origin {
   readonly address: string;
 }
 
-export function originOf(description: SessionDescription): Origin {
-  const line = description.lines.find((candidate) => candidate.startsWith('o=')) ?? '';
-  const [username = '-', sessionId = '0', sessionVersion = '0', , , address = ''] = line.slice(2).split(' ');
+export function originOf({ session }: SessionDescription): Origin {
+  const start = session.text.indexOf('\no=') + '\no='.length;
+  const fields = session.text.slice(start, session.text.indexOf('\r\n', start)).split(' ');
+  const [username = '-', sessionId = '0', sessionVersion = '0', , , address = ''] = fields;
   return { username, sessionId, sessionVersion, address };
 }
 
-export function withOrigin({ lines, media }: SessionDescription, origin: Origin): SessionDescription {
-  const line = originLineOf(origin, origin.sessionVersion);
-  return { lines: lines.map((old) => (old.startsWith('o=') ? line : old)), media };
+export function withOrigin({ session, media }: SessionDescription, origin: Origin): SessionDescription {
+  const text = replaceOrigin(session.text, originLineOf(origin, origin.sessionVersion));
+  return { session: { text, connectionAddress: session.connectionAddress }, media };
+}
+
+function replaceOrigin(text: string, line: string): string {
+  const start = text.indexOf('\no=') + 1;
+  return text.slice(0, start) + line + text.slice(text.indexOf('\r\n', start));
 }
 
 function originLineOf(
@@ -41,10 +47,16 @@ export class LegOrigin {
 
   /** The description as this leg sends it. */
   format(description: SessionDescription): string {
-    const text = formatSessionDescription(withOrigin(description, { ...this.#origin, sessionVersion: '0' }));
-    if (this.#lastText !== undefined && text !== this.#lastText) this.#version++;
-    this.#lastText = text;
-    const line = originLineOf(this.#origin, String(this.#version));
-    return text.replaceAll(`${originLineOf(this.#origin, '0')}\r\n`, () => `${line}\r\n`);
+    const text = formatSessionDescription(description);
+    const again = this.#stamp(text);
+    if (this.#lastText !== undefined && again !== this.#lastText) {
+      this.#version++;
+      this.#lastText = this.#stamp(text);
+    } else this.#lastText = again;
+    return this.#lastText;
+  }
+
+  #stamp(text: string): string {
+    return replaceOrigin(text, originLineOf(this.#origin, String(this.#version)));
   }
 }

@@ -9,7 +9,7 @@ import {
   preconditionsOf,
   withPreconditions,
 } from './preconditions.ts';
-import { type MediaDescription, parseMediaDescription } from './session-description.ts';
+import { linesOf, type MediaDescription, parseMediaDescription } from './session-description.ts';
 
 /** TRIM fig. 4, message 2: what a mobile node offers. */
 const offer = [
@@ -21,7 +21,7 @@ const offer = [
 
 test('answerPreconditions: inverts the offer, raises its own side, asks for confirmation (RFC 3312 §5.2, §6)', () => {
   assert.deepEqual(
-    linesOf(answerPreconditions(read(offer), 'none')),
+    preconditionLines(answerPreconditions(read(offer), 'none')),
     [
       'a=curr:qos local none',
       'a=curr:qos remote none',
@@ -44,7 +44,7 @@ test('answerPreconditions: an end-to-end status is confirmed, not decided alone'
     read(['a=curr:qos e2e none', 'a=des:qos mandatory e2e sendrecv']),
     'sendrecv',
   );
-  assert.deepEqual(linesOf(answer), [
+  assert.deepEqual(preconditionLines(answer), [
     'a=conf:qos e2e sendrecv',
     'a=curr:qos e2e none',
     'a=des:qos mandatory e2e sendrecv',
@@ -65,7 +65,7 @@ test('arePreconditionsMet: only mandatory ones count, and sendrecv covers both d
 
 test('invertPreconditions: twice gives the same again', () => {
   const preconditions = read(['a=curr:qos local send', 'a=des:qos optional remote recv']);
-  assert.deepEqual(linesOf(invertPreconditions(preconditions)), [
+  assert.deepEqual(preconditionLines(invertPreconditions(preconditions)), [
     'a=curr:qos remote recv',
     'a=des:qos optional local send',
   ]);
@@ -79,18 +79,18 @@ test('preconditionsOf: lines outside the grammar are passed over', () => {
 test('withPreconditions: replaces in place and leaves other types alone', () => {
   const media = mediaWith(['a=first', ...offer, 'a=curr:sec e2e none', 'a=last']);
   const changed = withPreconditions(media, read(['a=curr:qos local sendrecv']));
-  assert.deepEqual(changed.lines.slice(1), [
+  assert.deepEqual(linesOf(changed).slice(1), [
     'a=first',
     'a=curr:qos local sendrecv',
     'a=curr:sec e2e none',
     'a=last',
   ]);
-  assert.deepEqual(withPreconditions(changed, undefined).lines.slice(1), [
+  assert.deepEqual(linesOf(withPreconditions(changed, undefined)).slice(1), [
     'a=first',
     'a=curr:sec e2e none',
     'a=last',
   ]);
-  assert.deepEqual(withPreconditions(mediaWith([]), read(offer)).lines.slice(1), offer);
+  assert.deepEqual(linesOf(withPreconditions(mediaWith([]), read(offer))).slice(1), offer);
 });
 
 function read(lines: readonly string[]): Preconditions {
@@ -99,12 +99,14 @@ function read(lines: readonly string[]): Preconditions {
   return preconditions;
 }
 
-function linesOf(preconditions: Preconditions): string[] {
-  return withPreconditions(mediaWith([]), preconditions).lines.slice(1).toSorted();
+function preconditionLines(preconditions: Preconditions): string[] {
+  return linesOf(withPreconditions(mediaWith([]), preconditions))
+    .slice(1)
+    .toSorted();
 }
 
 function mediaWith(lines: readonly string[]): MediaDescription {
-  const media = parseMediaDescription(['m=audio 4000 RTP/AVP 0', ...lines]);
+  const media = parseMediaDescription(['m=audio 4000 RTP/AVP 0', ...lines, ''].join('\r\n'));
   assert.ok(!isMalformed(media));
   return media;
 }

@@ -2,7 +2,7 @@
  * Quality-of-service preconditions of one stream (RFC 3312, updated by RFC 4032): what is reserved, what must be, and what the peer is
  * asked to confirm. Other precondition types than "qos" stay untouched in the description.
  */
-import { type MediaDescription, withMediaLines } from './session-description.ts';
+import { linesOf, type MediaDescription, withMediaLines } from './session-description.ts';
 
 export type StatusType = 'e2e' | 'local' | 'remote';
 export type ReservedDirection = 'none' | 'send' | 'recv' | 'sendrecv';
@@ -28,10 +28,11 @@ const desiredLine =
 
 /** `undefined` when the stream has no precondition. Lines that break the grammar are passed over, as unknown attributes are. */
 export function preconditionsOf(media: MediaDescription): Preconditions | undefined {
+  if (!media.text.includes(':qos ')) return undefined;
   const current = new Map<StatusType, ReservedDirection>();
   const confirm = new Map<StatusType, ReservedDirection>();
   const desired: DesiredStatus[] = [];
-  for (const line of media.lines) {
+  for (const line of linesOf(media)) {
     const status = statusLine.exec(line);
     if (status !== null) {
       const table = status[1] === 'curr' ? current : confirm;
@@ -100,18 +101,18 @@ export function withPreconditions(
   media: MediaDescription,
   preconditions: Preconditions | undefined,
 ): MediaDescription {
-  const lines = media.lines.slice(1);
+  const [, ...lines] = linesOf(media);
   const first = lines.findIndex(isPreconditionLine);
   const rest = lines.filter((line) => !isPreconditionLine(line));
-  const added = preconditions === undefined ? [] : linesOf(preconditions);
+  const added = preconditions === undefined ? [] : format(preconditions);
   return withMediaLines(media, rest.toSpliced(first < 0 ? rest.length : first, 0, ...added));
 }
 
-export function isPreconditionLine(line: string): boolean {
+function isPreconditionLine(line: string): boolean {
   return /^a=(?:curr|des|conf):qos /.test(line);
 }
 
-function linesOf({ current, desired, confirm }: Preconditions): string[] {
+function format({ current, desired, confirm }: Preconditions): string[] {
   return [
     ...[...current].map(([type, direction]) => `a=curr:qos ${type} ${direction}`),
     ...desired.map(

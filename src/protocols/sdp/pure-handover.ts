@@ -3,10 +3,8 @@
  * addresses, the o= version and preconditions, which start from scratch on a new address (RFC 4032 §4.1), may differ.
  * Then nothing has to be asked of the correspondent (TRIM fig. 6).
  */
-import { isAttribute } from './media-attributes.ts';
 import { originOf } from './origin.ts';
-import { isPreconditionLine } from './preconditions.ts';
-import type { SessionDescription } from './session-description.ts';
+import { type SessionDescription, textBehindPort } from './session-description.ts';
 
 /** Whether `next` differs from `previous` at most in addresses, ports in use, o= version, a=connection and preconditions. */
 export function isPureHandover(previous: SessionDescription, next: SessionDescription): boolean {
@@ -15,32 +13,25 @@ export function isPureHandover(previous: SessionDescription, next: SessionDescri
   return (
     before.username === after.username &&
     before.sessionId === after.sessionId &&
-    placelessText(previous) === placelessText(next)
+    previous.media.length === next.media.length &&
+    withoutPlaces(previous.session.text) === withoutPlaces(next.session.text) &&
+    previous.media.every((media, index) => {
+      const moved = next.media[index]!;
+      // A stream that is switched on or off is a change of the session.
+      const isInUse = media.port !== 0 && moved.port !== 0;
+      return (
+        media.media === moved.media &&
+        (isInUse || media.port === moved.port) &&
+        withoutPlaces(textBehindPort(media)) === withoutPlaces(textBehindPort(moved))
+      );
+    })
   );
 }
 
-/** The description without everything that a move may change. */
-function placelessText(description: SessionDescription): string {
-  return [description.lines, ...description.media.map((media) => media.lines)]
-    .flatMap((lines) => lines.filter((line) => !isPlace(line)).map(withoutPort))
-    .join('\n');
-}
+/** Lines behind the first one of a section that a move may change. */
+const places =
+  /\n(?:[oc]=|a=(?:(?:rtcp|candidate|remote-candidates|end-of-candidates|ice-ufrag|ice-pwd|connection)(?::|(?=\r\n))|(?:curr|des|conf):qos ))[^\n]*(?=\n)/g;
 
-function isPlace(line: string): boolean {
-  const isAddressAttribute = [
-    'rtcp',
-    'candidate',
-    'remote-candidates',
-    'end-of-candidates',
-    'ice-ufrag',
-    'ice-pwd',
-  ].some((name) => isAttribute(line, name));
-  return (
-    /^[oc]=/.test(line) || isAddressAttribute || isAttribute(line, 'connection') || isPreconditionLine(line)
-  );
-}
-
-/** Port 0 stays: a stream that is switched on or off is a change of the session. */
-function withoutPort(line: string): string {
-  return line.replace(/^(m=[^\s]+ )0*[1-9]\d*/, '$1port');
+function withoutPlaces(text: string): string {
+  return text.replace(places, '');
 }
