@@ -55,7 +55,7 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
     const ownName = parseSipUri(name);
     const names = isMalformed(ownName) ? [] : [ownName.host];
     const ownNames = [formatHostPort(address.address, address.port), ...names];
-    const proxy = new SipProxy({ endpoint, ownNames, hosts, ...timers });
+    const proxy = new SipProxy({ endpoint, ownNames, hosts, skipsSpirals: true, ...timers });
     const journal = new JournalWriter(options.journal !== undefined);
     const registrar = new Registrar();
     this.#context = {

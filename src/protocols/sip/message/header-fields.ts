@@ -14,6 +14,7 @@ const [parseFrom, parseTo] = [remembering(parseNameAddress), remembering(parseNa
 const [parseFromTag, parseToTag] = [remembering(parseTag), remembering(parseTag)];
 const parseTopVia = remembering(parseVia);
 const parseSequence = remembering(parseCSeq);
+const parseFirstRoute = remembering(parseNameAddress);
 
 export function fromOf(message: SipMessage): NameAddress {
   return mandatory(message, 'From', parseFrom);
@@ -69,6 +70,13 @@ export function contactsOf(message: SipMessage): NameAddress[] {
 
 export function routesOf(message: SipMessage): NameAddress[] {
   return addressesOf(message, 'Route');
+}
+
+/** The one that decides where a request goes. */
+export function firstRouteOf(message: SipMessage): NameAddress | undefined {
+  const value = message.headers.get('Route');
+  const route = value === undefined ? undefined : parseFirstRoute(value);
+  return route !== undefined && isMalformed(route) ? routesOf(message)[0] : route;
 }
 
 export function recordRoutesOf(message: SipMessage): NameAddress[] {

@@ -4,7 +4,7 @@
  */
 
 import { isMalformed } from '../../../base/malformed.ts';
-import { maxForwardsOf, routesOf } from '../message/header-fields.ts';
+import { firstRouteOf, maxForwardsOf, routesOf, toTagOf } from '../message/header-fields.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import { formatHostPort, formatUri, parseUri, type SipUri, type Uri } from '../message/sip-uri.ts';
 import { defaultPortOf } from '../transport/sip-route.ts';
@@ -31,21 +31,41 @@ export class OwnNames {
 
 /**
  * Takes the proxy's own entry off a received request and returns it. A Route that names the proxy is its own without lr, too: an
- * I-CSCF of Kamailio 5.6.3 writes the S-CSCF's name so.
+ * I-CSCF of Kamailio 5.6.3 writes the S-CSCF's name so. `isSpiralSkipped`: with what lies below as long as that is its own, too, when the
+ * request is within a dialog; it would only come straight back.
  */
-export function takeOwnRoute(request: SipRequest, ownNames: OwnNames): SipUri | undefined {
+export function takeOwnRoute(
+  request: SipRequest,
+  ownNames: OwnNames,
+  isSpiralSkipped = false,
+): SipUri | undefined {
   const strict = takeStrictRoute(request, ownNames);
-  const first = routesOf(request)[0]?.uri;
-  if (first === undefined || !ownNames.includes(first)) return strict;
-  request.headers.removeFirst('Route');
-  const second = routesOf(request)[0]?.uri;
-  if (isOneOfTwo(first) && second !== undefined && ownNames.includes(second) && isOneOfTwo(second))
-    request.headers.removeFirst('Route');
-  return first;
+  const own = takeRoute(request, ownNames, () => true);
+  if (own === undefined) return strict;
+  if (isSpiralSkipped && toTagOf(request) !== undefined) {
+    while (takeRoute(request, ownNames, () => true) !== undefined);
+  } else if (isOneOfTwo(own)) takeRoute(request, ownNames, isOneOfTwo);
+  return own;
 }
+
+/** The first Route, if it is the proxy's own and as wanted. */
+function takeRoute(
+  request: SipRequest,
+  ownNames: OwnNames,
+  isWanted: (uri: SipUri) => boolean,
+): SipUri | undefined {
+  const uri = firstRouteOf(request)?.uri;
+  if (uri === undefined || !ownNames.includes(uri) || !isWanted(uri)) return undefined;
+  request.headers.removeFirst('Route');
+  return uri;
+}
+
+/** Most requests have no lr in their Request-URI, and then nothing has to be read. */
+const looseRouter = /;lr\b/i;
 
 /** A strict router put our Record-Route value into the Request-URI and the Request-URI at the end of Route (§16.4). */
 function takeStrictRoute(request: SipRequest, ownNames: OwnNames): SipUri | undefined {
+  if (!looseRouter.test(request.requestUri)) return undefined;
   const uri = parseUri(request.requestUri);
   const last = routesOf(request).at(-1);
   if (isMalformed(uri) || last === undefined || !ownNames.includes(uri) || !uri.parameters.has('lr'))
@@ -65,7 +85,7 @@ export function prepareForward(
   copy.headers.set('Max-Forwards', String((maxForwardsOf(request) ?? 71) - 1));
   if (typeof target.recordRoute === 'string') copy.headers.prepend('Record-Route', target.recordRoute);
   for (const route of target.routes?.toReversed() ?? []) copy.headers.prepend('Route', route);
-  const first = routesOf(copy)[0]?.uri;
+  const first = firstRouteOf(copy)?.uri;
   if (first?.kind === 'sip' && !first.parameters.has('lr') && target.nextHop === undefined)
     putStrictRoute(copy, first);
   return { request: copy, next: first ?? uriOf(copy.requestUri) };

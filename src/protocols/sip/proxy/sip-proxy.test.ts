@@ -8,7 +8,7 @@ import { SipTestNetwork } from '../test-support/sip-network.ts';
 import { type TestRequestParts, testRequest } from '../test-support/test-request.ts';
 import { TestUser } from '../test-support/test-user.ts';
 import type { ForwardTarget, ProxyEvent } from './proxy-event.ts';
-import { SipProxy } from './sip-proxy.ts';
+import { SipProxy, type SipProxyOptions } from './sip-proxy.ts';
 
 const proxyTarget = { address: '10.0.0.9', port: 5060 };
 const toBob: ForwardTarget = { nextHop: { address: '10.0.0.2', port: 5060 } };
@@ -80,6 +80,22 @@ test('SipProxy: takes off its own Route with lr, with lr=on and without, and onl
       '<sip:as.test;lr>',
     ]);
   }
+});
+
+test('SipProxy: within a dialog, where the owner skips spirals, it takes off all its own Routes on top, but none behind a foreign one', () => {
+  const routes = ['<sip:mo@p.test;lr>', '<sip:mt@p.test;lr>', '<sip:as.test;lr>', '<sip:mo@p.test;lr>'];
+  const passedOn = (toTag: string | undefined, skipsSpirals: boolean): string[] => {
+    const { network, alice, bob, owner } = setUp({ skipsSpirals });
+    owner.decide = () => [toBob];
+    const request = testRequest('BYE', { headers: [['Route', routes.join(', ')]], ...(toTag && { toTag }) });
+    alice.endpoint.sendRequest(request, proxyTarget, 0);
+    network.run(20);
+    assert.equal(owner.requests[0]!.ownRoute?.user, 'mo');
+    return bob.lastRequest.request.headers.getAll('Route');
+  };
+  assert.deepEqual(passedOn('bob', true), routes.slice(2));
+  assert.deepEqual(passedOn('bob', false), routes.slice(1));
+  assert.deepEqual(passedOn(undefined, true), routes.slice(1));
 });
 
 test('SipProxy: undoes what a strict router before it did, and does what a strict router behind it wants', () => {
@@ -415,7 +431,7 @@ interface SetUp {
   readonly owner: Owner;
 }
 
-function setUp(options: { extensions?: readonly string[] } = {}): SetUp {
+function setUp(options: Pick<SipProxyOptions, 'extensions' | 'skipsSpirals'> = {}): SetUp {
   const network = new SipTestNetwork();
   const listen = [
     { transport: 'udp', ...proxyTarget } as const,

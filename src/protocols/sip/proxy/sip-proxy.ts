@@ -17,7 +17,7 @@ import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
 import type { SipEndpoint } from '../endpoint.ts';
 import { contactsOf, maxForwardsOf } from '../message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import { parseUri, type Uri } from '../message/sip-uri.ts';
+import { parseUri, type SipUri, type Uri } from '../message/sip-uri.ts';
 import {
   type ClientTransactionId,
   isClientTransaction,
@@ -43,6 +43,11 @@ export interface SipProxyOptions {
   readonly ownNames: readonly string[];
   /** Names (in lower case) that may stand in Route and Request-URI. */
   readonly hosts?: ReadonlyMap<string, HostAddress>;
+  /**
+   * Within a dialog, all Routes on top that are its own are taken at once, where the owner would do nothing else when the request came back:
+   * an S-CSCF that serves both ends has recorded itself twice in a row.
+   */
+  readonly skipsSpirals?: boolean;
   /** Option tags accepted in Proxy-Require. */
   readonly extensions?: readonly string[];
   readonly timers?: Partial<SipTimers>;
@@ -53,6 +58,7 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
   readonly endpoint: SipEndpoint;
   readonly #ownNames: OwnNames;
   readonly #hosts: ReadonlyMap<string, HostAddress>;
+  readonly #skipsSpirals: boolean;
   readonly #extensions: ReadonlySet<string>;
   readonly #timerCMs: number;
   readonly #contexts = new Map<ServerTransactionId, ResponseContext>();
@@ -66,6 +72,7 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
     this.endpoint = options.endpoint;
     this.#ownNames = new OwnNames(options.ownNames);
     this.#hosts = options.hosts ?? new Map();
+    this.#skipsSpirals = options.skipsSpirals ?? false;
     this.#extensions = new Set(options.extensions);
     this.#timerCMs = options.timers?.timerCMs ?? defaultSipTimers.timerCMs;
   }
@@ -154,7 +161,7 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
         return;
       case 'ack':
         if (maxForwardsOf(event.request) !== 0)
-          this.#events.push({ ...event, ownRoute: takeOwnRoute(event.request, this.#ownNames) });
+          this.#events.push({ ...event, ownRoute: this.#takeOwnRoute(event.request) });
         return;
       case 'cancelled':
         this.#handleCancellation(event.transaction, now);
@@ -175,7 +182,11 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
       return;
     }
     this.#contexts.set(transaction, new ResponseContext(transaction, request, event));
-    this.#events.push({ ...event, ownRoute: takeOwnRoute(request, this.#ownNames) });
+    this.#events.push({ ...event, ownRoute: this.#takeOwnRoute(request) });
+  }
+
+  #takeOwnRoute(request: SipRequest): SipUri | undefined {
+    return takeOwnRoute(request, this.#ownNames, this.#skipsSpirals);
   }
 
   /** RFC 3261 §16.3 items 3 and 5; the others were checked when the request came in. */
