@@ -81,7 +81,7 @@ class Bench {
 
   /** The next version is defined and selected, and the former one forgotten: one element of the kernel's map changes. */
   #flip(index: number): TranslationOperation[] {
-    const { family, protocol, towardsMobileNode } = this.#numbered[index] ?? assert.fail();
+    const { protocol, towardsMobileNode } = this.#numbered[index] ?? assert.fail();
     const key = this.#downlinks[index] ?? assert.fail();
     const former = this.#marks[index] ?? 0;
     const mark = ++this.#lastMark;
@@ -89,7 +89,7 @@ class Bench {
     const { address, port } = towardsMobileNode;
     const destination = mark % 2 === 0 ? threeG : wlan;
     const rewrite = { source: address, sourcePort: port, destination, destinationPort: port };
-    const define = { kind: 'define-version' as const, mark, family, protocol, rewrite };
+    const define = { kind: 'define-version' as const, mark, family: 4 as const, protocol, rewrite };
     const select = { kind: 'select-version' as const, key, mark };
     return former === 0 ? [define, select] : [define, select, { kind: 'forget-version', mark: former }];
   }

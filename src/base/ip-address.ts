@@ -33,6 +33,11 @@ export function canonicalIpAddress(text: string): string {
   return octets === undefined ? text : formatIpv6(octets);
 }
 
+/** The same of text that is known to be an address. */
+export function familyOf(address: string): 4 | 6 {
+  return address.includes(':') ? 6 : 4;
+}
+
 /** Canonical text of 4 or 16 octets. */
 export function formatIpAddress(octets: Uint8Array): string {
   return octets.length === 4 ? `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}` : formatIpv6(octets);

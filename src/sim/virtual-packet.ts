@@ -1,4 +1,5 @@
 /** An IP packet in the simulator: the fields that routing, translation and links look at, and its content as a value. */
+import { familyOf } from '../base/ip-address.ts';
 import type { FlowKey, TransportProtocol } from '../translation/translation-operation.ts';
 
 export interface VirtualPacket {
@@ -49,5 +50,5 @@ export function keyOf(
 ): FlowKey {
   const { source, destination } = packet;
   const port = portOf === 'source' ? packet.sourcePort : packet.destinationPort;
-  return { family: source.includes(':') ? 6 : 4, protocol, source, destination, port, portOf };
+  return { family: familyOf(source), protocol, source, destination, port, portOf };
 }

@@ -47,8 +47,10 @@ export interface VirtualLabOptions {
   readonly isSecured?: boolean;
   /** Of signalling, on the mobile node's access links. */
   readonly faults?: Faults;
-  /** With a P-CSCF each: WLAN has IPv6 and nothing else, and so has its P-CSCF on that side. */
+  /** With a P-CSCF each: WLAN has IPv6 and nothing else, and so has its P-CSCF on that side. The translator has addresses of both versions. */
   readonly isWlanIpv6?: boolean;
+  /** Then all the same a translator that has IPv4 addresses alone. */
+  readonly isTranslatorIpv4Only?: boolean;
   /** Most preferred first; WLAN, then 3G by default. */
   readonly preference?: readonly string[];
   readonly onMobileNodeEvent?: (event: MobileNodeEvent, now: number) => void;
@@ -66,7 +68,7 @@ const addresses = {
   secondTranslator: '10.20.0.3',
   secondTranslatorPool: ['198.51.100.11', '192.0.2.11'],
 } as const;
-const ipv6 = { wlan: '2001:db8:2::2', proxyCscf: '2001:db8:a::14' } as const;
+const ipv6 = { wlan: '2001:db8:2::2', proxyCscf: '2001:db8:a::14', translator: '2001:db8:f::1' } as const;
 const diameterHosts = {
   interrogatingCscf: `icscf.${labDomain}`,
   servingCscf: `scscf.${labDomain}`,
@@ -244,7 +246,9 @@ export class VirtualLab implements VirtualTestNetwork {
 
   /** On a machine of its own without any memory: also in place of one that was killed. */
   startTranslator(name: TranslatorName): void {
-    const { host: originHost, address, pool } = translatorPlaces[name];
+    const { host: originHost, address, pool: ipv4Pool } = translatorPlaces[name];
+    const { isWlanIpv6, isTranslatorIpv4Only } = this.#options;
+    const pool = isWlanIpv6 && !isTranslatorIpv4Only ? [...ipv4Pool, ipv6.translator] : ipv4Pool;
     const { first, last } = this.#options.translatorPorts ?? { first: 20_000, last: 29_999 };
     const machine = new AddressTranslator({
       diameter: {

@@ -53,6 +53,10 @@ export class AddressPool {
     return this.#spaces.reduce((sum, space) => sum + space.taken.size, 0);
   }
 
+  has(family: 4 | 6): boolean {
+    return this.#spaces.some((space) => space.family === family);
+  }
+
   /** An address with the first of `count` free ports; undefined when the pool is full or no address suits. */
   allocate(request: PortRequest): TransportAddress | undefined {
     // The emptiest address first: flows spread, and a port is reused as late as possible.

@@ -8,7 +8,6 @@ import { TranslationTable } from './translation-table.ts';
 const [mobile3g, mobileWlan] = ['10.1.0.2', '10.2.0.2'];
 const binding: Binding = {
   id: 'audio',
-  family: 4,
   protocol: 'udp',
   correspondent: { address: '203.0.113.7', port: 7000 },
   towardsCorrespondent: { address: '198.51.100.1', port: 20000 },

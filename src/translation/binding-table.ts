@@ -4,13 +4,15 @@
  *
  *     correspondent c:q  <-->  x:a [translator] y:b  <-->  m:p mobile node
  *
- * c:q sends to x:a and m:p sends to y:b; neither ever sees the other's address, and x:a and y:b never change. In TCP the end that
- * opens the connection picks its port, which is then kept on both sides of the translator instead of being bound.
+ * c:q sends to x:a and m:p sends to y:b; neither ever sees the other's address, and x:a never changes, nor does y:b unless m is of another
+ * version of IP than before, which has a y:b of its own. In TCP the end that opens the connection picks its port, which is then kept on both
+ * sides of the translator instead of being bound.
  *
  *     install ──> [m accepted, downlink to m] ──accept(m2)──> [m, m2 accepted] ──move(m2)──> [downlink to m2, m accepted until
  *     grace time ends] ──timeout──> [m2 accepted]        release, from anywhere ──> nothing
  */
 import type { DurationMs, Instant } from '../base/instant.ts';
+import { familyOf } from '../base/ip-address.ts';
 import type { Timeout } from '../base/machine.ts';
 import type { TransportAddress } from '../base/network.ts';
 import {
@@ -24,7 +26,6 @@ import {
 
 export interface Binding {
   readonly id: string;
-  readonly family: 4 | 6;
   readonly protocol: TransportProtocol;
   /** TCP only: who opens the connection. That end's port is not known and the ones given for it and its stand-in are not used. */
   readonly activeEnd?: 'mobile-node' | 'correspondent-node';
@@ -32,7 +33,7 @@ export interface Binding {
   readonly correspondent: TransportAddress;
   /** x:a, the mobile node as the correspondent sees it. */
   readonly towardsCorrespondent: TransportAddress;
-  /** y:b, the correspondent as the mobile node sees it. */
+  /** y:b, the correspondent as the mobile node sees it; of the version of IP of m. */
   readonly towardsMobileNode: TransportAddress;
   /** m:p */
   readonly mobileNode: TransportAddress;
@@ -120,15 +121,19 @@ export class BindingTable {
     ]);
   }
 
-  /** Accepts packets from another address of the mobile node, before anything is sent there. Undefined when that flow is taken. */
-  accept(id: string, address: string): BindingChange | undefined {
+  /**
+   * Accepts packets from another address of the mobile node, before anything is sent there; they go to that y:b, by default the present
+   * one. Undefined when that flow is taken.
+   */
+  accept(id: string, address: string, towardsMobileNode?: TransportAddress): BindingChange | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
+    const reached = towardsMobileNode === undefined ? entry.binding : { ...entry.binding, towardsMobileNode };
     // Still accepted from before (the node came back within the grace time): it must not be retired any more.
     const retiring = entry.retiring.filter(({ acceptance }) => acceptance?.address !== address);
     if (entry.accepted.some((one) => one.address === address))
       return this.#change(id, { ...entry, retiring }, []);
-    const acceptance = acceptanceOf(entry.binding, address);
+    const acceptance = acceptanceOf(reached, address);
     if (this.#names.has(acceptance.name)) return undefined;
     const accepted = [...entry.accepted, acceptance];
     return this.#change(id, { ...entry, accepted, retiring }, [
@@ -138,17 +143,26 @@ export class BindingTable {
 
   /**
    * Sends the downlink to the mobile node's new address: one element change. Its former addresses stay accepted for the grace time.
-   * Undefined when the binding is unknown or the new uplink flow is taken.
+   * One of the other version of IP comes with its y:b. Undefined when the binding is unknown or the new uplink flow is taken.
    */
-  move(id: string, mobileNode: TransportAddress, now: Instant): BindingChange | undefined {
-    const acceptance = this.accept(id, mobileNode.address);
+  move(
+    id: string,
+    mobileNode: TransportAddress,
+    now: Instant,
+    towardsMobileNode?: TransportAddress,
+  ): BindingChange | undefined {
+    const acceptance = this.accept(id, mobileNode.address, towardsMobileNode);
     const entry = this.#entries.get(id);
     if (acceptance === undefined || entry === undefined) return undefined;
     // Where the correspondent opens the connection, the node listens on a port that cannot change while the connection lives.
     const { address } = mobileNode;
     const port =
       entry.binding.activeEnd === 'correspondent-node' ? entry.binding.mobileNode.port : mobileNode.port;
-    const binding = { ...entry.binding, mobileNode: { address, port } };
+    const binding = {
+      ...entry.binding,
+      mobileNode: { address, port },
+      ...(towardsMobileNode && { towardsMobileNode }),
+    };
     const downlinkMark = this.#newMark();
     const at = now + this.#graceTimeMs;
     const isRetiring = (one: Acceptance) => entry.retiring.some((other) => other.acceptance === one);
@@ -253,22 +267,23 @@ function acceptanceOf(binding: Binding, address: string): Acceptance {
 }
 
 function uplinkKeyOf(binding: Binding, source: string): FlowKey {
-  const { family, protocol, towardsMobileNode, mobileNode } = binding;
-  const base = { family, protocol, source, destination: towardsMobileNode.address };
+  const { protocol, towardsMobileNode, mobileNode } = binding;
+  const base = { family: familyOf(source), protocol, source, destination: towardsMobileNode.address };
   return binding.activeEnd === 'correspondent-node'
     ? { ...base, port: mobileNode.port, portOf: 'source' }
     : { ...base, port: towardsMobileNode.port, portOf: 'destination' };
 }
 
 function downlinkKeyOf(binding: Binding): FlowKey {
-  const { family, protocol, correspondent, towardsCorrespondent } = binding;
-  const base = { family, protocol, source: correspondent.address, destination: towardsCorrespondent.address };
+  const { protocol, correspondent, towardsCorrespondent } = binding;
+  const source = correspondent.address;
+  const base = { family: familyOf(source), protocol, source, destination: towardsCorrespondent.address };
   return binding.activeEnd === 'mobile-node'
     ? { ...base, port: correspondent.port, portOf: 'source' }
     : { ...base, port: towardsCorrespondent.port, portOf: 'destination' };
 }
 
-function uplinkRewrite({ activeEnd, towardsCorrespondent, correspondent }: Binding): Rewrite {
+function uplinkRewrite({ activeEnd, towardsCorrespondent, correspondent }: Binding): FullRewrite {
   return {
     source: towardsCorrespondent.address,
     ...(activeEnd !== 'mobile-node' && { sourcePort: towardsCorrespondent.port }),
@@ -277,7 +292,7 @@ function uplinkRewrite({ activeEnd, towardsCorrespondent, correspondent }: Bindi
   };
 }
 
-function downlinkRewrite({ activeEnd, towardsMobileNode, mobileNode }: Binding): Rewrite {
+function downlinkRewrite({ activeEnd, towardsMobileNode, mobileNode }: Binding): FullRewrite {
   return {
     source: towardsMobileNode.address,
     ...(activeEnd !== 'correspondent-node' && { sourcePort: towardsMobileNode.port }),
@@ -286,8 +301,10 @@ function downlinkRewrite({ activeEnd, towardsMobileNode, mobileNode }: Binding):
   };
 }
 
-function defineVersion({ family, protocol }: Binding, mark: Mark, rewrite: Rewrite): TranslationOperation {
-  return { kind: 'define-version', mark, family, protocol, rewrite };
+type FullRewrite = Rewrite & { readonly destination: string };
+
+function defineVersion({ protocol }: Binding, mark: Mark, rewrite: FullRewrite): TranslationOperation {
+  return { kind: 'define-version', mark, family: familyOf(rewrite.destination), protocol, rewrite };
 }
 
 function selectVersion(key: FlowKey, mark: Mark): TranslationOperation {

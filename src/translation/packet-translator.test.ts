@@ -10,7 +10,6 @@ const routers = { 4: '192.0.2.9', 6: '2001:db8:9::9' } as const;
 const bindings: Record<4 | 6, Binding> = {
   4: {
     id: 'v4',
-    family: 4,
     protocol: 'udp',
     correspondent: { address: '203.0.113.7', port: 7000 },
     towardsCorrespondent: { address: '198.51.100.1', port: 20000 },
@@ -19,7 +18,6 @@ const bindings: Record<4 | 6, Binding> = {
   },
   6: {
     id: 'v6',
-    family: 6,
     protocol: 'udp',
     correspondent: { address: '2001:db8:c::7', port: 7000 },
     towardsCorrespondent: { address: '2001:db8:f::1', port: 20000 },

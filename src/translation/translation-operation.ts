@@ -25,7 +25,10 @@ export interface FlowKey {
   readonly portOf: 'source' | 'destination';
 }
 
-/** The fields to write; an absent one stays as it is. */
+/**
+ * The fields to write; an absent one stays as it is. Where both addresses are of the other version of IP, packets change to it (RFC 7915),
+ * and nothing else about the flow is different.
+ */
 export interface Rewrite {
   readonly source?: string;
   readonly sourcePort?: number;
@@ -38,6 +41,7 @@ export type TranslationOperation =
   | {
       readonly kind: 'define-version';
       readonly mark: Mark;
+      /** Of the packets as they are written. */
       readonly family: 4 | 6;
       readonly protocol: TransportProtocol;
       readonly rewrite: Rewrite;

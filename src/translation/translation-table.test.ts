@@ -18,6 +18,10 @@ const define = (mark: number): TranslationOperation => ({
   protocol: 'udp',
   rewrite: { destination: `10.0.0.${mark}` },
 });
+const toIpv6 = (mark: number, rewrite: Rewrite): TranslationOperation => ({
+  ...{ kind: 'define-version', mark, family: 6, protocol: 'udp' },
+  rewrite,
+});
 const select = (mark: number): TranslationOperation => ({ kind: 'select-version', key, mark });
 
 test('TranslationTable: a flow that a transaction touches several times changes once', () => {
@@ -51,6 +55,8 @@ test('TranslationTable: a transaction that contradicts the state changes nothing
     [define(0)],
     [{ kind: 'forget-version', mark: 9 }],
     [define(2), { kind: 'select-version', key: { ...key, protocol: 'tcp' }, mark: 2 }],
+    [toIpv6(2, { destination: '2001:db8:1::2' }), select(2)],
+    [toIpv6(2, { source: '198.51.100.2', destination: '2001:db8:1::2' }), select(2)],
   ];
   for (const operations of contradictions) {
     assert.throws(() => table.apply(operations), { code: 'TRANSLATION_REFUSED' }, JSON.stringify(operations));
@@ -58,6 +64,14 @@ test('TranslationTable: a transaction that contradicts the state changes nothing
     assert.equal(table.size, 1);
   }
   assert.equal(table.apply([define(2), select(2), { kind: 'forget-version', mark: 1 }]).length, 1);
+});
+
+test('TranslationTable: a version that writes both addresses of the other version of IP serves flows of either', () => {
+  const table = new TranslationTable();
+  const rewrite = { source: '2001:db8:f::1', destination: '2001:db8:1::2' };
+  const key6 = { ...key, family: 6, source: '2001:db8:c::7', destination: '2001:db8:f::2' } as const;
+  table.apply([toIpv6(2, rewrite), select(2), { kind: 'select-version', key: key6, mark: 2 }]);
+  for (const one of [key, key6]) assert.deepEqual(table.find(one)?.rewrite, rewrite);
 });
 
 test('TranslationTable: a flow to another of our own mobile nodes does what both bindings do, whichever is changed', () => {

@@ -8,6 +8,7 @@
  *
  *     m1 > y1  ──first──>  x1 > x2  ──second──>  y2 > m2        is        m1 > y1  ──>  y2 > m2
  */
+import { familyOf } from '../base/ip-address.ts';
 import { TrimaranError } from '../base/trimaran-error.ts';
 import { FlowIndex } from './flow-index.ts';
 import {
@@ -166,8 +167,13 @@ export class TranslationTable {
     const version = this.#versions.get(mark);
     if (version === undefined)
       throw refused(`${formatFlowKey(key)} selects version ${mark}, which is not defined`);
-    if (version.family !== key.family || version.protocol !== key.protocol)
-      throw refused(`${formatFlowKey(key)} selects version ${mark} of another family or protocol`);
+    if (version.protocol !== key.protocol)
+      throw refused(`${formatFlowKey(key)} selects version ${mark} of another protocol`);
+    const { source = key.source, destination = key.destination } = version.rewrite;
+    if ([source, destination].some((address) => familyOf(address) !== version.family))
+      throw refused(
+        `${formatFlowKey(key)} selects version ${mark}, which leaves an address of another family`,
+      );
     return version;
   }
 
@@ -241,7 +247,7 @@ function newFlow(key: FlowKey, transaction: number): Flow {
 function rewrittenKey(key: FlowKey, rewrite: Rewrite): FlowKey {
   const { source = key.source, destination = key.destination } = rewrite;
   const port = (key.portOf === 'source' ? rewrite.sourcePort : rewrite.destinationPort) ?? key.port;
-  return { ...key, source, destination, port };
+  return { ...key, family: familyOf(destination), source, destination, port };
 }
 
 function refused(message: string): TrimaranError {

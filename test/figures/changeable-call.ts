@@ -30,7 +30,21 @@ export function video(port: number = 40_010): string[] {
   return [`m=video ${port} RTP/AVP 31`];
 }
 
-interface ChangeableCallOptions extends Pick<VirtualLabOptions, 'withReservation' | 'proxyCscfs'> {
+/** How the access networks reach the core, and whether handovers reserve resources. */
+export type Form = Pick<VirtualLabOptions, 'withReservation' | 'proxyCscfs' | 'isWlanIpv6'>;
+
+export const networks: readonly Omit<Form, 'withReservation'>[] = [
+  { proxyCscfs: 'shared' },
+  { proxyCscfs: 'per-access' },
+  { proxyCscfs: 'per-access', isWlanIpv6: true },
+];
+
+export function formOf({ withReservation, proxyCscfs, isWlanIpv6 }: Form): string {
+  const method = proxyCscfs === 'shared' ? 're-INVITE' : 'Replaces';
+  return `${withReservation ? 'preconditions, ' : ''}${method}${isWlanIpv6 ? ', IPv6' : ''}`;
+}
+
+interface ChangeableCallOptions extends Form {
   readonly caller?: Side;
   /** The only one that the mobile node's telephone knows. */
   readonly phoneTransport?: 'tcp';

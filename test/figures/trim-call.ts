@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import type { Instant } from '../../src/base/instant.ts';
-import type { TransportAddress } from '../../src/base/network.ts';
+import { formatTransportAddress, type TransportAddress } from '../../src/base/network.ts';
 import type { TraceEntry } from '../../src/base/trace.ts';
 import type {
   CorrespondentNodeEvent,
@@ -176,9 +176,9 @@ export class TrimCall {
     this.lab.network.onPacket = (packet) => {
       if (isSignalling(packet)) return;
       const [from, to] = [
-        `${packet.source}:${packet.sourcePort}`,
-        `${packet.destination}:${packet.destinationPort}`,
-      ].map(symbolic);
+        { address: packet.source, port: packet.sourcePort },
+        { address: packet.destination, port: packet.destinationPort },
+      ].map((place) => symbolic(formatTransportAddress(place)));
       packets.push({ at: this.lab.network.simulation.now, path: `${from} > ${to}` });
     };
     return packets;
@@ -242,7 +242,7 @@ function shortened(summary: string): string {
   return /^[A-Z]+(?= sip:)/.exec(summary)?.[0] ?? summary.replace(' (INVITE)', '');
 }
 
-/** The names of TRIM fig. 4 and 5: i internal address, m1 and m2 access addresses, x:a and y:b the translator's, c the correspondent. */
+/** The names of TRIM fig. 4 and 5: i internal address, m1 and m2 access addresses, x:a and y:b the translator's, c the correspondent; m6, y6 in IPv6. */
 const symbols: readonly (readonly [string, string])[] = [
   ['10.64.0.1:40000', 'i'],
   ['10.1.0.2:40000', 'm1'],
@@ -250,6 +250,8 @@ const symbols: readonly (readonly [string, string])[] = [
   ['198.51.100.1:20000', 'x:a'],
   ['198.51.100.2:20000', 'y:b'],
   ['203.0.113.2:40000', 'c'],
+  ['[2001:db8:2::2]:40000', 'm6'],
+  ['[2001:db8:f::1]:20000', 'y6'],
 ];
 
 function symbolic(places: string): string {

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { accessProfiles } from '../../src/access-network/access-profiles.ts';
-import { audio, ChangeableCall, description, type Side } from './changeable-call.ts';
+import { audio, ChangeableCall, description, formOf, networks, type Side } from './changeable-call.ts';
 
 const places = { '3g': '10.1.0.2', wlan: '10.2.0.2' } as const;
 type Access = keyof typeof places;
@@ -19,12 +19,12 @@ const answers: Readonly<Record<string, number>> = {
   ...{ PUBLISH: 405, HOLLER: 501, UPDATE: 200, hold: 200, resume: 200, INVITE: 200 },
 };
 
-for (const proxyCscfs of ['shared', 'per-access'] as const)
+for (const network of networks)
   for (const withReservation of [false, true]) {
-    const form = `${withReservation ? 'preconditions, ' : ''}${proxyCscfs === 'shared' ? 're-INVITE' : 'Replaces'}`;
+    const form = formOf({ withReservation, ...network });
 
     test(`TRIM: after each of 20 moves both ends' requests are answered in one round trip, by way of the new address (${form})`, () => {
-      const call = new ChangeableCall({ proxyCscfs, withReservation });
+      const call = new ChangeableCall({ ...network, withReservation });
       for (let moves = 1; moves <= 20; moves++) {
         const access = moves % 2 === 1 ? 'wlan' : '3g';
         move(call, access);
@@ -37,7 +37,7 @@ for (const proxyCscfs of ['shared', 'per-access'] as const)
     for (const side of ['phone', 'correspondent'] as const)
       test(`TRIM: the ${side} hangs up in one round trip after 1, 2 and 20 moves (${form})`, () => {
         for (const moves of [1, 2, 20]) {
-          const call = new ChangeableCall({ proxyCscfs, withReservation });
+          const call = new ChangeableCall({ ...network, withReservation });
           for (let count = 1; count <= moves; count++) move(call, count % 2 === 1 ? 'wlan' : '3g');
           const access = moves % 2 === 1 ? 'wlan' : '3g';
           const before = call.lab.trace.length;

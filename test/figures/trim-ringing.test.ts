@@ -4,15 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formOf, networks } from './changeable-call.ts';
 import { isEstablished, TrimCall, type TrimCallOptions } from './trim-call.ts';
 
 const ringMs = 3000;
 
 for (const originator of ['mobile node', 'correspondent'] as const)
-  for (const proxyCscfs of ['shared', 'per-access'] as const)
+  for (const network of networks)
     for (const withReservation of [false, true])
-      test(`ringing: the ${originator} calls, ${proxyCscfs} P-CSCF, ${withReservation ? 'with' : 'without'} reservation: one ring, answered, moved`, () =>
-        moveWhileRinging({ originator, proxyCscfs, withReservation }));
+      test(`ringing: the ${originator} calls: one ring, answered, moved (${formOf({ ...network, withReservation })})`, () =>
+        moveWhileRinging({ originator, ...network, withReservation }));
 
 function moveWhileRinging(options: TrimCallOptions): void {
   const call = new TrimCall({ ...options, ringMs });

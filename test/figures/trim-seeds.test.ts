@@ -16,10 +16,12 @@ const settlingMs = 120_000;
 function faultOf(seed: number): string | undefined {
   const random = new SeededRandomSource(seed);
   const chance = (percent: number) => randomBelow(random, 100) < percent;
+  const isWlanIpv6 = seed % 4 === 0;
   const call = new TrimCall({
     seed,
+    isWlanIpv6,
     withReservation: chance(50),
-    proxyCscfs: chance(50) ? 'shared' : 'per-access',
+    proxyCscfs: chance(50) && !isWlanIpv6 ? 'shared' : 'per-access',
     originator: chance(50) ? 'mobile node' : 'correspondent',
     packetIntervalMs: 50,
     faults: {

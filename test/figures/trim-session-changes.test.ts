@@ -4,7 +4,17 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { audio, ChangeableCall, description, otherOf, type Side, told, video } from './changeable-call.ts';
+import {
+  audio,
+  ChangeableCall,
+  description,
+  formOf,
+  networks,
+  otherOf,
+  type Side,
+  told,
+  video,
+} from './changeable-call.ts';
 
 /** The last description that this side was told. */
 function lastHeard(call: ChangeableCall, side: Side): string {
@@ -27,13 +37,11 @@ function assertStable(call: ChangeableCall): void {
   }
 }
 
-for (const form of [
-  { withReservation: false, proxyCscfs: 'shared' },
-  { withReservation: true, proxyCscfs: 'shared' },
-  { withReservation: false, proxyCscfs: 'per-access' },
-  { withReservation: true, proxyCscfs: 'per-access' },
-] as const) {
-  const formText = `${form.withReservation ? 'preconditions, ' : ''}${form.proxyCscfs === 'shared' ? 're-INVITE' : 'Replaces'}`;
+for (const form of networks.flatMap((network) => [
+  { ...network, withReservation: false },
+  { ...network, withReservation: true },
+])) {
+  const formText = formOf(form);
 
   for (const side of ['phone', 'correspondent'] as const) {
     test(`TRIM: hold, resume and another codec from the ${side} pass before and between handovers (${formText})`, () => {

@@ -7,7 +7,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TerminalMedium } from '../../src/correspondent-node/terminal-description.ts';
 import { correspondentIdentity, mobileIdentity } from '../../src/testbed/lab-users.ts';
-import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
+import { VirtualLab } from '../../src/testbed/virtual-lab.ts';
+import { type Form, formOf, networks } from './changeable-call.ts';
 import { TcpParty } from './tcp-party.ts';
 import { isEstablished, type Terminal } from './trim-call.ts';
 
@@ -28,7 +29,7 @@ interface Connected {
 function connected(
   caller: 'phone' | 'correspondent',
   setups: Readonly<Record<'phone' | 'correspondent', Setup>>,
-  options: Pick<VirtualLabOptions, 'proxyCscfs' | 'withReservation'>,
+  options: Form,
 ): Connected {
   const lab = new VirtualLab({ seed: 7, ...options });
   lab.network.simulation.runFor(500);
@@ -86,10 +87,10 @@ const cases: readonly {
 ];
 
 for (const { caller, active, ...setups } of cases)
-  for (const proxyCscfs of ['shared', 'per-access'] as const)
+  for (const network of networks)
     for (const withReservation of [false, true])
-      test(`TRIM: TCP survives handovers: the ${caller} calls, phone ${setups.phone}, correspondent ${setups.correspondent} (${proxyCscfs}, ${withReservation ? 'with' : 'without'} preconditions)`, () => {
-        const run = connected(caller, setups, { proxyCscfs, withReservation });
+      test(`TRIM: TCP survives handovers: the ${caller} calls, phone ${setups.phone}, correspondent ${setups.correspondent} (${formOf({ ...network, withReservation })})`, () => {
+        const run = connected(caller, setups, { ...network, withReservation });
         assert.equal(run.active, active);
         const { simulation } = run.lab.network;
         for (let count = 0; count < 6; count++) {

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { familyOf } from '../../src/base/ip-address.ts';
 import type { NetworkNamespace } from '../../src/drivers/linux/network-namespace.ts';
 import { socketAddress } from '../../src/drivers/linux/socket-address.ts';
 import {
@@ -136,9 +137,13 @@ async function digestOf(socket: Socket): Promise<string> {
   return hash.digest('hex');
 }
 
-function openStream(namespace: NetworkNamespace, { family }: Binding, prepare: (fd: number) => void): number {
+function openStream(
+  namespace: NetworkNamespace,
+  { mobileNode }: Binding,
+  prepare: (fd: number) => void,
+): number {
   return namespace.run(() => {
-    const fd = openSocket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM, 0);
+    const fd = openSocket(familyOf(mobileNode.address) === 4 ? AF_INET : AF_INET6, SOCK_STREAM, 0);
     prepare(fd);
     return fd;
   });

@@ -1,5 +1,6 @@
 /** One binding through the home network's translator and the mobile node's own, and handovers as a handover manager does them. */
 import assert from 'node:assert/strict';
+import { familyOf } from '../../src/base/ip-address.ts';
 import { NftablesTranslator } from '../../src/drivers/linux/nftables-translator.ts';
 import { Rtnetlink } from '../../src/drivers/linux/rtnetlink.ts';
 import { type Binding, BindingTable } from '../../src/translation/binding-table.ts';
@@ -29,11 +30,10 @@ export class BothTranslators {
   constructor(binding: Binding) {
     this.binding = binding;
     this.network = openTranslatorNetwork();
-    const { family, protocol, activeEnd, towardsMobileNode, mobileNode } = binding;
-    const { internal } = addresses[family];
+    const { protocol, activeEnd, towardsMobileNode, mobileNode } = binding;
+    const { internal } = addresses[familyOf(mobileNode.address)];
     this.local = {
       id: binding.id,
-      family,
       protocol,
       ...(activeEnd && { activeEnd }),
       application: { address: internal, port: mobileNode.port },
@@ -85,7 +85,7 @@ export class BothTranslators {
   }
 
   #access(name: AccessName): { index: number; address: string } {
-    return { index: accessIndex[name], address: addresses[this.binding.family][name] };
+    return { index: accessIndex[name], address: addresses[familyOf(this.binding.mobileNode.address)][name] };
   }
 }
 

@@ -104,7 +104,6 @@ class Call {
     const isTcp = protocol === 'tcp';
     this.a = {
       id: 'a',
-      family: 4,
       protocol,
       ...(isTcp && { activeEnd: 'mobile-node' }),
       correspondent: { address: x, port: 20001 },
@@ -114,7 +113,6 @@ class Call {
     };
     this.b = {
       id: 'b',
-      family: 4,
       protocol,
       ...(isTcp && { activeEnd: 'correspondent-node' }),
       correspondent: { address: x, port: 20000 },
@@ -163,14 +161,14 @@ class MobileEnd {
   #present = 0;
 
   constructor(namespace: NetworkNamespace, binding: Binding) {
-    const { id, family, protocol, activeEnd, mobileNode, towardsMobileNode: peer } = binding;
+    const { id, protocol, activeEnd, mobileNode, towardsMobileNode: peer } = binding;
     this.binding = binding;
     this.#namespace = namespace;
     this.#translator = namespace.run(() =>
       NftablesTranslator.open({ instance: id, placement: 'mobile-node', addresses: [internal] }),
     );
     const application = { address: internal, port: mobileNode.port };
-    const local = { id, family, protocol, ...(activeEnd && { activeEnd }), application, peer };
+    const local = { id, protocol, ...(activeEnd && { activeEnd }), application, peer };
     this.#translator.apply(this.#bindings.install(local, this.#access()) ?? assert.fail());
   }
 

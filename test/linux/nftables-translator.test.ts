@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { familyOf } from '../../src/base/ip-address.ts';
 import { NETLINK_NETFILTER, NetlinkSocket, netlinkFlag } from '../../src/drivers/linux/netlink-socket.ts';
 import { NftablesBatch, nftablesMessage } from '../../src/drivers/linux/nftables-batch.ts';
 import {
@@ -392,14 +393,8 @@ function downlinkFields({ protocol, correspondent, towardsCorrespondent }: Bindi
   };
 }
 
-function keysOf({
-  family,
-  protocol,
-  mobileNode,
-  towardsMobileNode,
-  correspondent,
-  towardsCorrespondent,
-}: Binding) {
+function keysOf({ protocol, mobileNode, towardsMobileNode, correspondent, towardsCorrespondent }: Binding) {
+  const family = familyOf(mobileNode.address);
   const base = { family, protocol, portOf: 'destination' as const };
   return [
     {

@@ -106,7 +106,6 @@ export function bindingOf(family: 4 | 6, change: Partial<Binding> = {}): Binding
   const { correspondent, towardsCorrespondent, towardsMobileNode, threeG } = addresses[family];
   return {
     id: 'b',
-    family,
     protocol: 'udp',
     correspondent: { address: correspondent, port: 7000 },
     towardsCorrespondent: { address: towardsCorrespondent, port: 20000 },

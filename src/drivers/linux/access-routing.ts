@@ -9,6 +9,7 @@
  *   ip rule 1300:   to PEER ipproto P dport Q lookup 5944      ip rule 1400:   from INTERNAL lookup 5944
  *   table 5944:     default dev lo
  */
+import { familyOf } from '../../base/ip-address.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import type { Route, RoutingRule } from './route-messages.ts';
 import { Rtnetlink } from './rtnetlink.ts';
@@ -149,10 +150,6 @@ function ignoreGone(change: () => void): void {
     if (!(error instanceof TrimaranError && /ESRCH|ENOENT|ENODEV/.test(`${error.code} ${error.message}`)))
       throw error;
   }
-}
-
-function familyOf(address: string): 4 | 6 {
-  return address.includes(':') ? 6 : 4;
 }
 
 function hostBits(address: string): number {

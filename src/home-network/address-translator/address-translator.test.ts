@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { SeededRandomSource } from '../../base/random-source.ts';
 import { natControlApplication } from '../../protocols/diameter/dictionary/nat-control.ts';
 import { DiameterEndpoint } from '../../protocols/diameter/endpoint.ts';
-import type { NatComponent } from '../../protocols/diameter/nat-control.ts';
+import { anyAddressOf, type NatComponent } from '../../protocols/diameter/nat-control.ts';
 import {
   NatControlClient,
   type NatControlEvent,
@@ -180,7 +180,90 @@ test('AddressTranslator: two peers who connect to one application come through d
   assert.equal(lab.kernel.size, 4);
 });
 
-test('AddressTranslator: IPv6 components, and none between IPv6 and IPv4', () => {
+test('AddressTranslator: a mobile node that goes to IPv6 and back gets a y:b of that version, and each is its own for good', () => {
+  const lab = new Lab({ graceTimeMs: 1000 });
+  const session = lab.session();
+  const rtcp = {
+    ...audio,
+    mobileNode: { address: mobile3g, port: 6001 },
+    correspondent: { ...correspondent, port: 7001 },
+  };
+  const first = lab.run((client) => client.open(session, [audio, rtcp], 0));
+  const asking = first.map((one) => ({ ...one, towardsMobileNode: anyAddressOf(6) }));
+  lab.transactions = 0;
+  const reserved = lab.run((client) => client.update(session, asking, 0));
+  assert.equal(lab.transactions, 0, 'nothing is in use yet');
+  const [even, odd] = reserved.map(({ towardsMobileNode }) => towardsMobileNode);
+  assert.deepEqual([even?.address, odd?.address], ['2001:db8::1', '2001:db8::1']);
+  assert.deepEqual([(even?.port ?? 1) % 2, odd?.port], [0, (even?.port ?? 0) + 1]);
+  assert.deepEqual(
+    lab.run((client) => client.query(session, 0)),
+    first,
+  );
+  const mobile6 = (one: NatComponent) => ({
+    ...one,
+    mobileNode: { address: '2001:db8:1::2', port: one.mobileNode?.port ?? 0 },
+  });
+  const moved = lab.run((client) => client.update(session, reserved.map(mobile6), 0));
+  assert.deepEqual(moved, reserved.map(mobile6));
+  assert.equal(lab.downlink(moved[0])?.rewrite.destination, '2001:db8:1::2');
+  assert.equal(lab.downlink(moved[0])?.rewrite.source, '2001:db8::1');
+  assert.ok(lab.uplink(moved[0], '2001:db8:1::2') && lab.uplink(first[0], mobile3g), 'both are accepted');
+  lab.network.run(1000);
+  assert.ok(lab.uplink(moved[0], '2001:db8:1::2') && lab.uplink(first[0], mobile3g) === undefined);
+  const back = first.map((one) => ({ ...one, towardsMobileNode: anyAddressOf(4) }));
+  assert.deepEqual(
+    lab.run((client) => client.update(session, back, 0)),
+    first,
+    'the first y:b again',
+  );
+  lab.run((client) => client.close(session, 0));
+  assert.deepEqual([lab.kernel.size, lab.translator.bindings], [0, 0]);
+});
+
+test('AddressTranslator: a mobile node in the other version of IP without an address for it is refused', () => {
+  const lab = new Lab({ pool: { addresses: ['198.51.100.1'], firstPort: 20_000, lastPort: 20_009 } });
+  const session = lab.session();
+  const [first] = lab.run((client) => client.open(session, [audio], 0));
+  assert.ok(first);
+  const mobileNode = { address: '2001:db8:1::2', port: 6000 };
+  for (const towardsMobileNode of [first.towardsMobileNode ?? assert.fail(), anyAddressOf(6)])
+    assert.equal(
+      lab.refusal((client) => client.update(session, [{ ...first, mobileNode, towardsMobileNode }], 0)),
+      resultCode.bindingFailure,
+    );
+  assert.deepEqual(
+    lab.run((client) => client.query(session, 0)),
+    [first],
+  );
+});
+
+test('AddressTranslator: a session that is restored, or grows, while its ends are of two versions of IP', () => {
+  const lab = new Lab();
+  const mixed = { ...audio, mobileNode: { address: '2001:db8:1::2', port: 6000 } };
+  const restored = {
+    ...mixed,
+    towardsCorrespondent: { address: '198.51.100.1', port: 20_100 },
+    towardsMobileNode: { address: '2001:db8::1', port: 20_100 },
+  };
+  const session = lab.session();
+  assert.deepEqual(
+    lab.run((client) => client.open(session, [restored], 0)),
+    [restored],
+  );
+  const { correspondent: _unknown, ...offered } = mixed;
+  const [added] = lab.run((client) =>
+    client.update(
+      session,
+      [{ ...offered, towardsCorrespondent: anyAddressOf(4), towardsMobileNode: anyAddressOf(6) }],
+      0,
+    ),
+  );
+  assert.match(added?.towardsCorrespondent?.address ?? '', /^198\.51\.100\./);
+  assert.equal(added?.towardsMobileNode?.address, '2001:db8::1');
+});
+
+test('AddressTranslator: IPv6 components, and those between IPv6 and IPv4', () => {
   const lab = new Lab();
   const mobileNode = { address: '2001:db8:1::2', port: 6000 };
   const six = {
@@ -191,10 +274,9 @@ test('AddressTranslator: IPv6 components, and none between IPv6 and IPv4', () =>
   const [component] = lab.run((client) => client.open(lab.session(), [six], 0));
   assert.equal(component?.towardsMobileNode?.address, '2001:db8::1');
   const mixed = { ...six, correspondent };
-  assert.equal(
-    lab.refusal((client) => client.open(lab.session(), [mixed], 0)),
-    resultCode.bindingFailure,
-  );
+  const [between] = lab.run((client) => client.open(lab.session(), [mixed], 0));
+  assert.equal(between?.towardsCorrespondent?.address, '198.51.100.1');
+  assert.equal(between?.towardsMobileNode?.address, '2001:db8::1');
 });
 
 test('AddressTranslator: components are added and removed in a session', () => {

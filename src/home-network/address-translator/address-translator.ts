@@ -46,6 +46,8 @@ export interface AddressTranslatorOptions {
   readonly diameter: Omit<DiameterEndpointOptions, 'applications'>;
   /** Addresses and ports that are this translator's alone. */
   readonly pool: AddressPoolOptions;
+  /** Whether the engine translates between IPv4 and IPv6; it does by default. */
+  readonly joinsVersions?: boolean;
   /** How long the mobile node's former address stays accepted after a handover, ms. */
   readonly graceTimeMs?: DurationMs;
   /** How long the bindings of a controller that is gone are kept, ms. */
@@ -141,7 +143,11 @@ export class AddressTranslator
     const isShared = options.diameter.peers.length > 1;
     this.#sessionsPerController = isShared ? maximumSessionsPerController : maximumSessions;
     this.#table = new BindingTable({ graceTimeMs: options.graceTimeMs ?? defaultGraceTimeMs });
-    this.#changes = new SessionChanges(new AddressPool(options.pool), this.#table);
+    this.#changes = new SessionChanges(
+      new AddressPool(options.pool),
+      this.#table,
+      options.joinsVersions ?? true,
+    );
     this.#controllerGraceTimeMs = options.controllerGraceTimeMs ?? defaultControllerGraceTimeMs;
   }
 

@@ -3,12 +3,14 @@
  * A request becomes a `SessionChange`: operations for the engine, and what to do when they are in force or refused.
  */
 import type { Instant } from '../../base/instant.ts';
-import { ipFamilyOf } from '../../base/ip-address.ts';
+import { familyOf } from '../../base/ip-address.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import {
   componentsOf,
+  isAnyAddress,
   type NatComponent,
   type NatDefinition,
+  type NatEnd,
   sameEnd,
 } from '../../protocols/diameter/nat-control.ts';
 import { resultCode } from '../../protocols/diameter/result-code.ts';
@@ -17,12 +19,15 @@ import type { BindingChange, BindingTable } from '../../translation/binding-tabl
 import type { FlowKey, TranslationOperation } from '../../translation/translation-operation.ts';
 import { maximumBindings, maximumBindingsPerSession } from './limits.ts';
 import {
+  atVersionOfMobileNode,
   bindingOf,
   canMove,
   contradictionIn,
+  type Ends,
   isNamedBy,
   isPortPair,
   isTransportAddress,
+  noAddressOfFamily,
   type Refusal,
   type SessionComponent,
 } from './session-component.ts';
@@ -48,12 +53,15 @@ export interface SessionChange {
 export class SessionChanges {
   readonly #pool: AddressPool;
   readonly #table: BindingTable;
+  readonly #joinsVersions: boolean;
   #names = 0;
   #reserved = 0;
 
-  constructor(pool: AddressPool, table: BindingTable) {
+  /** `joinsVersions`: the engine translates between IPv4 and IPv6. */
+  constructor(pool: AddressPool, table: BindingTable, joinsVersions: boolean) {
     this.#pool = pool;
     this.#table = table;
+    this.#joinsVersions = joinsVersions;
   }
 
   /** Components with addresses, in force or not. */
@@ -114,10 +122,11 @@ export class SessionChanges {
   }
 
   /** Definitions that name a component by its external address. */
-  #change(work: Work, { install }: NatRequest, now: Instant): Refusal | undefined {
+  #change(work: Work, request: NatRequest, now: Instant): Refusal | undefined {
+    const { install } = request;
     const changed = new Map<string, SessionComponent>();
     const predefined: NatDefinition[] = [];
-    for (const definition of install.filter(({ external }) => external !== undefined)) {
+    for (const definition of install.filter(({ external }) => !isOpen(external))) {
       const found = work.find(definition);
       if (found === undefined) {
         predefined.push(definition);
@@ -127,12 +136,54 @@ export class SessionChanges {
       const end = definition.direction === 'in' ? 'mobileNode' : 'correspondent';
       changed.set(found.id, { ...component, [end]: definition.internal });
     }
-    for (const component of changed.values()) {
+    const legs = this.#addLegs(work, request, changed);
+    if ('resultCode' in legs) return legs;
+    for (const one of changed.values()) {
+      const component = atVersionOfMobileNode(one);
       const refusal = this.#replace(work, component, now);
       if (refusal !== undefined) return refusal;
-      work.answered.push(component);
+      const towardsMobileNode = legs.get(component.id) ?? component.towardsMobileNode;
+      work.answered.push({ ...component, towardsMobileNode });
     }
     return this.#claim(work, predefined);
+  }
+
+  /** OUT definitions that ask for a y:b of some version of IP, beside an IN that names the component; gives the y:b by the component's id. */
+  #addLegs(
+    work: Work,
+    { install, keepsPairs }: NatRequest,
+    changed: Map<string, SessionComponent>,
+  ): Map<string, TransportAddress> | Refusal {
+    const legs = new Map<string, TransportAddress>();
+    const asked = legRequestsIn(install, [...changed.values()]);
+    for (let index = 0; index < asked.length; ) {
+      const [first, second] = asked.slice(index, index + 2) as [LegRequest, LegRequest | undefined];
+      const isPair =
+        keepsPairs && second?.family === first.family && isPortPair(first.component, second.component);
+      const group = isPair ? [first, second] : [first];
+      const leg = legOf(first) ?? this.#allocateLeg(work, first, group.length === 2 ? 2 : 1);
+      if ('resultCode' in leg) return leg;
+      for (const [offset, request] of group.entries()) {
+        const { component, correspondent } = request;
+        const own = legOf(request) ?? { address: leg.address, port: leg.port + offset };
+        const isPresent = sameEnd(own, component.towardsMobileNode);
+        const otherTowardsMobileNode = isPresent ? component.otherTowardsMobileNode : own;
+        changed.set(component.id, { ...component, correspondent, otherTowardsMobileNode });
+        legs.set(component.id, own);
+      }
+      index += group.length;
+    }
+    return legs;
+  }
+
+  #allocateLeg(work: Work, { component, family }: LegRequest, count: 1 | 2): TransportAddress | Refusal {
+    if (!this.#joinsVersions || !this.#pool.has(family)) return noAddressOfFamily;
+    const { protocol } = component;
+    const suits = (address: string): boolean => this.#isFree(component, { y: address });
+    const leg = this.#pool.allocate({ family, protocol, count, suits });
+    if (leg === undefined) return poolFull;
+    work.onUndo(() => this.#pool.release(protocol, leg, count));
+    return leg;
   }
 
   /** Both addresses are given (a "predefined binding", RFC 6736 §8.7.4): a controller restores what this translator has forgotten. */
@@ -150,15 +201,13 @@ export class SessionChanges {
       towardsCorrespondent: x,
       towardsMobileNode: y,
     } of components) {
-      const family = ipFamilyOf(x?.address ?? '');
-      if (!isTransportAddress(x) || !isTransportAddress(y) || family === undefined)
-        return unknownBinding(definition);
+      if (!isTransportAddress(x) || !isTransportAddress(y)) return unknownBinding(definition);
       if (!this.#pool.claim(protocol, x)) return unknownBinding(definition);
       work.onUndo(() => this.#pool.release(protocol, x, 1));
       if (!this.#pool.claim(protocol, y)) return unknownBinding(definition);
       work.onUndo(() => this.#pool.release(protocol, y, 1));
       const ends = { mobileNode, correspondent, towardsCorrespondent: x, towardsMobileNode: y };
-      const refusal = this.#bind(work, { id: this.#newName(), family, protocol, ...ends });
+      const refusal = this.#bind(work, { id: this.#newName(), protocol, ...ends });
       if (refusal !== undefined) return refusal;
     }
     return undefined;
@@ -173,16 +222,18 @@ export class SessionChanges {
     const bound = this.#table.get(component.id);
     if (bound !== undefined && before !== undefined && canMove(before, component) && binding !== undefined) {
       if (sameEnd(before.mobileNode, component.mobileNode)) return undefined;
-      return work.apply(this.#table.move(component.id, binding.mobileNode, now)) ? undefined : flowTaken;
+      return work.apply(this.#table.move(component.id, binding.mobileNode, now, binding.towardsMobileNode))
+        ? undefined
+        : flowTaken;
     }
     if (bound !== undefined) work.apply(this.#table.release(component.id));
     if (binding === undefined) return undefined;
     return work.apply(this.#table.install(binding)) ? undefined : flowTaken;
   }
 
-  /** Definitions without an external address: the n-th IN and the n-th OUT make a component. */
+  /** Definitions whose external address the translator chooses: the n-th IN and the n-th OUT make a component. */
   #add(work: Work, { install, keepsPairs }: NatRequest): Refusal | undefined {
-    const wanted = componentsOf(install.filter(({ external }) => external === undefined));
+    const wanted = componentsOf(newDefinitionsIn(install));
     if (wanted === undefined)
       return { resultCode: resultCode.contradictingAvps, reason: 'IN and OUT definitions do not pair' };
     const full = this.#refusalOfMore(work, wanted.length);
@@ -201,13 +252,13 @@ export class SessionChanges {
   #addGroup(work: Work, group: readonly NatComponent[]): Refusal | undefined {
     const addresses = this.#allocate(group);
     if (!('x' in addresses)) return addresses;
-    const { family, x, y } = addresses;
+    const { x, y } = addresses;
     work.onUndo(() => this.#releaseGroup(group, x, y));
     for (const [offset, { protocol, mobileNode, correspondent }] of group.entries()) {
       const towardsCorrespondent = { address: x.address, port: x.port + offset };
       const towardsMobileNode = { address: y.address, port: y.port + offset };
       const ends = { mobileNode, correspondent, towardsCorrespondent, towardsMobileNode };
-      const refusal = this.#bind(work, { id: this.#newName(), family, protocol, ...ends });
+      const refusal = this.#bind(work, { id: this.#newName(), protocol, ...ends });
       if (refusal !== undefined) return refusal;
     }
     return undefined;
@@ -249,36 +300,39 @@ export class SessionChanges {
     return undefined;
   }
 
-  #allocate(
-    group: readonly NatComponent[],
-  ): { family: 4 | 6; x: TransportAddress; y: TransportAddress } | Refusal {
+  #allocate(group: readonly NatComponent[]): { x: TransportAddress; y: TransportAddress } | Refusal {
     const [first] = group;
-    const family = ipFamilyOf((first?.mobileNode ?? first?.correspondent)?.address ?? '');
-    if (first === undefined || family === undefined)
+    const families = first && familiesOf(first);
+    if (first === undefined || families === undefined)
       return { resultCode: resultCode.invalidAvpValue, reason: 'neither end of the component is known' };
+    const { protocol } = first;
     const count = group.length === 2 ? 2 : 1;
-    const request = { family, protocol: first.protocol, count } as const;
+    const isPossible = families.x === families.y || this.#joinsVersions;
+    if (!isPossible || !this.#pool.has(families.x) || !this.#pool.has(families.y)) return noAddressOfFamily;
     const x = this.#pool.allocate({
-      ...request,
-      suits: (address) => this.#isFree(first, family, { x: address }),
+      family: families.x,
+      protocol,
+      count,
+      suits: (address) => this.#isFree(first, { x: address }),
     });
     if (x === undefined) return poolFull;
     const y = this.#pool.allocate({
-      ...request,
-      suits: (address) => this.#isFree(first, family, { y: address }),
+      family: families.y,
+      protocol,
+      count,
+      suits: (address) => this.#isFree(first, { y: address }),
     });
-    if (y !== undefined) return { family, x, y };
-    this.#pool.release(first.protocol, x, count);
+    if (y !== undefined) return { x, y };
+    this.#pool.release(protocol, x, count);
     return poolFull;
   }
 
   /** Where a port is kept and not bound, a second flow between the same ends needs another address of the translator. */
-  #isFree(component: NatComponent, family: 4 | 6, candidate: { x?: string; y?: string }): boolean {
+  #isFree(component: Ends, candidate: { x?: string; y?: string }): boolean {
     // Port 0 is nobody's: the side that is not asked about is free in any case.
     const binding = bindingOf({
       ...component,
       id: '',
-      family,
       mobileNode: component.mobileNode,
       correspondent: component.correspondent,
       towardsCorrespondent: { address: candidate.x ?? '', port: 0 },
@@ -287,11 +341,68 @@ export class SessionChanges {
     return binding === undefined || this.#table.isFree(binding);
   }
 
-  #giveBack({ protocol, towardsCorrespondent, towardsMobileNode }: SessionComponent): void {
+  #giveBack({
+    protocol,
+    towardsCorrespondent,
+    towardsMobileNode,
+    otherTowardsMobileNode,
+  }: SessionComponent): void {
     this.#reserved -= 1;
-    this.#pool.release(protocol, towardsCorrespondent, 1);
-    this.#pool.release(protocol, towardsMobileNode, 1);
+    for (const own of [towardsCorrespondent, towardsMobileNode, otherTowardsMobileNode])
+      if (own !== undefined) this.#pool.release(protocol, own, 1);
   }
+}
+
+/** An address that the translator chooses. */
+function isOpen(external: NatEnd | undefined): boolean {
+  return external === undefined || isAnyAddress(external);
+}
+
+interface LegRequest {
+  readonly component: SessionComponent;
+  readonly correspondent: NatEnd | undefined;
+  readonly family: 4 | 6;
+}
+
+/** The n-th OUT belongs to the n-th IN. */
+function legRequestsIn(install: readonly NatDefinition[], named: readonly SessionComponent[]): LegRequest[] {
+  const ins = install.filter(({ direction }) => direction === 'in');
+  const outs = install.filter(({ direction }) => direction === 'out');
+  return outs.flatMap(({ external, internal: correspondent }, index) => {
+    const beside = ins[index];
+    if (!isAnyAddress(external) || beside === undefined || isOpen(beside.external)) return [];
+    const component = named.find((one) => isNamedBy(one, beside));
+    const family = familyOf(external.address);
+    return component === undefined ? [] : [{ component, correspondent, family }];
+  });
+}
+
+function legOf({ component, family }: LegRequest): TransportAddress | undefined {
+  const { towardsMobileNode, otherTowardsMobileNode } = component;
+  return [towardsMobileNode, otherTowardsMobileNode].find(
+    (leg) => leg !== undefined && familyOf(leg.address) === family,
+  );
+}
+
+/** Those of components that are not there yet. */
+function newDefinitionsIn(install: readonly NatDefinition[]): NatDefinition[] {
+  const ins = install.filter(({ direction }) => direction === 'in');
+  const outs = install.filter(({ direction }) => direction === 'out');
+  return [
+    ...ins.filter(({ external }) => isOpen(external)),
+    ...outs.filter(({ external }, index) => isOpen(external) && isOpen(ins[index]?.external)),
+  ];
+}
+
+/** By what is asked for, then by the end that the address is for, then by the other one. */
+function familiesOf(component: NatComponent): { x: 4 | 6; y: 4 | 6 } | undefined {
+  const { correspondent, mobileNode, towardsCorrespondent, towardsMobileNode } = component;
+  const known = mobileNode ?? correspondent;
+  if (known === undefined) return undefined;
+  return {
+    x: familyOf((towardsCorrespondent ?? correspondent ?? known).address),
+    y: familyOf((towardsMobileNode ?? mobileNode ?? known).address),
+  };
 }
 
 /** What has been done so far for one request. */

@@ -1,27 +1,28 @@
 /**
  * A media component at the address translator: its two addresses, its ends as far as they are known, and what follows from them.
  */
-import { ipFamilyOf } from '../../base/ip-address.ts';
+import { familyOf } from '../../base/ip-address.ts';
 import type { TransportAddress } from '../../base/network.ts';
-import {
-  type NatComponent,
-  type NatDefinition,
-  type NatEnd,
-  sameEnd,
-} from '../../protocols/diameter/nat-control.ts';
+import { type NatDefinition, type NatEnd, sameEnd } from '../../protocols/diameter/nat-control.ts';
 import { resultCode } from '../../protocols/diameter/result-code.ts';
 import type { Binding } from '../../translation/binding-table.ts';
 
 /** One media component with its two addresses; its binding is in force once both ends are known. */
 export interface SessionComponent {
   readonly id: string;
-  readonly family: 4 | 6;
   readonly protocol: 'udp' | 'tcp';
   readonly towardsCorrespondent: TransportAddress;
+  /** In force: of the mobile node's version of IP. */
   readonly towardsMobileNode: TransportAddress;
+  /** The same in the other version of IP, for when the mobile node is there. */
+  readonly otherTowardsMobileNode?: TransportAddress | undefined;
   readonly mobileNode: NatEnd | undefined;
   readonly correspondent: NatEnd | undefined;
 }
+
+/** The ends as far as they are known. */
+export type Ends = Pick<SessionComponent, 'protocol'> &
+  Partial<Pick<SessionComponent, 'mobileNode' | 'correspondent'>>;
 
 /** Why nothing was done, and the definition that is to blame. */
 export interface Refusal {
@@ -34,37 +35,53 @@ export function isNamedBy(
   component: SessionComponent,
   { direction, protocol, external }: NatDefinition,
 ): boolean {
-  const own = direction === 'in' ? component.towardsCorrespondent : component.towardsMobileNode;
-  return component.protocol === protocol && sameEnd(own, external);
+  const { towardsCorrespondent, towardsMobileNode, otherTowardsMobileNode } = component;
+  const own = direction === 'in' ? [towardsCorrespondent] : [towardsMobileNode, otherTowardsMobileNode];
+  return component.protocol === protocol && own.some((one) => one !== undefined && sameEnd(one, external));
+}
+
+/** The component with the y:b of the mobile node's version of IP in force. */
+export function atVersionOfMobileNode(component: SessionComponent): SessionComponent {
+  const { mobileNode, towardsMobileNode, otherTowardsMobileNode: other } = component;
+  if (mobileNode === undefined || other === undefined || sameFamily(mobileNode, towardsMobileNode))
+    return component;
+  return { ...component, towardsMobileNode: other, otherTowardsMobileNode: towardsMobileNode };
 }
 
 export function isTransportAddress(end: NatEnd | undefined): end is TransportAddress {
   return end?.port !== undefined;
 }
 
-export function contradictionIn({
-  family,
-  protocol,
-  mobileNode,
-  correspondent,
-}: SessionComponent): Refusal | undefined {
+export function contradictionIn(component: SessionComponent): Refusal | undefined {
+  const { protocol, mobileNode, correspondent, towardsMobileNode, towardsCorrespondent } = component;
   const ends = [mobileNode, correspondent].filter((end) => end !== undefined);
-  if (ends.some(({ address }) => ipFamilyOf(address) !== family))
-    return { resultCode: resultCode.bindingFailure, reason: 'no translation between IPv4 and IPv6' };
+  const isReached =
+    (mobileNode === undefined || sameFamily(mobileNode, towardsMobileNode)) &&
+    (correspondent === undefined || sameFamily(correspondent, towardsCorrespondent));
+  if (!isReached) return noAddressOfFamily;
   const active = ends.filter(({ port }) => port === undefined).length;
   if (active > (protocol === 'tcp' ? 1 : 0))
     return { resultCode: resultCode.invalidAvpValue, reason: 'a port is missing' };
   return undefined;
 }
 
+/** An end has gone to the other version of IP, and nobody has asked for an address that it reaches, or there is none. */
+export const noAddressOfFamily: Refusal = {
+  resultCode: resultCode.bindingFailure,
+  reason: 'no address of that version of IP',
+};
+
+function sameFamily(a: NatEnd, b: NatEnd): boolean {
+  return familyOf(a.address) === familyOf(b.address);
+}
+
 /** Undefined as long as an end is not known. */
 export function bindingOf(component: SessionComponent): Binding | undefined {
-  const { id, family, protocol, mobileNode, correspondent } = component;
+  const { id, protocol, mobileNode, correspondent } = component;
   if (mobileNode === undefined || correspondent === undefined) return undefined;
   const activeEnd = activeEndOf(component);
   return {
     id,
-    family,
     protocol,
     ...(activeEnd && { activeEnd }),
     correspondent: { address: correspondent.address, port: correspondent.port ?? 0 },
@@ -85,7 +102,7 @@ export function canMove(before: SessionComponent, after: SessionComponent): bool
 }
 
 /** RTP on an even port and RTCP on the next (RFC 3550 §11), by whichever end is known. */
-export function isPortPair(rtp: NatComponent | undefined, rtcp: NatComponent | undefined): boolean {
+export function isPortPair(rtp: Ends | undefined, rtcp: Ends | undefined): boolean {
   if (rtp?.protocol !== 'udp' || rtcp?.protocol !== 'udp') return false;
   return (['mobileNode', 'correspondent'] as const).some((end) => {
     const [first, second] = [rtp[end], rtcp[end]];

@@ -13,7 +13,7 @@ import {
 } from '../../protocols/sdp/preconditions.ts';
 import { type SessionDescription, withMedia } from '../../protocols/sdp/session-description.ts';
 import type { CallHandle, LegName, Token } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
-import type { Components, End } from './session-bindings.ts';
+import { type Components, type End, translated } from './session-bindings.ts';
 import type { HandoverMethod } from './trim-event.ts';
 
 /** The mobile node offered another place for its media and has not had its 200 yet. */
@@ -21,6 +21,8 @@ export interface PendingHandover {
   readonly token: Token;
   readonly method: HandoverMethod;
   readonly startedAt: Instant;
+  /** With the y:b that the mobile node is told ahead of its 200. */
+  readonly reserved?: Components;
 }
 
 /** Work on a session is done one after the other: each step may have to wait for the translator. */
@@ -90,11 +92,11 @@ export class AnchoredSession {
 
   /**
    * The answer to a handover: what the mobile node was told before (TRIM §3.3: "does not contain any changes to the addressing
-   * information"), in the form of an answer to this offer.
+   * information", but for a mobile node that goes to the other version of IP), in the form of an answer to this offer.
    */
-  handoverAnswer(offer: SessionDescription): string {
-    const told = this.#toldMobile;
-    if (told === undefined) throw new Error('invariant: a handover follows an answered offer');
+  handoverAnswer(offer: SessionDescription, components: Components = this.components): string {
+    if (this.#toldMobile === undefined) throw new Error('invariant: a handover follows an answered offer');
+    const told = translated(components, 'correspondent', this.#toldMobile);
     const answer = told.media.reduce((description, media, index) => {
       const asked = offer.media[index];
       if (media.port === 0 || asked === undefined) return description;

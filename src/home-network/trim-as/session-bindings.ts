@@ -1,11 +1,16 @@
 /**
  * The media components of an anchored session and the translator's addresses for them (TRIM §3.2): what each end said of its media becomes
  * the ends of the components, and the translator's x:a and y:b become what the other end is told. x:a and y:b are asked for once, when a
- * component first appears, and stay for its life, whatever moves.
+ * component first appears, and stay for its life, whatever moves; but a mobile node that goes to the other version of IP has a y:b of that.
  */
 
-import { ipFamilyOf } from '../../base/ip-address.ts';
-import { type NatComponent, type NatEnd, sameEnd } from '../../protocols/diameter/nat-control.ts';
+import { familyOf, ipFamilyOf } from '../../base/ip-address.ts';
+import {
+  anyAddressOf,
+  type NatComponent,
+  type NatEnd,
+  sameEnd,
+} from '../../protocols/diameter/nat-control.ts';
 import {
   hasListeningPort,
   type MediaAddress,
@@ -51,7 +56,7 @@ function heard(components: Components, end: End, description: SessionDescription
       }
       const protocol = transportOf(media);
       const changed = withEnd(
-        known ?? { protocol },
+        known ?? { protocol, ...versionsIn(components) },
         end,
         portlessWhenActive(description, index, role, place),
       );
@@ -90,16 +95,27 @@ export function answered(
   return { next: second.next, install, remove: [...first.remove, ...second.remove] };
 }
 
-/** The mobile node is elsewhere, and nothing else changes: who opens TCP connections stays as agreed, whatever the offer leaves open. */
-export function moved(components: Components, offer: SessionDescription): BindingChange {
+/**
+ * The mobile node is elsewhere, and nothing else changes: who opens TCP connections stays as agreed, whatever the offer leaves open.
+ * `reserved`: with the y:b of the other version of IP, if it goes there.
+ */
+export function moved(
+  components: Components,
+  offer: SessionDescription,
+  reserved: Components = components,
+): BindingChange {
   const next = new Map(components);
   const install: string[] = [];
   for (const [key, component] of components) {
-    const [index, part] = key.split('/') as [string, Part];
-    const place = partsOf(offer, Number(index)).get(part);
+    const place = placeOf(offer, key);
     if (place === undefined || component.mobileNode === undefined) continue;
+    const { towardsMobileNode = component.towardsMobileNode } = reserved.get(key) ?? {};
     const isPortless = component.mobileNode.port === undefined;
-    const changed = withEnd(component, 'mobileNode', isPortless ? { address: place.address } : place);
+    const changed = withEnd(
+      { ...component, ...(towardsMobileNode && { towardsMobileNode }) },
+      'mobileNode',
+      isPortless ? { address: place.address } : place,
+    );
     if (sameEnds(component, changed)) continue;
     next.set(key, changed);
     install.push(key);
@@ -107,10 +123,20 @@ export function moved(components: Components, offer: SessionDescription): Bindin
   return { next, install, remove: [] };
 }
 
-/**
- * Whether this end has gone to the other version of IP. What a session is translated by, kernel maps within one family, cannot follow, and the
- * addresses that the other end was told are to stay.
- */
+/** What is to be asked for ahead of a move to the other version of IP: a y:b of that, while everything stays where it is. */
+export function reservedFor(components: Components, offer: SessionDescription): BindingChange {
+  const next = new Map(components);
+  const install: string[] = [];
+  for (const [key, component] of components) {
+    const place = placeOf(offer, key);
+    if (place === undefined || isReachedFrom(component.towardsMobileNode, place)) continue;
+    next.set(key, { ...component, towardsMobileNode: anyAddressOf(familyOf(place.address)) });
+    install.push(key);
+  }
+  return { next, install, remove: [] };
+}
+
+/** Whether this end has gone to the other version of IP, away from the address that it was told. */
 export function isOfAnotherFamily(
   components: Components,
   end: End,
@@ -120,7 +146,15 @@ export function isOfAnotherFamily(
     const place = mediaAddressOf(description, index);
     const component = components.get(`${index}/media`);
     const own = end === 'mobileNode' ? component?.towardsMobileNode : component?.towardsCorrespondent;
-    return place !== undefined && own !== undefined && ipFamilyOf(place.address) !== ipFamilyOf(own.address);
+    return place !== undefined && !isReachedFrom(own, place);
+  });
+}
+
+/** Not at names, which the translator does not look up. */
+export function isAtAddresses(description: SessionDescription): boolean {
+  return description.media.every((_, index) => {
+    const { address, rtcpAddress = address } = mediaAddressOf(description, index) ?? { address: '::' };
+    return ipFamilyOf(address) !== undefined && ipFamilyOf(rtcpAddress) !== undefined;
   });
 }
 
@@ -142,6 +176,12 @@ export function translated(
       return { address: bound.address, port, rtcpPort: control?.port ?? port };
     }),
   );
+}
+
+/** Of the component with that key. */
+function placeOf(description: SessionDescription, key: string): NatEnd | undefined {
+  const [index, part] = key.split('/') as [string, Part];
+  return partsOf(description, Number(index)).get(part);
 }
 
 function partsOf(description: SessionDescription, index: number): Map<Part, NatEnd> {
@@ -177,8 +217,28 @@ function withTcpRoles(
   return withEnd(component, offerer, { address: offered.address });
 }
 
+/** A mobile node in the other version of IP gets a y:b of that. */
 function withEnd(component: NatComponent, end: End, place: NatEnd): NatComponent {
-  return { ...component, [end]: place };
+  const changed = { ...component, [end]: place };
+  if (end === 'correspondent' || isReachedFrom(component.towardsMobileNode, place)) return changed;
+  return { ...changed, towardsMobileNode: anyAddressOf(familyOf(place.address)) };
+}
+
+function isReachedFrom(own: NatEnd | undefined, place: NatEnd): boolean {
+  return own === undefined || familyOf(own.address) === ipFamilyOf(place.address);
+}
+
+/** A new component in a session whose ends are of different versions of IP begins with those. */
+function versionsIn(
+  components: Components,
+): Pick<NatComponent, 'towardsCorrespondent' | 'towardsMobileNode'> {
+  for (const { towardsCorrespondent: x, towardsMobileNode: y } of components.values())
+    if (x !== undefined && y !== undefined && familyOf(x.address) !== familyOf(y.address))
+      return {
+        towardsCorrespondent: anyAddressOf(familyOf(x.address)),
+        towardsMobileNode: anyAddressOf(familyOf(y.address)),
+      };
+  return {};
 }
 
 function sameEnds(a: NatComponent, b: NatComponent): boolean {

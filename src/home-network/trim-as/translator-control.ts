@@ -23,8 +23,14 @@ import type { BindingChange, Components } from './session-bindings.ts';
 import { type TranslatorOptions, TranslatorSelection } from './translator-selection.ts';
 import type { TrimEvent } from './trim-event.ts';
 
-/** `reason` is undefined when the change is in force. */
-export type Done = (reason: string | undefined, now: Instant) => void;
+/** Why a change is not in force; `isImpossible`: the translator has no address of that version of IP, or cannot translate from one to the other. */
+export interface Failure {
+  readonly reason: string;
+  readonly isImpossible?: boolean;
+}
+
+/** `failure` is undefined when the change is in force. */
+export type Done = (failure: Failure | undefined, now: Instant) => void;
 
 export interface TranslatorControlOptions {
   readonly diameter: Omit<DiameterEndpointOptions, 'applications' | 'random'>;
@@ -84,10 +90,29 @@ export class TranslatorControl {
   /** Makes the change true; then, or when that is impossible, calls `done`. The session's components change only with success. */
   bind(session: AnchoredSession, change: BindingChange, now: Instant, done: Done): void {
     if (change.install.length === 0) {
+      session.components = change.next;
       this.#removeUnused(session, change, now);
       done(undefined, now);
     } else if (session.nat === undefined) this.#open(session, change, now, done);
     else this.#update(session, change, now, done);
+  }
+
+  /** Asks for addresses without putting them to use; the session's components stay as they are, and `done` gets those with the addresses. */
+  reserve(
+    session: AnchoredSession,
+    change: BindingChange,
+    now: Instant,
+    done: (reserved: Components | Failure, now: Instant) => void,
+  ): void {
+    const { nat } = session;
+    if (nat === undefined || change.install.length === 0) {
+      done(session.components, now);
+      return;
+    }
+    this.#awaited.set(this.#client.update(nat, componentsToInstall(change), now), (outcome, at) => {
+      if (outcome.kind === 'request-completed') done(withAddresses(change, outcome.components), at);
+      else done(this.#failureOf(session, outcome, at), at);
+    });
   }
 
   /** All bindings of the session go. */
@@ -103,7 +128,7 @@ export class TranslatorControl {
   #open(session: AnchoredSession, change: BindingChange, now: Instant, done: Done): void {
     const host = this.#selection.select(session.refusedTranslators, now);
     if (host === undefined) {
-      done('no address translator is available', now);
+      done({ reason: 'no address translator is available' }, now);
       return;
     }
     const nat = this.#client.createSession(host);
@@ -136,10 +161,20 @@ export class TranslatorControl {
         done(undefined, at);
         return;
       }
-      const isLost = outcome.kind === 'request-lost';
-      if (isLost || outcome.resultCode === resultCode.unknownSessionId) this.#reassert(session, at);
-      done(isLost ? outcome.reason : `translator answered ${outcome.resultCode}`, at);
+      done(this.#failureOf(session, outcome, at), at);
     });
+  }
+
+  #failureOf(
+    session: AnchoredSession,
+    outcome: Exclude<NatControlEvent, { readonly kind: 'request-completed' }>,
+    now: Instant,
+  ): Failure {
+    const isLost = outcome.kind === 'request-lost';
+    if (isLost || outcome.resultCode === resultCode.unknownSessionId) this.#reassert(session, now);
+    if (isLost) return { reason: outcome.reason };
+    const isImpossible = outcome.resultCode === resultCode.bindingFailure;
+    return { reason: `translator answered ${outcome.resultCode}`, isImpossible };
   }
 
   /** Takes a change that is in force back, because whom it was made for has gone. `before` are the components that it replaced. */
@@ -215,7 +250,7 @@ function componentsToInstall(change: BindingChange): NatComponent[] {
 
 /** The translator answers components that have its addresses already first, then the new ones. */
 function inOrderOfAnswer({ next, install }: BindingChange): string[] {
-  const isBound = (key: string): boolean => next.get(key)?.towardsCorrespondent !== undefined;
+  const isBound = (key: string): boolean => next.get(key)?.towardsCorrespondent?.port !== undefined;
   return [...install.filter(isBound), ...install.filter((key) => !isBound(key))];
 }
 

@@ -3,9 +3,7 @@
  * session of its users, and takes a mobile node's handover on itself, so that the correspondent never hears of it.
  *
  *   offer / answer from one leg ──NCR──▶ translator ──▶ x:a or y:b in its place ──▶ other leg
- *   handover (re-INVITE, UPDATE or INVITE with Replaces that changes addresses only):
- *     without reservation   INVITE ──NCR UPDATE──▶ in force ──▶ 200
- *     with reservation      INVITE ──▶ 183 ─PRACK─ UPDATE ──NCR UPDATE──▶ in force ──▶ 200 (UPDATE), 200 (INVITE)
+ *   handover (re-INVITE, UPDATE or INVITE with Replaces that changes addresses only): session-handovers.ts
  *
  * Whatever fails on the way leaves session and bindings as they were. A BYE that carries a failure as its Reason comes from the core, which
  * released the old contact's dialogs (TS 24.229 §5.4.5.1.2); then, or when the mobile leg stops answering, the session waits for a grace time
@@ -19,7 +17,6 @@ import { formatTransportAddress } from '../../base/network.ts';
 import type { NetworkFunction } from '../../base/network-function.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import type { DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
-import { isPureHandover } from '../../protocols/sdp/pure-handover.ts';
 import { parseSessionDescription, type SessionDescription } from '../../protocols/sdp/session-description.ts';
 import { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type {
@@ -33,15 +30,16 @@ import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import type { HostAddress } from '../../protocols/sip/proxy/next-hop.ts';
 import { AnchoredSession, type Job } from './anchored-session.ts';
-import { areResourcesReady, isHandover } from './handover-offer.ts';
+import { isHandover } from './handover-offer.ts';
 import { LostSessions } from './lost-sessions.ts';
 import { answerOutsideCalls, RegisteredUsers } from './registered-users.ts';
 import { isReleasedByNetwork } from './release-reason.ts';
 import { identityOfCaller, onwardRoute, servedUserOf } from './served-user.ts';
-import { answered, isOfAnotherFamily, moved, offered, translated } from './session-bindings.ts';
+import { answered, isAtAddresses, isOfAnotherFamily, offered, translated } from './session-bindings.ts';
+import { SessionHandovers } from './session-handovers.ts';
 import { TranslatorControl } from './translator-control.ts';
 import type { TranslatorOptions } from './translator-selection.ts';
-import type { HandoverMethod, TrimEvent } from './trim-event.ts';
+import type { TrimEvent } from './trim-event.ts';
 
 type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
 
@@ -70,6 +68,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   readonly #options: TrimApplicationServerOptions;
   readonly #agent: BackToBackUserAgent;
   readonly #control: TranslatorControl;
+  readonly #handovers: SessionHandovers;
   readonly #users = new RegisteredUsers();
   readonly #sessions = new Map<CallHandle, AnchoredSession>();
   readonly #lost: LostSessions;
@@ -94,6 +93,15 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       ...(hosts && { hosts }),
     });
     this.#control = new TranslatorControl(options);
+    this.#handovers = new SessionHandovers({
+      agent: this.#agent,
+      control: this.#control,
+      lost: this.#lost,
+      address: options.address,
+      path: () => this.#path(),
+      tell: (event) => this.#tell(event),
+      done: (session, now) => this.#startJob(session, now),
+    });
   }
 
   start(now: Instant): void {
@@ -196,17 +204,12 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       return;
     }
     this.#enqueue(session, now, (at) => {
-      if (event.within !== undefined)
-        this.#handoverGoesOn(session, event.token, event.within, description, at);
-      else if (isHandover(session, event, description))
-        this.#beginHandover(
-          session,
-          event.token,
-          event.message.kind === 'request' && event.message.method === 'UPDATE' ? 'UPDATE' : 're-INVITE',
-          description,
-          at,
-        );
-      else this.#passOn(session, event, description, at);
+      const { token, within, message: request } = event;
+      if (within !== undefined) this.#handovers.goOn(session, token, within, description, at);
+      else if (request.kind === 'request' && isHandover(session, event, description)) {
+        const method = request.method === 'UPDATE' ? 'UPDATE' : 're-INVITE';
+        this.#handovers.begin(session, { token, method, request, offer: description }, at);
+      } else this.#passOn(session, event, description, at);
     });
   }
 
@@ -219,8 +222,10 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   ): void {
     const end = session.endOf(event.leg);
     const offer = session.openOffer(end);
-    if (isOfAnotherFamily(session.components, end, description)) {
-      this.#refuseFamily(session, event.token, now);
+    const canFollow = end === 'mobileNode' && event.role === 'offer' && isAtAddresses(description);
+    if (!canFollow && isOfAnotherFamily(session.components, end, description)) {
+      this.#handovers.refuseVersion(event.token, now);
+      this.#startJob(session, now);
       return;
     }
     if (event.role === 'offer') session.hearOffer(end, description);
@@ -229,12 +234,13 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       event.role === 'offer' || offer === undefined
         ? offered(session.components, end, description)
         : answered(session.components, end, offer, description);
-    this.#control.bind(session, change, now, (reason, at) => {
+    this.#control.bind(session, change, now, (failure, at) => {
       const other = end === 'mobileNode' ? 'correspondent' : 'mobileNode';
-      if (reason === undefined) {
+      if (failure === undefined) {
         const text = session.tell(other, translated(session.components, end, description));
         this.#agent.continueWith(event.token, text, at);
-      } else if (session.nat === undefined) this.#refuseSession(event.token, session.identity, reason, at);
+      } else if (session.nat === undefined)
+        this.#refuseSession(event.token, session.identity, failure.reason, at);
       else this.#agent.refuse(event.token, 503, undefined, at);
       this.#startJob(session, at);
     });
@@ -250,141 +256,15 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     else if (isMalformed(offer)) this.#agent.refuse(token, 488, 'An offer is needed', now);
     else
       this.#enqueue(session, now, (at) => {
-        if (event.isEarly) this.#takeOver(session, token, offer, at);
-        else this.#beginHandover(session, token, 'INVITE with Replaces', offer, at);
+        const replacement = { token, method: 'INVITE with Replaces', request, offer } as const;
+        if (event.isEarly) this.#handovers.takeOver(session, replacement, at);
+        else this.#handovers.begin(session, replacement, at);
       });
-  }
-
-  /** The mobile node's call still rings, and it has moved: what it has offered or agreed on holds for the new place. */
-  #takeOver(session: AnchoredSession, token: Token, offer: SessionDescription, now: Instant): void {
-    const isAgreed = session.agreed('mobileNode') !== undefined;
-    const previous = session.agreed('mobileNode') ?? session.openOffer('correspondent');
-    if (isOfAnotherFamily(session.components, 'mobileNode', offer)) {
-      this.#refuseFamily(session, token, now);
-      return;
-    }
-    if (previous === undefined || !isPureHandover(previous, offer)) {
-      this.#agent.refuse(token, 488, 'Not what the call was offered with', now);
-      this.#startJob(session, now);
-      return;
-    }
-    const startedAt = now;
-    this.#control.bind(session, moved(session.components, offer), now, (reason, at) => {
-      if (reason === undefined && isAgreed) session.hearMove(offer);
-      else if (reason === undefined) session.hearOffer('mobileNode', offer);
-      const body = isAgreed ? session.handoverAnswer(offer) : undefined;
-      if (reason !== undefined) this.#agent.refuse(token, 503, undefined, at);
-      else if (this.#agent.acceptTakeover(token, this.#path(), body, at)) {
-        const method = 'INVITE with Target-Dialog';
-        this.#tell({ type: 'handover-committed', session: session.call, method, durationMs: at - startedAt });
-      } else {
-        // It was answered meanwhile.
-        this.#beginHandover(session, token, 'INVITE with Replaces', offer, at);
-        return;
-      }
-      this.#startJob(session, at);
-    });
-  }
-
-  #beginHandover(
-    session: AnchoredSession,
-    token: Token,
-    method: HandoverMethod,
-    offer: SessionDescription,
-    now: Instant,
-  ): void {
-    if (session.agreed('mobileNode') === undefined || session.handover !== undefined) {
-      this.#agent.answerLocally(token, { statusCode: 500, headers: [['Retry-After', '2']] }, now);
-      this.#startJob(session, now);
-      return;
-    }
-    if (isOfAnotherFamily(session.components, 'mobileNode', offer)) {
-      this.#refuseFamily(session, token, now);
-      return;
-    }
-    session.handover = { token, method, startedAt: now };
-    if (areResourcesReady(offer)) {
-      this.#commitHandover(session, offer, [token], now);
-      return;
-    }
-    const answer = {
-      statusCode: 183,
-      reliable: true,
-      body: session.handoverAnswer(offer),
-      ...(method === 'INVITE with Replaces' && { path: this.#path() }),
-    };
-    this.#agent.answerLocally(token, answer, now);
-    this.#startJob(session, now);
-  }
-
-  /** An UPDATE (or PRACK) inside the handover's INVITE: the resources are there, or not yet. */
-  #handoverGoesOn(
-    session: AnchoredSession,
-    token: Token,
-    within: Token,
-    offer: SessionDescription,
-    now: Instant,
-  ): void {
-    if (session.handover?.token !== within) this.#agent.refuse(token, 481, undefined, now);
-    else if (areResourcesReady(offer)) {
-      this.#commitHandover(session, offer, [token, within], now);
-      return;
-    } else this.#agent.answerLocally(token, { statusCode: 200, body: session.handoverAnswer(offer) }, now);
-    this.#startJob(session, now);
-  }
-
-  /** First the translator, then the 200: when the mobile node hears of it, the new place is in force. */
-  #commitHandover(
-    session: AnchoredSession,
-    offer: SessionDescription,
-    tokens: readonly Token[],
-    now: Instant,
-  ): void {
-    const { handover, components: before } = session;
-    const change = moved(session.components, offer);
-    this.#control.bind(session, change, now, (reason, at) => {
-      if (session.handover === handover) session.handover = undefined;
-      if (reason === undefined && this.#answerHandover(session, handover, offer, tokens, at)) {
-        session.hearMove(offer);
-      } else if (reason === undefined) {
-        this.#control.undo(session, before, change, at);
-      } else {
-        for (const token of tokens) this.#agent.refuse(token, 503, undefined, at);
-        this.#tell({ type: 'handover-failed', session: session.call, reason });
-      }
-      this.#startJob(session, at);
-    });
-  }
-
-  /** False when the mobile node has given up meanwhile. */
-  #answerHandover(
-    session: AnchoredSession,
-    handover: AnchoredSession['handover'],
-    offer: SessionDescription,
-    tokens: readonly Token[],
-    now: Instant,
-  ): boolean {
-    const { method = 're-INVITE' } = handover ?? {};
-    const isReplacement = method === 'INVITE with Replaces';
-    const body = session.handoverAnswer(offer);
-    const answers = tokens.map((token, index) => {
-      // With an UPDATE, the INVITE's own offer was answered in the 183.
-      const content = index === 0 ? { body } : {};
-      const path = isReplacement && token === handover?.token ? { path: this.#path() } : {};
-      return this.#agent.answerLocally(token, { statusCode: 200, ...content, ...path }, now);
-    });
-    if (answers.includes(false)) return false;
-    this.#lost.remove(session);
-    const durationMs = now - (handover?.startedAt ?? now);
-    this.#tell({ type: 'handover-committed', session: session.call, method, durationMs });
-    return true;
   }
 
   #requestCancelled({ call, token }: Event<'request-cancelled'>): void {
     const session = this.#sessions.get(call);
-    if (session?.handover?.token !== token) return;
-    session.handover = undefined;
-    this.#tell({ type: 'handover-failed', session: call, reason: 'cancelled' });
+    if (session !== undefined) this.#handovers.cancelled(session, token);
   }
 
   #confirmed(call: CallHandle): void {
@@ -454,14 +334,6 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       return createResponse(request, 200);
     }
     return answerOutsideCalls(request);
-  }
-
-  /** RFC 3261 §21.4.26 with warning 301 of §20.43, which says that there is no use in trying again. */
-  #refuseFamily(session: AnchoredSession, token: Token, now: Instant): void {
-    const warning = `301 ${formatTransportAddress(this.#options.address)} "No translation between IPv4 and IPv6"`;
-    if (!this.#agent.answerLocally(token, { statusCode: 488, headers: [['Warning', warning]] }, now))
-      this.#agent.refuse(token, 488, undefined, now);
-    this.#startJob(session, now);
   }
 
   #refuseSession(token: Token, identity: string, reason: string, now: Instant): void {

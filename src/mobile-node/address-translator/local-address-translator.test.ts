@@ -6,9 +6,9 @@ import { LocalAddressTranslator } from './local-address-translator.ts';
 
 const umts: LocalAccess = { index: 1, address: '10.3.0.2' };
 const wlan: LocalAccess = { index: 2, address: '10.2.0.2' };
+const wlan6: LocalAccess = { index: 2, address: '2001:db8:2::2' };
 const audio: LocalBinding = {
   id: '7/0/media',
-  family: 4,
   protocol: 'udp',
   application: { address: '10.64.0.1', port: 40000 },
   peer: { address: '198.51.100.1', port: 20000 },
@@ -21,10 +21,30 @@ test('LocalAddressTranslator: a session is accepted over the new access before i
   translator.move('7', wlan);
   translator.dismiss('7', umts);
   const [installed, accepted, moved, dismissed] = drain(translator);
-  assert.deepEqual(keysOf(installed), ['select 10.64.0.1 > 198.51.100.1', 'select 198.51.100.1 > 10.3.0.2']);
+  assert.deepEqual(keysOf(installed), ['select 198.51.100.1 > 10.3.0.2', 'select 10.64.0.1 > 198.51.100.1']);
   assert.deepEqual(keysOf(accepted), ['select 198.51.100.1 > 10.2.0.2']);
   assert.deepEqual(keysOf(moved), ['select 10.64.0.1 > 198.51.100.1']);
   assert.deepEqual(keysOf(dismissed), ['deselect 198.51.100.1 > 10.3.0.2']);
+});
+
+test('LocalAddressTranslator: an access of the other version of IP waits for the place at which the peer is reached there', () => {
+  const translator = new LocalAddressTranslator();
+  const reached = { ...audio, remote: { address: '2001:db8:f::1', port: 20002 } };
+  translator.setMedia('7', [audio], [umts]);
+  drain(translator);
+  translator.accept('7', wlan6);
+  translator.move('7', wlan6);
+  assert.deepEqual(drain(translator), []);
+  assert.deepEqual(translator.downlinkFlows('7', wlan6), []);
+  translator.accept('7', wlan6, [reached]);
+  translator.move('7', wlan6, [reached]);
+  const [accepted, moved] = drain(translator);
+  assert.deepEqual(keysOf(accepted), ['select 2001:db8:f::1 > 2001:db8:2::2']);
+  assert.deepEqual(keysOf(moved), ['select 10.64.0.1 > 198.51.100.1']);
+  translator.setMedia('7', [reached], [wlan6]);
+  assert.deepEqual(drain(translator), []);
+  translator.setMedia('7', [audio], [umts]);
+  assert.deepEqual(keysOf(drain(translator)[0]), ['select 10.64.0.1 > 198.51.100.1'], 'back where it was');
 });
 
 test('LocalAddressTranslator: media that stay the same are not touched when the session changes', () => {

@@ -3,12 +3,18 @@
  * address of the access that carries the session. This box keeps the bindings session by session and says what the kernel has to do;
  * translation/local-binding-table.ts is the mechanism, drivers/linux carries it out. It knows nothing of signalling.
  */
+import type { TransportAddress } from '../../base/network.ts';
 import {
   type LocalAccess,
   type LocalBinding,
   LocalBindingTable,
 } from '../../translation/local-binding-table.ts';
 import type { FlowKey, TranslationOperation } from '../../translation/translation-operation.ts';
+
+/** A binding, and where its peer is reached over the access that carries the session, when that is not where the application sends to. */
+export interface MediaBinding extends LocalBinding {
+  readonly remote?: TransportAddress;
+}
 
 /** Bindings by their ids; a session's bindings always move together. */
 export class LocalAddressTranslator {
@@ -22,9 +28,9 @@ export class LocalAddressTranslator {
    */
   setMedia(
     session: string,
-    bindings: readonly LocalBinding[],
+    bindings: readonly MediaBinding[],
     accesses: readonly [LocalAccess, ...LocalAccess[]],
-  ): readonly LocalBinding[] {
+  ): readonly MediaBinding[] {
     const ids = this.#sessions.get(session) ?? [];
     const kept = bindings.filter((binding) => sameBinding(this.#table.get(binding.id), binding));
     const gone = ids.filter((id) => !kept.some((binding) => binding.id === id));
@@ -35,23 +41,32 @@ export class LocalAddressTranslator {
     );
     const [carrier, ...others] = accesses;
     const released = gone.flatMap((id) => this.#table.release(id));
-    const installed = added.map((binding) => this.#table.install(binding, carrier));
+    const reached = kept.flatMap((binding) =>
+      this.#table.reach(binding.id, carrier, binding.remote ?? binding.peer),
+    );
+    const installed = added.map((binding) => this.#table.install(binding, carrier, binding.remote));
     this.#commit([
       ...released,
+      ...reached,
       ...installed.flatMap((operations) => operations ?? []),
       ...added.flatMap((binding) => others.flatMap((access) => this.#table.accept(binding.id, access))),
     ]);
     return added.filter((_, index) => installed[index] === undefined);
   }
 
-  /** Packets of the session are accepted over this access too; before its address is told to anybody. */
-  accept(session: string, access: LocalAccess): void {
-    this.#commit(this.#idsOf(session).flatMap((id) => this.#table.accept(id, access)));
+  /**
+   * Packets of the session are accepted over this access too; before its address is told to anybody. One of the other version of IP waits for
+   * the places of `bindings`, at which the peer is reached there.
+   */
+  accept(session: string, access: LocalAccess, bindings: readonly MediaBinding[] = []): void {
+    this.#commit(
+      this.#idsOf(session).flatMap((id) => this.#table.accept(id, access, remoteOf(bindings, id))),
+    );
   }
 
-  /** The applications' packets leave by this access from now on. */
-  move(session: string, access: LocalAccess): void {
-    this.#commit(this.#idsOf(session).flatMap((id) => this.#table.move(id, access)));
+  /** The applications' packets leave by this access from now on, to the places of `bindings`. */
+  move(session: string, access: LocalAccess, bindings: readonly MediaBinding[] = []): void {
+    this.#commit(this.#idsOf(session).flatMap((id) => this.#table.move(id, access, remoteOf(bindings, id))));
   }
 
   /** Packets of the session are no longer accepted over this access. */
@@ -87,6 +102,11 @@ export class LocalAddressTranslator {
   #idsOf(session: string): readonly string[] {
     return this.#sessions.get(session) ?? [];
   }
+}
+
+function remoteOf(bindings: readonly MediaBinding[], id: string): TransportAddress | undefined {
+  const binding = bindings.find((one) => one.id === id);
+  return binding && (binding.remote ?? binding.peer);
 }
 
 function sameBinding(a: LocalBinding | undefined, b: LocalBinding): boolean {

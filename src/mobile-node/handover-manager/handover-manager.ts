@@ -23,7 +23,7 @@ import type {
   LegName,
   SignallingPath,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
-import { fromOf, toOf, topViaOf } from '../../protocols/sip/message/header-fields.ts';
+import { fromOf, rseqOf, toOf, topViaOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
 import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
@@ -41,7 +41,8 @@ import { MobileSession, type Move } from './mobile-session.ts';
 import { MoveRequests } from './move-requests.ts';
 import { accessHeadersOf, type NetworkAccess, signallingPathOf } from './network-access.ts';
 import { SessionFlows } from './session-flows.ts';
-import { bindingsOf, descriptionOf, isAtInternalAddress } from './session-media.ts';
+import { descriptionOf, isAtInternalAddress } from './session-media.ts';
+import { StandInAddresses } from './stand-in-addresses.ts';
 
 type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
 
@@ -68,6 +69,7 @@ export class HandoverManager {
   readonly #translator: LocalAddressTranslator;
   readonly #requests: MoveRequests;
   readonly flows: SessionFlows;
+  readonly #standIns: StandInAddresses;
   readonly #registrar = new ApplicationRegistrar();
   readonly #sessions = new Map<CallHandle, MobileSession>();
   readonly #events: HandoverEvent[] = [];
@@ -84,6 +86,7 @@ export class HandoverManager {
     this.#agent = agent;
     this.#requests = new MoveRequests(agent, publicIdentity, withReservation);
     this.#translator = options.translator;
+    this.#standIns = new StandInAddresses(options.internalAddress);
     this.flows = new SessionFlows(() => this.sessions, options.translator);
   }
 
@@ -221,10 +224,13 @@ export class HandoverManager {
       this.#setMedia(session);
       return void this.#agent.continueWith(event.token, '', now);
     }
-    session.hear(fromNetwork ? 'network' : 'application', { description, role: event.role });
+    const said = fromNetwork
+      ? session.fromNetwork(description, event.role, this.#standIns)
+      : { description, role: event.role };
+    session.hear(fromNetwork ? 'network' : 'application', said);
     if (event.role === 'answer' && !this.#agreed(session, now))
       return void this.#agent.refuse(event.token, 500, 'Media collide with those of another session', now);
-    const text = fromNetwork ? session.toApplication(description) : session.toNetwork(description);
+    const text = fromNetwork ? session.toApplication(said.description) : session.toNetwork(description);
     this.#agent.continueWith(event.token, text, now);
   }
 
@@ -244,9 +250,8 @@ export class HandoverManager {
   #setMedia(session: MobileSession): boolean {
     const { agreement, move } = session;
     if (agreement === undefined) return true;
-    const bindings = bindingsOf(session.id, agreement.application, agreement.network);
     const accesses = move ? ([session.access, move.access] as const) : ([session.access] as const);
-    return this.#translator.setMedia(session.id, bindings, accesses).length === 0;
+    return this.#translator.setMedia(session.id, session.bindings(), accesses).length === 0;
   }
 
   #confirmed(call: CallHandle, now: Instant): void {
@@ -296,6 +301,7 @@ export class HandoverManager {
         isReplacement,
         offer,
         isOutdated: false,
+        answer: undefined,
         reservation: undefined,
       };
   }
@@ -361,10 +367,15 @@ export class HandoverManager {
     }
   }
 
-  /** The answer came ahead of the 200 because reservations are awaited: the new access carries the session's data, so they are there. */
+  /**
+   * The answer came ahead of the 200 because the network waits: for reservations, or for an access of the other version of IP to be ready for
+   * what comes from the place that it names. The new access carries the session's data, so they are there.
+   */
   #reserve(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {
     const answer = descriptionOf(response.body);
-    if (answer === undefined || move.reservation !== undefined || !this.#options.withReservation) return;
+    if (answer === undefined || move.reservation !== undefined || rseqOf(response) === undefined) return;
+    move.answer = answer;
+    this.#translator.accept(session.id, move.access, session.bindings(answer));
     move.reservation = this.#agent.sendLocally(
       session.call,
       session.networkLeg,
@@ -380,14 +391,14 @@ export class HandoverManager {
 
   #moved(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {
     const { access, isReplacement } = move;
-    const answer = descriptionOf(response.body);
+    const answer = descriptionOf(response.body) ?? move.answer;
     const former = session.access;
     session.move = undefined;
     session.lostUntil = undefined;
     session.access = access;
-    this.#translator.move(session.id, access);
-    if (!this.#accesses.has(former.index)) this.#translator.dismiss(session.id, former);
     if (answer !== undefined) session.hearMoveAnswer(answer);
+    this.#translator.move(session.id, access, session.bindings());
+    if (!this.#accesses.has(former.index)) this.#translator.dismiss(session.id, former);
     if (isReplacement) session.proxyCscf = access.proxyCscf;
     this.#setMedia(session);
     this.#tellMoved(session, isReplacement ? 'INVITE with Replaces' : 're-INVITE', now);

@@ -12,8 +12,17 @@ import type {
   LegName,
   LocalRequestHandle,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
+import type { MediaBinding } from '../address-translator/local-address-translator.ts';
 import type { NetworkAccess } from './network-access.ts';
-import { asMove, asReserved, placedAt, type Said } from './session-media.ts';
+import {
+  asMove,
+  asReserved,
+  bindingsOf,
+  placedAt,
+  placedForApplication,
+  type Said,
+} from './session-media.ts';
+import type { StandInAddresses } from './stand-in-addresses.ts';
 
 /** A handover of this session that has been signalled and is not yet answered. */
 export interface Move {
@@ -24,6 +33,8 @@ export interface Move {
   readonly offer: SessionDescription;
   /** The session was changed while the move waited for its turn: it is to be offered anew. */
   isOutdated: boolean;
+  /** Where the network's end will be, from an answer ahead of the final one. */
+  answer: SessionDescription | undefined;
   /** The UPDATE that says that local resources are there. */
   reservation: LocalRequestHandle | undefined;
 }
@@ -62,7 +73,7 @@ export class MobileSession {
   readonly #origin: LegOrigin;
   /** Of what the application is told: the network's, which counts handovers too, with a version of its own. */
   #applicationOrigin: LegOrigin | undefined;
-  #offer: { readonly side: 'application' | 'network'; readonly description: SessionDescription } | undefined;
+  #offer: { readonly side: 'application' | 'network'; readonly said: Said } | undefined;
   #application: Said | undefined;
   #network: Said | undefined;
 
@@ -101,19 +112,32 @@ export class MobileSession {
   /** Notes what one side said. An offer changes nothing until it is answered: it may be refused. */
   hear(side: 'application' | 'network', said: Said): void {
     if (said.role === 'offer') {
-      this.#offer = { side, description: said.description };
+      this.#offer = { side, said };
       return;
     }
     const offer = this.#offer;
     if (offer === undefined || offer.side === side) return;
-    const offered: Said = { description: offer.description, role: 'offer' };
+    const offered: Said = { ...offer.said, role: 'offer' };
     [this.#application, this.#network] = side === 'application' ? [said, offered] : [offered, said];
   }
 
-  /** The network's answer to a move: what the application agreed to stays. */
-  hearMoveAnswer(description: SessionDescription): void {
+  /** The network's answer to a move: what the application agreed to stays, whatever the place that it stands for now. */
+  hearMoveAnswer(places: SessionDescription): void {
+    if (this.#network !== undefined) this.#network = { ...this.#network, places };
+  }
+
+  /** What the network says, as this session's application is to hear it. */
+  fromNetwork(description: SessionDescription, role: Said['role'], standIns: StandInAddresses): Said {
+    const told = placedForApplication(description, this.#network?.description, standIns);
+    return told === description ? { description, role } : { description: told, role, places: description };
+  }
+
+  /** Of what is agreed on; with `places`, as they will be when the network's end is there. */
+  bindings(places?: SessionDescription): MediaBinding[] {
     const { agreement } = this;
-    if (agreement !== undefined) this.#network = { description, role: agreement.network.role };
+    if (agreement === undefined) return [];
+    const { application, network } = agreement;
+    return bindingsOf(this.id, application, places === undefined ? network : { ...network, places });
   }
 
   /** An application's description as it goes to the network over the present access. */
@@ -140,7 +164,7 @@ export class MobileSession {
     if (this.agreement !== undefined) return this.moveOffer(access, false).text;
     const offer = this.#offer;
     return offer?.side === 'application'
-      ? this.#stamp(placedAt(offer.description, access.address))
+      ? this.#stamp(placedAt(offer.said.description, access.address))
       : undefined;
   }
 

@@ -17,12 +17,15 @@ import {
   type SessionDescription,
   withMedia,
 } from '../../protocols/sdp/session-description.ts';
-import type { LocalBinding } from '../../translation/local-binding-table.ts';
+import type { MediaBinding } from '../address-translator/local-address-translator.ts';
+import type { StandInAddresses } from './stand-in-addresses.ts';
 
 /** What one side said of the session, and whether it was the offer. */
 export interface Said {
   readonly description: SessionDescription;
   readonly role: 'offer' | 'answer';
+  /** Of the network: the streams where they are, when the application was told of other places. */
+  readonly places?: SessionDescription;
 }
 
 /** Undefined where there is none that could be read. */
@@ -49,6 +52,29 @@ export function placedAt(description: SessionDescription, address: string): Sess
     description.media.map((_, index): MediaAddress | undefined => {
       const place = mediaAddressOf(description, index);
       return place && { address, port: place.port, rtcpPort: place.rtcpPort };
+    }),
+  );
+}
+
+/**
+ * The description as the application is told it: where its own version of IP does not reach a stream, at the place that it knows for that
+ * already, or else at one that stands for it (stand-in-addresses.ts).
+ */
+export function placedForApplication(
+  description: SessionDescription,
+  known: SessionDescription | undefined,
+  standIns: StandInAddresses,
+): SessionDescription {
+  const places = description.media.map((_, index) => mediaAddressOf(description, index));
+  const isReached = (place: MediaAddress | undefined): boolean =>
+    place === undefined || !standIns.isNeededFor(place.address);
+  if (places.every(isReached)) return description;
+  return withMediaAddresses(
+    description,
+    places.map((place, index): MediaAddress | undefined => {
+      if (place === undefined || isReached(place)) return place;
+      const { address, port, rtcpPort } = place;
+      return (known && mediaAddressOf(known, index)) ?? { address: standIns.of(address), port, rtcpPort };
     }),
   );
 }
@@ -81,14 +107,15 @@ export function asReserved(offer: SessionDescription, answer: SessionDescription
  * The bindings of a session: one per UDP port (RTP and RTCP apart), one per TCP stream. Streams that either side refused have none;
  * neither has a TCP stream whose connections nobody may open now (holdconn).
  */
-export function bindingsOf(session: string, application: Said, network: Said): LocalBinding[] {
+export function bindingsOf(session: string, application: Said, network: Said): MediaBinding[] {
   return application.description.media.flatMap((media, index) => {
     const local = mediaAddressOf(application.description, index);
-    const remote = mediaAddressOf(network.description, index);
-    if (local === undefined || remote === undefined) return [];
+    const peer = mediaAddressOf(network.description, index);
+    const remote = network.places && mediaAddressOf(network.places, index);
+    if (local === undefined || peer === undefined) return [];
     const id = `${session}/${index}`;
     return transportOf(media) === 'udp'
-      ? udpBindings(id, media.protocol.includes('RTP'), local, remote)
+      ? udpBindings(id, media.protocol.includes('RTP'), local, peer, remote)
       : tcpBindings(id, application, network, index);
   });
 }
@@ -97,40 +124,44 @@ function udpBindings(
   id: string,
   hasRtcp: boolean,
   local: MediaAddress,
-  remote: MediaAddress,
-): LocalBinding[] {
-  const binding = (name: string, application: TransportAddress, peer: TransportAddress): LocalBinding => ({
+  peer: MediaAddress,
+  remote: MediaAddress | undefined,
+): MediaBinding[] {
+  const binding = (
+    name: 'media' | 'control',
+    place: (of: MediaAddress) => TransportAddress,
+  ): MediaBinding => ({
     id: `${id}/${name}`,
-    family: familyOf(peer.address),
     protocol: 'udp',
-    application,
-    peer,
+    application: place(local),
+    peer: place(peer),
+    ...(remote && { remote: place(remote) }),
   });
-  const media = binding('media', local, remote);
+  const media = binding('media', ({ address, port }) => ({ address, port }));
   if (!hasRtcp || local.rtcpPort === local.port) return [media];
-  const control = binding(
-    'control',
-    { address: local.address, port: local.rtcpPort },
-    { address: remote.rtcpAddress ?? remote.address, port: remote.rtcpPort },
-  );
+  const control = binding('control', ({ address, rtcpAddress = address, rtcpPort }) => ({
+    address: rtcpAddress,
+    port: rtcpPort,
+  }));
   return [media, control];
 }
 
-function tcpBindings(id: string, application: Said, network: Said, index: number): LocalBinding[] {
+function tcpBindings(id: string, application: Said, network: Said, index: number): MediaBinding[] {
   const [offer, answer] = application.role === 'offer' ? [application, network] : [network, application];
   const activeEnd = activeSide(offer, answer, index);
   const local = mediaAddressOf(application.description, index);
-  const remote = mediaAddressOf(network.description, index);
-  if (activeEnd === undefined || local === undefined || remote === undefined) return [];
+  const peer = mediaAddressOf(network.description, index);
+  const remote = network.places && mediaAddressOf(network.places, index);
+  if (activeEnd === undefined || local === undefined || peer === undefined) return [];
   return [
     {
       id: `${id}/media`,
-      family: familyOf(remote.address),
       protocol: 'tcp',
       activeEnd:
         (activeEnd === 'offerer') === (application.role === 'offer') ? 'mobile-node' : 'correspondent-node',
       application: local,
-      peer: remote,
+      peer,
+      ...(remote && { remote }),
     },
   ];
 }
@@ -156,7 +187,3 @@ const nothingReserved: Preconditions = {
   ],
   confirm: new Map(),
 };
-
-function familyOf(address: string): 4 | 6 {
-  return address.includes(':') ? 6 : 4;
-}

@@ -7,7 +7,9 @@
  * NAT-Control-Definitions, the n-th IN with the n-th OUT of the Install:
  *   IN   internal m:p (the mobile node's access address)   external x:a (what the correspondent sends to)
  *   OUT  internal c:q (the correspondent)                  external y:b (what the mobile node sends to)
- * Absent NAT-External-Address: the translator chooses. Present: it names the definition. An empty NAT-Internal-Address: that end is
+ * Absent NAT-External-Address: the translator chooses. Present: it names the definition. The unspecified address (0.0.0.0 or ::, without
+ * Port): the translator chooses one of that version of IP; in an OUT beside an IN that names a component, one more y:b for it, which the
+ * translator keeps as long as the component and uses while m is of that version. An empty NAT-Internal-Address: that end is
  * not known yet. No Port in a known NAT-Internal-Address: that end opens the TCP connection and its port is kept.
  * IPv6 addresses travel as Framed-IPv6-Prefix of length 128, in NAT-External-Address too, where RFC 6736 has only its "* [AVP]".
  */
@@ -22,6 +24,15 @@ import type { OctetWriter } from './octet-writer.ts';
 export interface NatEnd {
   readonly address: string;
   readonly port?: number;
+}
+
+/** Asks for an address of that version of IP. */
+export function anyAddressOf(family: 4 | 6): NatEnd {
+  return { address: family === 6 ? '::' : '0.0.0.0' };
+}
+
+export function isAnyAddress(end: NatEnd | undefined): end is NatEnd {
+  return end?.address === '::' || end?.address === '0.0.0.0';
 }
 
 export interface NatCounters {

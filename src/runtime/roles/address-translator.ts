@@ -27,6 +27,8 @@ function startAddressTranslator(configuration: AddressTranslatorConfiguration, h
   const { addresses, 'first-port': firstPort, 'last-port': lastPort } = configuration.pool;
   const engine = openEngine(configuration);
   const machine = new AddressTranslator({
+    // nftables maps stay within one version of IP.
+    joinsVersions: false,
     diameter: {
       originHost: configuration.identity,
       originRealm: configuration.realm,
