@@ -152,8 +152,13 @@ export class Host {
   #sendOctets(connection: ConnectionId, payload: Uint8Array): void {
     const stream = this.#streams.get(connection);
     if (stream === undefined) return;
-    const { local, remote } = stream;
-    this.#options.observe?.({ direction: 'sent', connection, local, remote, payload });
+    this.#options.observe?.({
+      direction: 'sent',
+      connection,
+      local: stream.local,
+      remote: stream.remote,
+      payload,
+    });
     stream.send(payload);
   }
 

@@ -1,6 +1,7 @@
 /**
  * One TCP or TLS connection of a network function, accepted or opened by its host (base/network.ts).
- * Its owner hears of the end exactly once, and no more after it closed the stream itself.
+ * Its owner hears of the end exactly once, and no more after it closed the stream itself. What is sent within one turn of Node's event loop
+ * goes out together at its end: a busy server answers many inputs in a turn, and a system call costs more than a message.
  */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
@@ -19,6 +20,8 @@ export class TcpStream {
   readonly #owner: TcpStreamOwner;
   #reason = 'closed by the peer';
   #isOver = false;
+  /** What is sent waits for the end of the turn. */
+  #isGathering = false;
 
   constructor(socket: Socket, remote: TransportAddress, owner: TcpStreamOwner) {
     this.remote = remote;
@@ -46,6 +49,7 @@ export class TcpStream {
       this.#socket.destroy();
       return;
     }
+    if (!this.#isGathering) this.#gather();
     this.#socket.write(payload);
   }
 
@@ -61,6 +65,15 @@ export class TcpStream {
   destroy(): void {
     this.#isOver = true;
     this.#socket.destroy();
+  }
+
+  #gather(): void {
+    this.#isGathering = true;
+    this.#socket.cork();
+    setImmediate(() => {
+      this.#isGathering = false;
+      this.#socket.uncork();
+    });
   }
 
   #receive(chunk: Buffer): void {

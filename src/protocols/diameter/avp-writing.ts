@@ -40,7 +40,8 @@ export function closeAvp(writer: OctetWriter, start: number): void {
 /** Those that are octets already go as they are. */
 export function writeAvps(writer: OctetWriter, avps: Avps): void {
   if (avps instanceof EncodedAvps) {
-    writer.octets(avps.octets.subarray(avps.from, avps.to));
+    const { octets, from, to } = avps;
+    writer.octets(to - from === octets.length ? octets : octets.subarray(from, to));
     writer.pad();
   } else for (const avp of avps) writeComposed(writer, avp);
 }

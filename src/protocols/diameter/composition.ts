@@ -5,6 +5,7 @@
 import { type Avp, type Avps, avp, avpValue, avpValues, optionalAvp } from './avp.ts';
 import { closeAvp, encodeAvps, openAvp, writeAvp, writeAvps } from './avp-writing.ts';
 import { advertisement, type DiameterNode } from './capabilities.ts';
+import type { OutgoingRequest } from './diameter-event.ts';
 import { baseAvps } from './dictionary/base.ts';
 import type { CommandDefinition } from './dictionary/dictionary.ts';
 import type { EncodedAvps } from './encoded-avps.ts';
@@ -12,16 +13,15 @@ import { answerHeader, beginMessage, type DiameterMessage, finishMessage } from 
 
 /** A request as the application wants it; which peer gets it is not known yet. */
 export interface RequestContent {
-  readonly command: CommandDefinition;
+  readonly asked: OutgoingRequest;
   readonly sessionId: string;
   readonly endToEndId: number;
-  readonly avps: Avps;
+  readonly isRetransmitted: boolean;
 }
 
 /** Who gets it, on which hop. */
 export interface RequestRoute {
   readonly hopByHopId: number;
-  readonly isRetransmitted: boolean;
   readonly destinationRealm: string;
   readonly destinationHost: string;
 }
@@ -43,18 +43,19 @@ export class MessageComposer {
     this.#node = node;
   }
 
-  request({ command, sessionId, endToEndId, avps }: RequestContent, route: RequestRoute): Uint8Array {
+  request(content: RequestContent, route: RequestRoute): Uint8Array {
+    const { command, avps } = content.asked;
     const writer = beginMessage({
       commandCode: command.code,
       applicationId: command.applicationId,
       isRequest: true,
       isProxiable: command.proxiable,
       isError: false,
-      isRetransmitted: route.isRetransmitted,
+      isRetransmitted: content.isRetransmitted,
       hopByHopId: route.hopByHopId,
-      endToEndId,
+      endToEndId: content.endToEndId,
     });
-    writeAvp(writer, baseAvps.sessionId, sessionId);
+    writeAvp(writer, baseAvps.sessionId, content.sessionId);
     writeAvps(writer, this.#address(command, route));
     writeAvps(writer, avps);
     return finishMessage();

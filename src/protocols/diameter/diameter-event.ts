@@ -10,6 +10,17 @@ export type RequestId = number;
 /** A peer's request, to be answered. */
 export type ReceivedRequestId = number;
 
+export interface OutgoingRequest {
+  readonly command: CommandDefinition;
+  /** Absent: the endpoint makes a new one. */
+  readonly sessionId?: string;
+  /**
+   * The application's AVPs. The endpoint adds Session-Id, Origin-Host, Origin-Realm, Destination-Realm, the AVP that names the
+   * application, and Destination-Host where the command requires it.
+   */
+  readonly avps: Avps;
+}
+
 export type DiameterEvent =
   /** Requests may be sent to the peer. `isRestarted`: it is a new process since last time (Origin-State-Id). */
   | { readonly kind: 'peer-available'; readonly peer: string; readonly isRestarted: boolean }
@@ -25,12 +36,15 @@ export type DiameterEvent =
   | {
       readonly kind: 'answer-received';
       readonly request: RequestId;
+      /** As it was handed in, so that who asked finds what he asked for. */
+      readonly asked: OutgoingRequest;
       readonly peer: string;
       readonly avps: Avps;
     }
   | {
       readonly kind: 'request-failed';
       readonly request: RequestId;
+      readonly asked: OutgoingRequest;
       readonly reason: RequestFailure;
     };
 

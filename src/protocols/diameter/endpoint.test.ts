@@ -68,13 +68,17 @@ test('DiameterEndpoint: a request without an answer times out', () => {
   events(client);
   const request = ask(client, network);
   network.run(10_000);
-  assert.deepEqual(events(client), [{ kind: 'request-failed', request, reason: 'timed-out' }]);
+  assert.deepEqual(events(client), [
+    { kind: 'request-failed', request, asked: locationInfo, reason: 'timed-out' },
+  ]);
 });
 
 test('DiameterEndpoint: a request to a peer that is not there fails at once', () => {
   const client = endpoint('cscf.example', { peers: [{ host: 'hss.example' }] });
   const request = client.request('hss.example', locationInfo, 0);
-  assert.deepEqual(events(client), [{ kind: 'request-failed', request, reason: 'peer-down' }]);
+  assert.deepEqual(events(client), [
+    { kind: 'request-failed', request, asked: locationInfo, reason: 'peer-down' },
+  ]);
 });
 
 test('DiameterEndpoint: a request goes to the next peer with the T bit when the connection breaks', () => {
@@ -111,7 +115,7 @@ test('DiameterEndpoint: an outstanding request fails when the connection breaks 
   network.remove(hssAddress);
   assert.deepEqual(events(client), [
     { kind: 'peer-unavailable', peer: 'hss.example', reason: 'connection closed' },
-    { kind: 'request-failed', request, reason: 'peer-down' },
+    { kind: 'request-failed', request, asked: locationInfo, reason: 'peer-down' },
   ]);
 });
 

@@ -14,7 +14,13 @@ import { AnswerMemory, type RememberedRequest } from './answer-memory.ts';
 import { type Avp, type Avps, avpValue } from './avp.ts';
 import { capabilitiesAvps, type DiameterNode, judgeCapabilities, resultAvps } from './capabilities.ts';
 import { MessageComposer } from './composition.ts';
-import type { DiameterEvent, ReceivedRequestId, RequestFailure, RequestId } from './diameter-event.ts';
+import type {
+  DiameterEvent,
+  OutgoingRequest,
+  ReceivedRequestId,
+  RequestFailure,
+  RequestId,
+} from './diameter-event.ts';
 import { baseApplication, baseAvps, baseCommands, disconnectCause } from './dictionary/base.ts';
 import { type CommandDefinition, type DiameterApplication, Dictionary } from './dictionary/dictionary.ts';
 import { Identifiers } from './identifiers.ts';
@@ -56,17 +62,6 @@ export interface DiameterTimers extends PeerTimers {
 
 /** Tw and Tc as RFC 3539 and RFC 6733 recommend; a SIP transaction waits 32 s (timer B), so an answer after 10 s is still of use. */
 const defaultTimers: DiameterTimers = { watchdogMs: 30_000, reconnectMs: 30_000, requestMs: 10_000 };
-
-export interface OutgoingRequest {
-  readonly command: CommandDefinition;
-  /** Absent: the endpoint makes a new one. */
-  readonly sessionId?: string;
-  /**
-   * The application's AVPs. The endpoint adds Session-Id, Origin-Host, Origin-Realm, Destination-Realm, the AVP that names the
-   * application, and Destination-Host where the command requires it.
-   */
-  readonly avps: Avps;
-}
 
 interface Connection {
   readonly id: ConnectionId;
@@ -150,11 +145,12 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
    */
   request(peers: string | readonly string[], request: OutgoingRequest, now: Instant): RequestId {
     const id = ++this.#requests;
-    const { command, avps, sessionId = this.createSessionId() } = request;
     this.#dispatch({
       id,
+      asked: request,
       peers: this.#peersNamed(peers),
-      content: { command, sessionId, endToEndId: this.#identifiers.nextEndToEnd(), avps },
+      sessionId: request.sessionId ?? this.createSessionId(),
+      endToEndId: this.#identifiers.nextEndToEnd(),
       deadline: now + this.#timers.requestMs,
       isRetransmitted: false,
     });
@@ -346,16 +342,17 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
     const outstanding = this.#outstanding.get(hopByHopId);
     if (outstanding?.peers[0] !== peer) return;
     this.#outstanding.delete(hopByHopId);
-    this.#events.push({ kind: 'answer-received', request: outstanding.id, peer: peer.host, avps });
+    const { id, asked } = outstanding;
+    this.#events.push({ kind: 'answer-received', request: id, asked, peer: peer.host, avps });
   }
 
   /** Sends to the first peer that is available; those behind it are kept for a failover. */
   #dispatch(request: OutstandingRequest): void {
     const first = request.peers.findIndex(({ isAvailable }) => isAvailable);
     const peer = request.peers[first];
-    if (peer?.connection === undefined) this.#reportFailure(request.id, 'peer-down');
+    if (peer?.connection === undefined) this.#reportFailure(request, 'peer-down');
     else if (this.#outstanding.size >= maximumOutstandingRequests)
-      this.#reportFailure(request.id, 'too-many-outstanding');
+      this.#reportFailure(request, 'too-many-outstanding');
     else
       this.#sendRequest(
         peer,
@@ -367,9 +364,8 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
   #sendRequest(peer: DiameterPeer, connection: ConnectionId, request: OutstandingRequest): void {
     const hopByHopId = this.#identifiers.nextHopByHop();
     this.#outstanding.add(hopByHopId, request);
-    const payload = this.#composer.request(request.content, {
+    const payload = this.#composer.request(request, {
       hopByHopId,
-      isRetransmitted: request.isRetransmitted,
       destinationRealm: peer.realm ?? this.#node.originRealm,
       destinationHost: peer.host,
     });
@@ -392,11 +388,11 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
     const outstanding = this.#outstanding.get(hopByHopId);
     if (outstanding === undefined) return;
     this.#outstanding.delete(hopByHopId);
-    this.#reportFailure(outstanding.id, reason);
+    this.#reportFailure(outstanding, reason);
   }
 
-  #reportFailure(request: RequestId, reason: RequestFailure): void {
-    this.#events.push({ kind: 'request-failed', request, reason });
+  #reportFailure({ id, asked }: OutstandingRequest, reason: RequestFailure): void {
+    this.#events.push({ kind: 'request-failed', request: id, asked, reason });
   }
 
   #close(id: ConnectionId): void {

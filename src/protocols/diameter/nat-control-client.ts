@@ -9,15 +9,16 @@ import type { Instant } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import { type Avps, avpValue, avpValues } from './avp.ts';
 import { closeAvp, encodeAvps, openAvp, writeAvp } from './avp-writing.ts';
-import type { DiameterEvent, RequestFailure, RequestId } from './diameter-event.ts';
+import type { DiameterEvent, OutgoingRequest, RequestFailure } from './diameter-event.ts';
 import { baseAvps, diameterLogout } from './dictionary/base.ts';
+import type { CommandDefinition } from './dictionary/dictionary.ts';
 import {
   followInternalPortStyle,
   natControlAvps,
   natControlCommands,
   natRequestType,
 } from './dictionary/nat-control.ts';
-import type { DiameterEndpoint, OutgoingRequest } from './endpoint.ts';
+import type { DiameterEndpoint } from './endpoint.ts';
 import { maximumQueuedNatRequests, maximumUnendedSessions } from './limits.ts';
 import {
   componentsOf,
@@ -54,17 +55,30 @@ export type NatControlEvent =
   /** No answer: whether the request was carried out is not known. A query tells. */
   | { readonly kind: 'request-lost'; readonly request: NatRequestId; readonly reason: RequestFailure };
 
-interface Queued {
+class QueuedRequest implements OutgoingRequest {
   readonly id: NatRequestId;
   readonly session: NatSession;
-  readonly request: OutgoingRequest;
+  readonly command: CommandDefinition;
+  readonly avps: Avps;
+
+  constructor(id: NatRequestId, session: NatSession, { command, avps }: Command) {
+    this.id = id;
+    this.session = session;
+    this.command = command;
+    this.avps = avps;
+  }
+
+  get sessionId(): string {
+    return this.session.sessionId;
+  }
 }
+
+type Command = Pick<OutgoingRequest, 'command' | 'avps'>;
 
 export class NatControlClient {
   readonly #endpoint: DiameterEndpoint;
   /** Per session: the outstanding request first, then those that wait. */
-  readonly #queues = new Map<string, Queued[]>();
-  readonly #outstanding = new Map<RequestId, Queued>();
+  readonly #queues = new Map<string, QueuedRequest[]>();
   /** Sessions that are over, though their translator does not know yet. */
   readonly #unended = new Map<string, NatSession>();
   readonly #events = new Fifo<NatControlEvent>();
@@ -84,7 +98,7 @@ export class NatControlClient {
    * Components that name x:a and y:b get these: so sessions are restored at a translator that has restarted.
    */
   open(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
-    return this.#enqueue(session, install(session, natRequestType.initial, components), now);
+    return this.#enqueue(session, install(natRequestType.initial, components), now);
   }
 
   /**
@@ -92,32 +106,30 @@ export class NatControlClient {
    * components with another `mobileNode`.
    */
   update(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
-    return this.#enqueue(session, install(session, natRequestType.update, components), now);
+    return this.#enqueue(session, install(natRequestType.update, components), now);
   }
 
   /** UPDATE_REQUEST that takes components away. */
   remove(session: NatSession, components: readonly NatComponent[], now: Instant): NatRequestId {
-    return this.#enqueue(session, remove(session, components), now);
+    return this.#enqueue(session, remove(components), now);
   }
 
   /** QUERY_REQUEST: what the translator has, with counters. */
   query(session: NatSession, now: Instant): NatRequestId {
-    return this.#enqueue(session, control(session, natRequestType.query), now);
+    return this.#enqueue(session, control(natRequestType.query), now);
   }
 
   /** STR: all bindings of the session go. */
   close(session: NatSession, now: Instant): NatRequestId {
-    const command = natControlCommands.sessionTermination;
-    return this.#enqueue(session, { command, sessionId: session.sessionId, avps: loggedOut }, now);
+    return this.#enqueue(session, { command: natControlCommands.sessionTermination, avps: loggedOut }, now);
   }
 
   /** Give it every event of the endpoint; true when the event was about one of its requests. */
   handleEvent(event: DiameterEvent, now: Instant): boolean {
     if (event.kind === 'peer-available') this.#endSessionsAt(event.peer, now);
     if (event.kind !== 'answer-received' && event.kind !== 'request-failed') return false;
-    const queued = this.#outstanding.get(event.request);
-    if (queued === undefined) return false;
-    this.#outstanding.delete(event.request);
+    const queued = event.asked;
+    if (!(queued instanceof QueuedRequest)) return false;
     if (event.kind === 'answer-received') this.#events.push(outcomeOf(queued.id, event.avps));
     else this.#lost(queued, event.reason);
     this.#sendNext(queued, now);
@@ -128,33 +140,29 @@ export class NatControlClient {
     return this.#events.shift();
   }
 
-  #enqueue(session: NatSession, request: OutgoingRequest, now: Instant): NatRequestId {
-    const queued: Queued = { id: ++this.#requests, session, request };
+  #enqueue(session: NatSession, command: Command, now: Instant): NatRequestId {
+    const queued = new QueuedRequest(++this.#requests, session, command);
     const queue = this.#queues.get(session.sessionId);
     if (queue === undefined) {
       this.#queues.set(session.sessionId, [queued]);
-      this.#send(queued, now);
+      this.#endpoint.request(session.translator, queued, now);
     } else if (queue.length > maximumQueuedNatRequests)
       this.#events.push({ kind: 'request-lost', request: queued.id, reason: 'too-many-outstanding' });
     else queue.push(queued);
     return queued.id;
   }
 
-  #send(queued: Queued, now: Instant): void {
-    this.#outstanding.set(this.#endpoint.request(queued.session.translator, queued.request, now), queued);
-  }
-
-  #sendNext({ session: { sessionId } }: Queued, now: Instant): void {
+  #sendNext({ session: { sessionId, translator } }: QueuedRequest, now: Instant): void {
     const queue = this.#queues.get(sessionId);
     queue?.shift();
     const next = queue?.[0];
     if (next === undefined) this.#queues.delete(sessionId);
-    else this.#send(next, now);
+    else this.#endpoint.request(translator, next, now);
   }
 
-  #lost(queued: Queued, reason: RequestFailure): void {
+  #lost(queued: QueuedRequest, reason: RequestFailure): void {
     this.#events.push({ kind: 'request-lost', request: queued.id, reason });
-    const isEnd = queued.request.command === natControlCommands.sessionTermination;
+    const isEnd = queued.command === natControlCommands.sessionTermination;
     if (isEnd && this.#unended.size < maximumUnendedSessions)
       this.#unended.set(queued.session.sessionId, queued.session);
   }
@@ -171,20 +179,16 @@ export class NatControlClient {
 const loggedOut = encodeAvps((writer) => writeAvp(writer, baseAvps.terminationCause, diameterLogout));
 
 /** An NCR of that type; `write` writes what is behind its type. */
-function control(
-  { sessionId }: NatSession,
-  requestType: number,
-  write?: (writer: OctetWriter) => void,
-): OutgoingRequest {
+function control(requestType: number, write?: (writer: OctetWriter) => void): Command {
   const avps = encodeAvps((writer) => {
     writeAvp(writer, natControlAvps.requestType, requestType);
     write?.(writer);
   });
-  return { command: natControlCommands.natControl, sessionId, avps };
+  return { command: natControlCommands.natControl, avps };
 }
 
-function install(session: NatSession, type: number, components: readonly NatComponent[]): OutgoingRequest {
-  return control(session, type, (writer) => {
+function install(type: number, components: readonly NatComponent[]): Command {
+  return control(type, (writer) => {
     const start = openAvp(writer, natControlAvps.install);
     writeComponents(writer, components);
     writeAvp(writer, natControlAvps.externalPortStyle, followInternalPortStyle);
@@ -192,8 +196,8 @@ function install(session: NatSession, type: number, components: readonly NatComp
   });
 }
 
-function remove(session: NatSession, components: readonly NatComponent[]): OutgoingRequest {
-  return control(session, natRequestType.update, (writer) => {
+function remove(components: readonly NatComponent[]): Command {
+  return control(natRequestType.update, (writer) => {
     const start = openAvp(writer, natControlAvps.remove);
     writeComponents(writer, components);
     closeAvp(writer, start);

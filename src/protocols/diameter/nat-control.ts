@@ -80,17 +80,16 @@ export function definitionsOf(component: NatComponent): readonly [NatDefinition,
 
 /** Pairs the n-th IN with the n-th OUT; undefined when their numbers or protocols differ. */
 export function componentsOf(definitions: readonly NatDefinition[]): readonly NatComponent[] | undefined {
-  const ins: NatDefinition[] = [];
-  const outs: NatDefinition[] = [];
-  for (const one of definitions) (one.direction === 'in' ? ins : outs).push(one);
-  if (ins.length !== outs.length) return undefined;
   const components: NatComponent[] = [];
-  for (let index = 0; index < ins.length; index++) {
-    const [one, other] = [ins[index]!, outs[index]!];
-    if (one.protocol !== other.protocol) return undefined;
+  let next = 0;
+  for (const one of definitions) {
+    if (one.direction !== 'in') continue;
+    while (definitions[next]?.direction === 'in') next++;
+    const other = definitions[next++];
+    if (other?.protocol !== one.protocol) return undefined;
     components.push(componentOf(one, other));
   }
-  return components;
+  return 2 * components.length === definitions.length ? components : undefined;
 }
 
 function componentOf(one: NatDefinition, other: NatDefinition): NatComponent {

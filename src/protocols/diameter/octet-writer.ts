@@ -5,8 +5,8 @@
 const utf8 = new TextEncoder();
 
 export class OctetWriter {
-  #octets = new Uint8Array(4096);
-  #view = new DataView(this.#octets.buffer);
+  #octets = Buffer.alloc(4096);
+  #view = viewOf(this.#octets);
   #length = 0;
 
   get length(): number {
@@ -70,15 +70,19 @@ export class OctetWriter {
   /** What was written, as memory of its own; small ones share slabs (Buffer.poolSize), which costs a tenth of an ArrayBuffer each. */
   copy(): Buffer {
     const copy = Buffer.allocUnsafe(this.#length);
-    copy.set(this.#octets.subarray(0, this.#length));
+    this.#octets.copy(copy, 0, 0, this.#length);
     return copy;
   }
 
   #reserve(count: number): void {
     if (this.#length + count <= this.#octets.length) return;
-    const larger = new Uint8Array(2 * (this.#length + count));
-    larger.set(this.#octets.subarray(0, this.#length));
+    const larger = Buffer.alloc(2 * (this.#length + count));
+    this.#octets.copy(larger, 0, 0, this.#length);
     this.#octets = larger;
-    this.#view = new DataView(larger.buffer);
+    this.#view = viewOf(larger);
   }
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
 }

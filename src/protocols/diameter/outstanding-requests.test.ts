@@ -47,6 +47,6 @@ function taken(requests: OutstandingRequests, now: number): number[] {
 }
 
 function request(id: number, deadline: number): OutstandingRequest {
-  const content = { command: baseCommands.deviceWatchdog, sessionId: '', endToEndId: id, avps: [] };
-  return { id, peers: [], content, deadline, isRetransmitted: false };
+  const asked = { command: baseCommands.deviceWatchdog, avps: [] };
+  return { id, asked, peers: [], sessionId: '', endToEndId: id, deadline, isRetransmitted: false };
 }

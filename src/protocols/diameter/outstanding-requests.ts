@@ -8,14 +8,11 @@ import type { RequestContent } from './composition.ts';
 import type { RequestId } from './diameter-event.ts';
 import type { DiameterPeer } from './peer.ts';
 
-export interface OutstandingRequest {
+export interface OutstandingRequest extends RequestContent {
   readonly id: RequestId;
   /** Peers that may be asked, the one in use first. */
   readonly peers: readonly DiameterPeer[];
-  readonly content: RequestContent;
   readonly deadline: Instant;
-  /** Sent to another peer before. */
-  readonly isRetransmitted: boolean;
 }
 
 interface Entry extends Timeout {
