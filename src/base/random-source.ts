@@ -7,16 +7,21 @@ export interface RandomSource {
   nextUint32(): number;
 }
 
-/** A token of `length` characters of [0-9a-z], for tags, branches and nonces (5 bits each: 32 of the 36 letters are used). */
+const alphabet = '0123456789abcdefghijklmnopqrstuv';
+const pairs: readonly string[] = Array.from(
+  { length: 1024 },
+  (_, bits) => `${alphabet[bits & 31]}${alphabet[bits >>> 5]}`,
+);
+
+/** A token of `length` characters of [0-9a-z], an even number, for tags, branches and nonces (5 bits each: 32 of the 36 letters are used). */
 export function randomToken(random: RandomSource, length: number): string {
-  const alphabet = '0123456789abcdefghijklmnopqrstuv';
   let token = '';
-  for (let bits = 0, pool = 0; token.length < length; bits -= 5, pool >>>= 5) {
-    if (bits < 5) {
+  for (let bits = 0, pool = 0; token.length < length; bits -= 10, pool >>>= 10) {
+    if (bits < 10) {
       pool = random.nextUint32();
       bits = 30;
     }
-    token += alphabet[pool & 31];
+    token += pairs[pool & 1023];
   }
   return token;
 }

@@ -6,7 +6,7 @@
  *   created by 101–199 → early ──2xx──→ confirmed          (a 2xx creates it confirmed at once)
  */
 import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
-import { callIdOf, contactsOf, cseqOf, fromTagOf, routesOf, toTagOf } from '../message/header-fields.ts';
+import { callIdOf, cseqOf, firstAddressOf, fromTagOf, toTagOf } from '../message/header-fields.ts';
 import { withoutParameter } from '../message/parameters.ts';
 import { type SipMessage, SipRequest, type SipResponse } from '../message/sip-message.ts';
 import { formatUri, type Uri } from '../message/sip-uri.ts';
@@ -194,7 +194,7 @@ export function isTargetRefresh(method: string): boolean {
  */
 export function routeRequest(request: SipRequest, routeSet: readonly string[]): RoutedRequest {
   for (const route of routeSet) request.headers.append('Route', route);
-  const [first] = routesOf(request);
+  const first = firstAddressOf(request, 'Route');
   if (first === undefined) return { request, nextHop: request.requestUri };
   const isLoose = first.uri.kind === 'sip' && first.uri.parameters.has('lr');
   if (!isLoose) {
@@ -213,7 +213,7 @@ function asRequestUri(uri: Uri): Uri {
 }
 
 function contactUriOf(message: SipMessage): string | undefined {
-  const contact = contactsOf(message)[0];
+  const contact = firstAddressOf(message, 'Contact');
   return contact === undefined ? undefined : formatUri(contact.uri);
 }
 

@@ -94,6 +94,13 @@ export function addressesOf(message: SipMessage, name: string): NameAddress[] {
   });
 }
 
+/** The first of those addresses. */
+export function firstAddressOf(message: SipMessage, name: string): NameAddress | undefined {
+  const first = message.headers.get(name);
+  const address = first === undefined ? undefined : parseNameAddress(first, name);
+  return isMalformed(address) ? addressesOf(message, name)[0] : address;
+}
+
 export function rackOf(message: SipMessage): RAck | Malformed | undefined {
   const value = message.headers.get('RAck');
   return value === undefined ? undefined : parseRAck(value);
@@ -106,7 +113,7 @@ export function replacesOf(message: SipMessage): Replaces | Malformed | undefine
 
 /** Whether an option tag or method stands in a list such as Supported, Require or Allow; without regard to case. */
 export function listIncludes(message: SipMessage, name: string, token: string): boolean {
-  return message.headers.getAll(name).some((item) => item.toLowerCase() === token.toLowerCase());
+  return message.headers.includes(name, token.toLowerCase());
 }
 
 function numberOf(message: SipMessage, name: string): number | undefined {

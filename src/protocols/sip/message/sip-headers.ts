@@ -35,6 +35,17 @@ export class SipHeaders {
     return values;
   }
 
+  /** Whether a value of the list field, in lower case, is this one. */
+  includes(name: string | HeaderName, wanted: string): boolean {
+    const header = headerNameOf(name);
+    const lines = this.#lines;
+    for (let place = lines.find(header); place !== undefined; place = lines.findBehind(place, header)) {
+      const line = lines.valueAt(place).toLowerCase();
+      if (line.includes(wanted) && splitList(line).includes(wanted)) return true;
+    }
+    return false;
+  }
+
   has(name: string | HeaderName): boolean {
     return this.#lines.has(headerNameOf(name));
   }

@@ -47,9 +47,18 @@ export function sipUri(parts: Partial<Omit<SipUri, 'kind'>> & { readonly host: s
   return { kind: 'sip', scheme: 'sip', parameters: noParameters, headers: '', ...parts };
 }
 
+/** The last SIP URI and what it is: who reads one from a header field often hands the same text on, to be read again. Never changed. */
+let lastText: string | undefined;
+let lastUri: SipUri | undefined;
+
 export function parseUri(text: string, offset = 0): Uri | Malformed {
+  if (text === lastText && lastUri !== undefined) return lastUri;
   const match = sipUriPattern.exec(text);
-  if (match !== null) return assembleSipUri(match, offset);
+  if (match !== null) {
+    const uri = assembleSipUri(match, offset);
+    if (!isMalformed(uri)) [lastText, lastUri] = [text, uri];
+    return uri;
+  }
   const scheme = text.slice(0, Math.max(text.indexOf(':'), 0)).toLowerCase();
   if (scheme === 'sip' || scheme === 'sips' || !/^[a-z][a-z0-9+\-.]*$/.test(scheme) || /[\s<>"]/.test(text))
     return new Malformed('URI', offset, uriRule);

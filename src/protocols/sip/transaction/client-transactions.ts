@@ -23,7 +23,7 @@ import { InviteClientTransaction } from './invite-client-transaction.ts';
 import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
 import type { ClientTransactionId, SipEvent, SipTarget, SipTransportProtocol } from './sip-event.ts';
 import type { SipTimers } from './timers.ts';
-import { clientKeyOf, magicCookie } from './transaction-key.ts';
+import { clientKey, clientKeyOf, cookieKey, magicCookie } from './transaction-key.ts';
 
 const viaName = headerNameOf('Via');
 
@@ -33,6 +33,8 @@ interface Prepared {
   readonly request: SipRequest;
   readonly octets: Uint8Array;
   readonly route: SipRoute;
+  /** Under which its responses are awaited. */
+  readonly key: string;
   /** The same over UDP, when only its size sent it to TCP (RFC 3261 §18.1.1). */
   readonly fallback?: Prepared | undefined;
 }
@@ -167,13 +169,12 @@ export class ClientTransactions {
   }
 
   #begin(id: ClientTransactionId, prepared: Prepared, isCancel: boolean, now: Instant): void {
-    const { request, octets, route } = prepared;
+    const { request, octets, route, key } = prepared;
     const options = { timers: this.#timers, isReliable: route.transport !== 'udp', now };
     const transaction =
       request.method === 'INVITE'
         ? new InviteClientTransaction(request, octets, options)
         : new NonInviteClientTransaction(octets, options);
-    const key = clientKeyOf(request);
     const cancellation = 'none';
     const entry: Entry = {
       id,
@@ -228,7 +229,7 @@ export class ClientTransactions {
     entry.cancellation = 'sent';
     const request = createCancel(prepared.request);
     const octets = serializeSipMessage(request);
-    this.#begin(this.takeId(), { request, octets, route: entry.route }, true, now);
+    this.#begin(this.takeId(), { request, octets, route: entry.route, key: clientKeyOf(request) }, true, now);
     this.#drive(entry, { kind: 'cancel-sent' }, now);
   }
 
@@ -241,7 +242,7 @@ export class ClientTransactions {
   }
 
   #prepare(request: SipRequest, target: SipTarget, now: Instant): Prepared | undefined {
-    const branch = `${magicCookie}${randomToken(this.#random, 16)}`;
+    const branch = randomToken(this.#random, 16);
     const remote = { address: target.address, port: target.port };
     if (target.transport === 'tcp' || target.transport === 'tls')
       return this.#prepareOver(target.transport, request, target, branch);
@@ -262,10 +263,12 @@ export class ClientTransactions {
     const local = this.#transport.localFor(transport, target);
     if (local === undefined) return undefined;
     const request = original.clone();
-    request.headers.prepend(viaName, this.#viaOf(transport, local, branch));
+    request.headers.prepend(viaName, this.#viaOf(transport, local, `${magicCookie}${branch}`));
+    const key = clientKey(`${cookieKey}${branch}`, local, request.method);
     const remote = { address: target.address, port: target.port };
     const { serverName } = target;
-    return { request, octets: serializeSipMessage(request), route: { transport, local, remote, serverName } };
+    const route = { transport, local, remote, serverName, flow: undefined };
+    return { request, octets: serializeSipMessage(request), route, key };
   }
 
   #viaOf(transport: SipTransportProtocol, { address, port }: TransportAddress, branch: string): string {

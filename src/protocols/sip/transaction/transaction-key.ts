@@ -2,18 +2,25 @@
  * How messages find their transaction (RFC 3261 §17.1.3, §17.2.3). Requests of RFC 2543 elements, whose branch does not begin with
  * the magic cookie, are matched by Request-URI, From tag, Call-ID, CSeq number and top Via.
  */
+import type { TransportAddress } from '../../../base/network.ts';
 import { callIdOf, cseqOf, fromTagOf, topViaOf, toTagOf } from '../message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { formatHostPort } from '../message/sip-uri.ts';
 import type { Via } from '../message/via.ts';
 
 export const magicCookie = 'z9hG4bK';
-const cookieKey = magicCookie.toLowerCase();
+/** As it stands in keys. */
+export const cookieKey: string = magicCookie.toLowerCase();
 
 /** For a request of our own: branch, method, and sent-by, which a response must repeat (§18.1.2). */
 export function clientKeyOf(message: SipRequest | SipResponse): string {
   const via = topViaOf(message);
   return `${branchOf(via)} ${sentByOf(via)} ${cseqOf(message).method}`;
+}
+
+/** The same for a request whose Via is just being made; the branch in lower case. */
+export function clientKey(branch: string, { address, port }: TransportAddress, method: string): string {
+  return `${branch} ${formatHostPort(address, port)} ${method}`;
 }
 
 /** For a request of a peer. ACK and CANCEL have to find their INVITE: `method` says in whose name the key is made. */

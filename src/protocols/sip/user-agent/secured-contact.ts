@@ -1,17 +1,17 @@
 /** When a user agent's Contact has to be a SIPS URI (RFC 3261 §8.1.1.8 and §12.1.1; RFC 5630 §3.3): no request comes back by another way then. */
-import { contactsOf, recordRoutesOf, routesOf } from '../message/header-fields.ts';
+import { firstAddressOf } from '../message/header-fields.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import type { Uri } from '../message/sip-uri.ts';
 
 /** Of a request that goes out with this Request-URI and Route. `contact` is a name-addr. */
 export function contactOfRequest(request: SipRequest, contact: string): string {
-  const isSecure = isSips(request.requestUri) || isSipsUri(routesOf(request)[0]?.uri);
+  const isSecure = isSips(request.requestUri) || isSipsUri(firstAddressOf(request, 'Route')?.uri);
   return isSecure ? secured(contact) : contact;
 }
 
 /** Of the response to a request that came in: the caller's way here was secured, and so is the way back. */
 export function contactOfResponse(request: SipRequest, contact: string): string {
-  const caller = recordRoutesOf(request)[0] ?? contactsOf(request)[0];
+  const caller = firstAddressOf(request, 'Record-Route') ?? firstAddressOf(request, 'Contact');
   return isSips(request.requestUri) || isSipsUri(caller?.uri) ? secured(contact) : contact;
 }
 
@@ -24,7 +24,7 @@ function secured(contact: string): string {
 }
 
 function isSips(uri: string): boolean {
-  return /^sips:/i.test(uri);
+  return uri.slice(0, 5).toLowerCase() === 'sips:';
 }
 
 function isSipsUri(uri: Uri | undefined): boolean {
