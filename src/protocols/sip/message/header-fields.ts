@@ -5,11 +5,14 @@
  */
 import { isMalformed, type Malformed } from '../../../base/malformed.ts';
 import { type CSeq, parseCSeq, parseRAck, type RAck } from './cseq.ts';
+import { type HeaderName, headerNameOf } from './header-names.ts';
 import { type NameAddress, parseNameAddress } from './name-address.ts';
 import { parseReplaces, type Replaces } from './replaces.ts';
 import type { SipMessage } from './sip-message.ts';
 import { parseVia, type Via } from './via.ts';
 
+const [fromName, toName, callIdName] = [headerNameOf('From'), headerNameOf('To'), headerNameOf('Call-ID')];
+const [sequenceName, viaName] = [headerNameOf('CSeq'), headerNameOf('Via')];
 const [parseFrom, parseTo] = [remembering(parseNameAddress), remembering(parseNameAddress)];
 const [parseFromTag, parseToTag] = [remembering(parseTag), remembering(parseTag)];
 const parseTopVia = remembering(parseVia);
@@ -17,19 +20,19 @@ const parseSequence = remembering(parseCSeq);
 const parseFirstRoute = remembering(parseNameAddress);
 
 export function fromOf(message: SipMessage): NameAddress {
-  return mandatory(message, 'From', parseFrom);
+  return mandatory(message, fromName, parseFrom);
 }
 
 export function toOf(message: SipMessage): NameAddress {
-  return mandatory(message, 'To', parseTo);
+  return mandatory(message, toName, parseTo);
 }
 
 export function fromTagOf(message: SipMessage): string | undefined {
-  return mandatory(message, 'From', parseFromTag).tag;
+  return mandatory(message, fromName, parseFromTag).tag;
 }
 
 export function toTagOf(message: SipMessage): string | undefined {
-  return mandatory(message, 'To', parseToTag).tag;
+  return mandatory(message, toName, parseToTag).tag;
 }
 
 export function tagOf(address: NameAddress): string | undefined {
@@ -37,15 +40,15 @@ export function tagOf(address: NameAddress): string | undefined {
 }
 
 export function callIdOf(message: SipMessage): string {
-  return mandatory(message, 'Call-ID', (value) => value);
+  return mandatory(message, callIdName, unchanged);
 }
 
 export function cseqOf(message: SipMessage): CSeq {
-  return mandatory(message, 'CSeq', parseSequence);
+  return mandatory(message, sequenceName, parseSequence);
 }
 
 export function topViaOf(message: SipMessage): Via {
-  return mandatory(message, 'Via', parseTopVia);
+  return mandatory(message, viaName, parseTopVia);
 }
 
 /** `undefined` when absent. */
@@ -143,6 +146,10 @@ function remembering<T>(parse: (text: string) => T): (text: string) => T {
   };
 }
 
+function unchanged(value: string): string {
+  return value;
+}
+
 /** The tag alone, without a look at the URI in angle brackets. */
 function parseTag(text: string): { readonly tag: string | undefined } | Malformed {
   const close = text.startsWith('<') ? text.indexOf('>') : -1;
@@ -152,9 +159,10 @@ function parseTag(text: string): { readonly tag: string | undefined } | Malforme
   return isMalformed(address) ? address : { tag: tagOf(address) };
 }
 
-function mandatory<T>(message: SipMessage, name: string, parse: (value: string) => T | Malformed): T {
+function mandatory<T>(message: SipMessage, name: HeaderName, parse: (value: string) => T | Malformed): T {
   const value = message.headers.get(name);
   const parsed = value === undefined ? undefined : parse(value);
-  if (parsed === undefined || isMalformed(parsed)) throw new Error(`invariant: ${name} of a checked message`);
+  if (parsed === undefined || isMalformed(parsed))
+    throw new Error(`invariant: ${name.name} of a checked message`);
   return parsed;
 }

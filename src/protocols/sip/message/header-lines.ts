@@ -23,10 +23,24 @@ interface OwnLine {
 
 type Piece = Run | OwnLine;
 
-/** Where a line stands: in which piece, and which received line it is when that is a run. Good until the next change. */
-export interface Place {
-  readonly piece: number;
-  readonly line: number;
+/**
+ * Where a line stands: the number of its piece and, when that is a run, of the received line, in one number, since places are asked for
+ * all the time. Good until the next change.
+ */
+export type Place = number & { readonly place: true };
+
+const linesPerPiece = 0x1_0000;
+
+function placeOf(piece: number, line: number): Place {
+  return (piece * linesPerPiece + line) as Place;
+}
+
+function pieceOf(place: Place): number {
+  return Math.floor(place / linesPerPiece);
+}
+
+function lineOf(place: Place): number {
+  return place % linesPerPiece;
 }
 
 export class HeaderLines {
@@ -59,10 +73,11 @@ export class HeaderLines {
   }
 
   /** The next line of the same name. */
-  findBehind({ piece, line }: Place, header: HeaderName): Place | undefined {
+  findBehind(place: Place, header: HeaderName): Place | undefined {
+    const piece = pieceOf(place);
     return this.#pieces[piece]!.kind === 'own'
       ? this.#findFrom(piece + 1, 0, header)
-      : this.#findFrom(piece, line + 1, header);
+      : this.#findFrom(piece, lineOf(place) + 1, header);
   }
 
   /** The last line of that name. */
@@ -70,19 +85,19 @@ export class HeaderLines {
     for (let at = this.#pieces.length - 1; at >= 0; at--) {
       const piece = this.#pieces[at]!;
       if (piece.kind === 'own') {
-        if (isSameName(piece.header, header)) return { piece: at, line: 0 };
+        if (isSameName(piece.header, header)) return placeOf(at, 0);
       } else {
         const line = piece.received.findLast(header, piece.from, piece.to);
-        if (line >= 0) return { piece: at, line };
+        if (line >= 0) return placeOf(at, line);
       }
     }
     return undefined;
   }
 
   /** The whole value, unfolded and trimmed. */
-  valueAt({ piece: at, line }: Place): string {
-    const piece = this.#pieces[at]!;
-    return piece.kind === 'own' ? ownValueOf(piece) : piece.received.valueOf(line);
+  valueAt(place: Place): string {
+    const piece = this.#pieces[pieceOf(place)]!;
+    return piece.kind === 'own' ? ownValueOf(piece) : piece.received.valueOf(lineOf(place));
   }
 
   append(header: HeaderName, value: string): void {
@@ -92,8 +107,9 @@ export class HeaderLines {
   /** Lines of another message, which stay as they were received there. */
   appendFrom(other: HeaderLines, header: HeaderName): void {
     for (let place = other.find(header); place !== undefined; place = other.findBehind(place, header)) {
-      const piece = other.#pieces[place.piece]!;
-      this.#pieces.push(piece.kind === 'own' ? piece : createRun(piece.received, place.line, place.line + 1));
+      const piece = other.#pieces[pieceOf(place)]!;
+      const line = lineOf(place);
+      this.#pieces.push(piece.kind === 'own' ? piece : createRun(piece.received, line, line + 1));
     }
   }
 
@@ -127,8 +143,10 @@ export class HeaderLines {
     this.#insert(place === undefined ? 0 : this.#cutBefore(place), createLine(header, value));
   }
 
-  insertBehind({ piece, line }: Place, header: HeaderName, value: string): void {
-    const at = this.#pieces[piece]!.kind === 'own' ? piece + 1 : this.#cutBefore({ piece, line: line + 1 });
+  insertBehind(place: Place, header: HeaderName, value: string): void {
+    const piece = pieceOf(place);
+    const isOwn = this.#pieces[piece]!.kind === 'own';
+    const at = isOwn ? piece + 1 : this.#cutBefore(placeOf(piece, lineOf(place) + 1));
     this.#insert(at, createLine(header, value));
   }
 
@@ -139,7 +157,7 @@ export class HeaderLines {
     const rest = withoutFirst(this.#pieces[at]!);
     this.#pieces[at] = line;
     if (rest !== undefined) this.#insert(at + 1, rest);
-    return { piece: at, line: 0 };
+    return placeOf(at, 0);
   }
 
   remove(place: Place): void {
@@ -153,8 +171,8 @@ export class HeaderLines {
     if (this.has(header)) this.#removeAllFrom(0, header);
   }
 
-  removeAllBehind({ piece }: Place, header: HeaderName): void {
-    this.#removeAllFrom(piece + 1, header);
+  removeAllBehind(place: Place, header: HeaderName): void {
+    this.#removeAllFrom(pieceOf(place) + 1, header);
   }
 
   /** Name (canonical) and whole value of each line, in order. */
@@ -179,10 +197,10 @@ export class HeaderLines {
     for (let at = firstPiece; at < this.#pieces.length; at++) {
       const piece = this.#pieces[at]!;
       if (piece.kind === 'own') {
-        if (isSameName(piece.header, header)) return { piece: at, line: 0 };
+        if (isSameName(piece.header, header)) return placeOf(at, 0);
       } else {
         const found = piece.received.find(header, Math.max(line, piece.from), piece.to);
-        if (found >= 0) return { piece: at, line: found };
+        if (found >= 0) return placeOf(at, found);
         line = 0;
       }
     }
@@ -208,7 +226,9 @@ export class HeaderLines {
   }
 
   /** Makes a piece begin at the place, and returns its number; one behind the last piece for the end of it. */
-  #cutBefore({ piece: at, line }: Place): number {
+  #cutBefore(place: Place): number {
+    const at = pieceOf(place);
+    const line = lineOf(place);
     const piece = this.#pieces[at]!;
     if (piece.kind === 'own' || line === piece.from) return at;
     if (line < piece.to) {

@@ -5,6 +5,7 @@
 import { isMalformed, type Malformed } from '../../../base/malformed.ts';
 import { createResponse } from '../message/create-response.ts';
 import { toTagOf } from '../message/header-fields.ts';
+import { headerNameOf } from '../message/header-names.ts';
 import { malformedRejection } from '../message/malformed-rejection.ts';
 import { parseSipMessage } from '../message/parse-sip-message.ts';
 import { type Rejection, requestRejection } from '../message/request-rejection.ts';
@@ -17,7 +18,7 @@ export type ScreenedMessage =
   | { readonly kind: 'dropped' };
 
 const dropped: ScreenedMessage = { kind: 'dropped' };
-const mandatoryFields = ['Via', 'From', 'To', 'Call-ID', 'CSeq'];
+const mandatoryFields = ['Via', 'From', 'To', 'Call-ID', 'CSeq'].map(headerNameOf);
 
 export function screenMessage(octets: Uint8Array): ScreenedMessage {
   const message = parseSipMessage(octets);
