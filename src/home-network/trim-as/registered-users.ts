@@ -7,8 +7,7 @@ import type { Instant } from '../../base/instant.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import { expiresOf, toOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
-import { formatUri } from '../../protocols/sip/message/sip-uri.ts';
-import { withoutParameters } from './served-user.ts';
+import { identityOf } from './served-user.ts';
 
 /** A million users at 100 octets each are 100 MB; further ones are served all the same, only not known beforehand. */
 const maximumUsers = 1_000_000;
@@ -22,7 +21,7 @@ export class RegisteredUsers {
     request: SipRequest,
     now: Instant,
   ): { readonly identity: string; readonly isRegistered: boolean } {
-    const identity = withoutParameters(formatUri(toOf(request).uri));
+    const identity = identityOf(toOf(request).uri);
     const seconds = expiresOf(request) ?? defaultExpirySeconds;
     this.#until.delete(identity);
     if (seconds > 0 && this.#until.size < maximumUsers) this.#until.set(identity, now + seconds * 1000);

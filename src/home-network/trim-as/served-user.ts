@@ -8,7 +8,7 @@ import type { LegName, OutgoingRoute } from '../../protocols/sip/back-to-back-us
 import { addressesOf, fromOf } from '../../protocols/sip/message/header-fields.ts';
 import { parseNameAddress } from '../../protocols/sip/message/name-address.ts';
 import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
-import { formatUri, parseUri } from '../../protocols/sip/message/sip-uri.ts';
+import { parseUri, type Uri } from '../../protocols/sip/message/sip-uri.ts';
 
 export interface ServedUser {
   readonly leg: LegName;
@@ -18,35 +18,29 @@ export interface ServedUser {
 
 /** `isKnown` tells whether an identity has been announced by a third-party registration. */
 export function servedUserOf(request: SipRequest, isKnown: (identity: string) => boolean): ServedUser {
-  const callerIdentity = identityOfCaller(request);
-  const calleeIdentity = withoutParameters(request.requestUri);
-  const caller: ServedUser = { leg: 'caller', identity: callerIdentity };
-  const callee: ServedUser = { leg: 'callee', identity: calleeIdentity };
   const served = parseNameAddress(request.headers.get('P-Served-User') ?? '');
   const sessionCase = isMalformed(served) ? undefined : served.parameters.get('sescase');
-  if (!isMalformed(served) && sessionCase !== undefined) {
-    const identity = withoutParameters(formatUri(served.uri));
-    return { leg: sessionCase === 'term' ? 'callee' : 'caller', identity };
-  }
+  if (!isMalformed(served) && sessionCase !== undefined)
+    return { leg: sessionCase === 'term' ? 'callee' : 'caller', identity: identityOf(served.uri) };
+  const caller: ServedUser = { leg: 'caller', identity: identityOfCaller(request) };
   const own = parseNameAddress(request.headers.getAll('Route')[0] ?? '');
   const isOriginating = !isMalformed(own) && own.uri.kind === 'sip' && own.uri.parameters.has('orig');
-  if (isOriginating || isKnown(callerIdentity)) return caller;
-  return isKnown(calleeIdentity) ? callee : caller;
+  if (isOriginating || isKnown(caller.identity)) return caller;
+  const callee = parseUri(request.requestUri);
+  const calleeIdentity = isMalformed(callee) ? request.requestUri : identityOf(callee);
+  return isKnown(calleeIdentity) ? { leg: 'callee', identity: calleeIdentity } : caller;
 }
 
 /** The asserted identity, inside the trust domain (RFC 3325 §9.1), else From. */
 export function identityOfCaller(request: SipRequest): string {
-  const asserted = addressesOf(request, 'P-Asserted-Identity')[0];
-  return withoutParameters(formatUri((asserted ?? fromOf(request)).uri));
+  return identityOf((addressesOf(request, 'P-Asserted-Identity')[0] ?? fromOf(request)).uri);
 }
 
 /** "sip:bob@ims.test", whatever parameters and port-less form it came in. */
-export function withoutParameters(text: string): string {
-  const uri = parseUri(text);
-  if (isMalformed(uri)) return text;
+export function identityOf(uri: Uri): string {
   if (uri.kind === 'sip')
     return `sip:${uri.user === undefined ? '' : `${uri.user}@`}${uri.host.toLowerCase()}`;
-  return uri.kind === 'tel' ? `tel:${uri.number}` : text;
+  return uri.kind === 'tel' ? `tel:${uri.number}` : uri.text;
 }
 
 /** A request on ISC goes back to the S-CSCF with what is left of its Route, untouched: the mark there is the original dialog identifier. */
