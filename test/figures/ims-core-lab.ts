@@ -372,11 +372,12 @@ export class TestUser implements Machine<NetworkInput, NetworkOutput> {
     this.#endpoint.cancel(this.#lastCall, now);
   }
 
-  /** A request within the dialog. */
-  send(now: Instant, name: string): void {
+  /** A request within the dialog, perhaps changed by the test. */
+  send(now: Instant, name: string, change: (request: SipRequest) => void = () => {}): void {
     assert.ok(this.dialog !== undefined);
     const routed = this.dialog.buildRequest(name);
     routed.request.headers.append('Contact', this.contact);
+    change(routed.request);
     this.#send(routed, now);
   }
 

@@ -26,6 +26,7 @@ import { parseNameAddress } from '../../protocols/sip/message/name-address.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatHostPort } from '../../protocols/sip/message/sip-uri.ts';
 import type { ForwardTarget, ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
+import { OwnNames } from '../../protocols/sip/proxy/route-processing.ts';
 import { type HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
 import type {
@@ -36,6 +37,7 @@ import type {
 } from '../../protocols/sip/transaction/sip-event.ts';
 import type { SipTimers } from '../../protocols/sip/transaction/timers.ts';
 import { type AccessNetwork, AccessNetworks } from './access-networks.ts';
+import { DialogRoutes, dialogKeyOctets } from './dialog-routes.ts';
 import { type Flow, type RegisteredContact, RegisteredContacts } from './registered-contacts.ts';
 import { enterTrustDomain, hideKeys, leaveTrustDomain } from './trust-domain.ts';
 import { WatchedRegistrations } from './watched-registrations.ts';
@@ -80,6 +82,8 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
   readonly #journal: JournalWriter;
   readonly #contacts: RegisteredContacts;
   readonly #watched: WatchedRegistrations;
+  readonly #dialogKey: Uint8Array;
+  readonly #dialogs: DialogRoutes;
   readonly #events = new Fifo<EventOutput<ProxyCscfEvent>>();
   readonly #accesses: AccessNetworks;
   readonly #pending = new Map<ServerTransactionId, Pending>();
@@ -98,9 +102,10 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       locatesServers: options.locatesServers ?? false,
       ...timers,
     });
+    const ownNames = [this.#authority, ...listen.map(({ address, port }) => formatHostPort(address, port))];
     this.#proxy = new SipProxy({
       endpoint,
-      ownNames: [this.#authority, ...listen.map(({ address, port }) => formatHostPort(address, port))],
+      ownNames,
       hosts: options.hosts,
       ...timers,
     });
@@ -115,9 +120,13 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       uri: `sip:${this.#authority}`,
       random,
     });
+    const dialogKey = dialogKeyOf(lines[0] ?? '');
+    this.#dialogKey = dialogKey ?? newDialogKey(random);
+    this.#dialogs = new DialogRoutes(this.#dialogKey, new OwnNames(ownNames));
     lines.forEach((line, index) => {
       // The last one may be torn by the end of the process before this.
-      const isUnderstood = this.#contacts.replay(line) || this.#watched.replay(line);
+      const isKey = index === 0 && dialogKey !== undefined;
+      const isUnderstood = isKey || this.#contacts.replay(line) || this.#watched.replay(line);
       if (!isUnderstood && index < lines.length - 1)
         this.#events.push({ kind: 'event', event: { kind: 'journal-damaged', line: index + 1 } });
     });
@@ -130,7 +139,12 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
 
   /** The journal as short as it can be, for the host to write in place of the one that grew. */
   journalSnapshot(): readonly string[] {
-    return [...this.#contacts.journalSnapshot(), ...this.#watched.journalSnapshot()];
+    const dialogKey = Buffer.from(this.#dialogKey).toString('hex');
+    return [
+      JSON.stringify({ dialogKey } satisfies DialogKeyLine),
+      ...this.#contacts.journalSnapshot(),
+      ...this.#watched.journalSnapshot(),
+    ];
   }
 
   start(now: Instant): void {
@@ -255,7 +269,8 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     }
     leaveTrustDomain(event.request);
     const nextHop = hasFlow ? { nextHop: targetOf(contact.flow) } : {};
-    const target = { recordRoute: { user: 'mt' }, ...nextHop };
+    const user = this.#dialogs.userPartTowardsCallee(event.request);
+    const target = { recordRoute: { user }, ...nextHop };
     this.#forward(event.transaction, { kind: 'to-user', contact }, target, now);
   }
 
@@ -269,7 +284,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       }
       leaveTrustDomain(request);
       this.#forward(transaction, { kind: 'to-user', contact }, targetFor(contact), now);
-    } else if (this.#isRefused(event)) {
+    } else if (this.#isRefused(event) || !this.#dialogs.areOf(request, event.ownRoute)) {
       this.#refuse(event, 403, now);
     } else {
       this.#enter(request, event);
@@ -282,7 +297,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
   #handleAck(event: Extract<ProxyEvent, { kind: 'ack' }>, now: Instant): void {
     const { request } = event;
     if (request.headers.has('Route')) {
-      if (this.#isRefused(event)) return;
+      if (this.#isRefused(event) || !this.#dialogs.areOf(request, event.ownRoute)) return;
       this.#enter(request, event);
       request.headers.removeAll('P-Preferred-Identity');
       this.#proxy.forwardAck(request, {}, now);
@@ -320,6 +335,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       if (identity !== undefined) response.headers.set('P-Asserted-Identity', `<${identity}>`);
     } else {
       leaveTrustDomain(response);
+      if (pending?.kind === 'from-user') this.#dialogs.sign(response);
       if (response.statusCode === 401) hideKeys(response);
     }
     if (pending?.kind === 'registration' && response.statusCode >= 200 && response.statusCode < 300) {
@@ -361,6 +377,27 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     const generatedAt = this.#options.address.address;
     request.headers.set('P-Charging-Vector', `icid-value=${identity};icid-generated-at=${generatedAt}`);
   }
+}
+
+/** The first line of the journal: what dialogs are vouched for with (dialog-routes.ts). */
+interface DialogKeyLine {
+  readonly dialogKey: string;
+}
+
+function dialogKeyOf(line: string): Uint8Array | undefined {
+  try {
+    const { dialogKey } = JSON.parse(line) as Partial<DialogKeyLine>;
+    const key = Buffer.from(String(dialogKey), 'hex');
+    return key.length === dialogKeyOctets ? new Uint8Array(key) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function newDialogKey(random: RandomSource): Uint8Array {
+  const key = Buffer.alloc(dialogKeyOctets);
+  for (let at = 0; at < dialogKeyOctets; at += 4) key.writeUInt32BE(random.nextUint32(), at);
+  return key;
 }
 
 function targetOf({ source, local, transport }: Flow): SipTarget {
