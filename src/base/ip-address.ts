@@ -44,8 +44,11 @@ export function formatIpAddress(octets: Uint8Array): string {
 }
 
 export function formatIpv4Bits(bits: number): string {
-  return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
+  return `${dotted[bits >>> 24]}${dotted[(bits >>> 16) & 255]}${dotted[(bits >>> 8) & 255]}${bits & 255}`;
 }
+
+/** "0." to "255.": a text made of seven pieces leaves twice as many behind as one made of four. */
+const dotted: readonly string[] = Array.from({ length: 256 }, (_, octet) => `${octet}.`);
 
 /** The 32 bits of the address that goes from `start` to the end of the text. */
 function readIpv4(text: string, start: number): number | undefined {
