@@ -17,15 +17,13 @@ export function isHandover(
   event: Extract<CallEvent, { readonly type: 'body-arrived' }>,
   description: SessionDescription,
 ): boolean {
-  const { message } = event;
+  const { message, role, leg } = event;
+  if (role !== 'offer' || leg !== session.mobileLeg || message.kind !== 'request') return false;
   const previous = session.agreed('mobileNode');
-  const isRequest = event.role === 'offer' && event.leg === session.mobileLeg && message.kind === 'request';
-  if (!isRequest || previous === undefined || !isPureHandover(previous, description)) return false;
+  if (previous === undefined || !isPureHandover(previous, description)) return false;
+  if (moved(session.components, description).install.length > 0) return true;
   const isNew = originOf(previous).sessionVersion !== originOf(description).sessionVersion;
-  return (
-    moved(session.components, description).install.length > 0 ||
-    (message.method === 'INVITE' && (isNew || !areResourcesReady(description)))
-  );
+  return message.method === 'INVITE' && (isNew || !areResourcesReady(description));
 }
 
 export function areResourcesReady(offer: SessionDescription): boolean {

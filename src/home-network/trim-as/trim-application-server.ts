@@ -152,13 +152,14 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   }
 
   #drain(now: Instant): void {
-    for (let isBusy = true; isBusy; ) {
-      const output = this.#agent.pollOutput() ?? this.#control.pollOutput(now);
-      isBusy = output !== undefined;
-      if (output === undefined) continue;
-      if (output.kind !== 'event') this.#outputs.push(output);
-      else if (isCallEvent(output.event)) this.#handleCallEvent(output.event, now);
-      else this.#tell(output.event);
+    for (;;) {
+      const fromAgent = this.#agent.pollOutput();
+      if (fromAgent?.kind === 'event') this.#handleCallEvent(fromAgent.event, now);
+      else {
+        const output = fromAgent ?? this.#control.pollOutput(now);
+        if (output === undefined) return;
+        this.#outputs.push(output);
+      }
     }
   }
 
@@ -173,6 +174,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     else if (event.type === 'call-ended') this.#ended(event.call, now);
     else if (event.type === 'request-arrived')
       this.#agent.respond(event.transaction, this.#answerOutsideCalls(event.request, now), now);
+    else if (event.type === 'stray-request-refused') this.#tell(event);
   }
 
   #anchor({ call, token, request }: Event<'call-arrived'>, now: Instant): void {
@@ -364,8 +366,4 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   #tell(event: TrimEvent): void {
     this.#outputs.push({ kind: 'event', event });
   }
-}
-
-function isCallEvent(event: CallEvent | TrimEvent): event is CallEvent {
-  return 'call' in event || event.type === 'request-arrived' || event.type === 'outside-response-arrived';
 }
