@@ -34,7 +34,15 @@ export interface FlowOptions {
   readonly length: number;
   /** More than one: round robin over so many consecutive ports, and addresses when the ports of one do not suffice. */
   readonly destinations?: number;
+  /**
+   * At most so many packets are on their way, by what `confirm` was told; then it waits. So none is lost in the queues of a busy kernel, which
+   * hold 1,000 (net.core.netdev_max_backlog); the rate is kept as far as the machine can, in bursts of a millisecond.
+   */
+  readonly window?: number;
 }
+
+/** Shared with the sending thread: whether it is to stop, and how many have arrived. */
+export type FlowControl = Int32Array;
 
 export interface FlowReport {
   readonly sent: number;
@@ -43,11 +51,11 @@ export interface FlowReport {
 
 export class PacketFlow {
   readonly #worker: Worker;
-  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
+  readonly #control: FlowControl = new Int32Array(new SharedArrayBuffer(8));
 
   private constructor(options: FlowOptions) {
     const entry = new URL('./packet-generator.js', import.meta.url);
-    this.#worker = new Worker(entry, { workerData: { ...options, stop: this.#stop } });
+    this.#worker = new Worker(entry, { workerData: { ...options, control: this.#control } });
   }
 
   /** Resolves when the first packet is about to be sent. */
@@ -57,10 +65,16 @@ export class PacketFlow {
     return flow;
   }
 
+  /** So many have arrived. */
+  confirm(arrived: number): void {
+    Atomics.store(this.#control, 1, arrived);
+    Atomics.notify(this.#control, 1);
+  }
+
   /** Sends no more; the report counts from the first packet. */
   async stop(): Promise<FlowReport> {
     const report = this.#message();
-    Atomics.store(this.#stop, 0, 1);
+    Atomics.store(this.#control, 0, 1);
     return (await report) as FlowReport;
   }
 

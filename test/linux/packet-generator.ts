@@ -12,7 +12,7 @@ import {
   SOCK_DGRAM,
   sendMessages,
 } from '../../src/drivers/linux/system-calls.ts';
-import { type FlowOptions, type FlowReport, portsPerAddress } from './packet-flow.ts';
+import { type FlowControl, type FlowOptions, type FlowReport, portsPerAddress } from './packet-flow.ts';
 
 const {
   namespaceFd,
@@ -21,10 +21,9 @@ const {
   packetsPerSecond,
   length,
   destinations = 1,
-  stop,
-} = workerData as FlowOptions & {
-  stop: Int32Array;
-};
+  window,
+  control,
+} = workerData as FlowOptions & { readonly control: FlowControl };
 /** A paced sender sends what is due, singly as a rule; a flood sends as much per call as pays. */
 const BATCH = 64;
 const [VECTORS, NAMES, DATA] = [BATCH * 64, BATCH * 80, BATCH * 112];
@@ -40,9 +39,13 @@ parentPort?.postMessage('started');
 const start = process.hrtime.bigint();
 const cpuAtStart = process.cpuUsage();
 let sent = 0;
-while (Atomics.load(stop, 0) === 0) {
+while (Atomics.load(control, 0) === 0) {
   const due = packetsPerSecond === 0 ? BATCH : dueNow();
-  if (due > 0) sendBatch(Math.min(due, BATCH));
+  const arrived = Atomics.load(control, 1);
+  const count = Math.min(due, BATCH, (window ?? Number.POSITIVE_INFINITY) - (sent - arrived));
+  if (count > 0) sendBatch(count);
+  // Who sleeps is woken before those who compute; without a window, every microsecond of the rate counts.
+  else if (window !== undefined) Atomics.wait(control, 1, arrived, 1);
 }
 const used = process.cpuUsage(cpuAtStart);
 closeDescriptor(fd);

@@ -18,6 +18,7 @@ import {
 import { checksumOf, onesComplementSum } from '../../src/protocols/ip/internet-checksum.ts';
 import { IpPacket } from '../../src/protocols/ip/ip-packet.ts';
 import { addresses } from './translator-network.ts';
+import { patienceMs } from './until.ts';
 
 const THREE_G_LINK = 22;
 /** The discard service (RFC 863). */
@@ -56,7 +57,7 @@ export class PacketProbe {
     this.#send(octets);
     this.#send(marker.octets);
     const seen: Uint8Array[] = [];
-    const deadline = performance.now() + 1000;
+    const deadline = performance.now() + patienceMs;
     let isMarkerOut = false;
     while ((!isMarkerOut || seen.length < atLeast) && performance.now() < deadline) {
       for (const fd of this.#taps) {

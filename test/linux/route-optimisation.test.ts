@@ -6,10 +6,11 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ControlClient } from '../../src/runtime/control-client.ts';
 import { MobileIpLab } from './mobile-ip-lab.ts';
-import { PacketFlow, PacketSink } from './packet-flow.ts';
+import { type Arrival, PacketFlow, PacketSink } from './packet-flow.ts';
 import { transferOverTcp } from './tcp-transfer.ts';
 import { accesses, homeAddress, server } from './tunnel-network.ts';
 import { tunnelTest } from './tunnel-test.ts';
+import { until } from './until.ts';
 
 tunnelTest(
   'trimaran home-agent, role correspondent: UDP both ways and TCP go directly, and lose nothing in four handovers',
@@ -100,8 +101,11 @@ async function flow(lab: MobileIpLab, from: 'mn' | 'server', to: 'mn' | 'server'
   return {
     stop: async () => {
       const { sent } = await stream.stop();
-      await sleep(300);
-      const arrivals = sink.drain();
+      const arrivals: Arrival[] = [];
+      await until(() => {
+        arrivals.push(...sink.drain());
+        return arrivals.length >= sent;
+      });
       sink.close();
       return { sent, arrived: [new Set(arrivals.map(({ sequence }) => sequence)).size, arrivals.length] };
     },

@@ -29,6 +29,7 @@ import {
   watchReadable,
 } from '../../src/drivers/linux/system-calls.ts';
 import type { Binding } from '../../src/translation/binding-table.ts';
+import { patienceMs } from './until.ts';
 
 export const addresses = {
   4: {
@@ -142,15 +143,6 @@ export class UdpEnd {
     send(this.fd, typeof payload === 'string' ? new TextEncoder().encode(payload) : payload);
   }
 
-  /** Sends although the socket has been told of an error about what it sent before. */
-  sendAgain(payload: Uint8Array): void {
-    try {
-      this.send(payload);
-    } catch {
-      this.send(payload);
-    }
-  }
-
   /** The error that the socket was told of by ICMP, by its name. */
   async error(): Promise<string | undefined> {
     await this.receiveOctets();
@@ -158,12 +150,12 @@ export class UdpEnd {
   }
 
   /** The next datagram as text; undefined when none comes within the time. */
-  async receive(timeoutMs = 2000): Promise<string | undefined> {
+  async receive(timeoutMs: number = patienceMs): Promise<string | undefined> {
     const octets = await this.receiveOctets(timeoutMs);
     return octets && new TextDecoder().decode(octets);
   }
 
-  async receiveOctets(timeoutMs = 2000): Promise<Uint8Array | undefined> {
+  async receiveOctets(timeoutMs: number = patienceMs): Promise<Uint8Array | undefined> {
     if (this.#received.length === 0) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeoutMs);

@@ -27,6 +27,7 @@ import {
   type TunnelNetwork,
 } from './tunnel-network.ts';
 import { tunnelTest } from './tunnel-test.ts';
+import { until } from './until.ts';
 
 tunnelTest(
   'Tunnel: the smallest access decides what fits; senders with DF are told, others are fragmented',
@@ -227,10 +228,6 @@ function sendWithout(network: TunnelNetwork, from: 'mn' | 'cn', to: string, leng
 
 function routeMtuIs(network: TunnelNetwork, mtu: number): boolean {
   return network.ha.mtuOf(homeAddress) === mtu;
-}
-
-async function until(isDone: () => boolean): Promise<void> {
-  for (let deadline = performance.now() + 2000; !isDone() && performance.now() < deadline; ) await sleep(2);
 }
 
 const IPPROTO_IP = 0;

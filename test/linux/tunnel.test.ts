@@ -33,6 +33,7 @@ import {
   type TunnelNetwork,
 } from './tunnel-network.ts';
 import { tunnelTest } from './tunnel-test.ts';
+import { until } from './until.ts';
 
 for (const encapsulation of ['rfc3519', 'plain'] as const)
   tunnelTest(`Tunnel: ping, UDP and TCP pass whole in both directions, ${encapsulation}`, async () => {
@@ -78,18 +79,21 @@ tunnelTest(
         remote: { address: addressOf(to), port: 6000 },
         packetsPerSecond: 20_000,
         length: 160,
+        window: 500,
       });
       const arrivals: Arrival[] = [];
+      const untilArrived = (count: number) =>
+        until(() => {
+          arrivals.push(...sink.drain());
+          flow.confirm(arrivals.length);
+          return arrivals.length >= count;
+        });
       for (let handover = 0; handover < 40; handover++) {
-        await sleep(20);
+        await untilArrived(arrivals.length + 400);
         bindOver(network, handover % 2 === 0 ? 'wlan' : 'umts');
-        arrivals.push(...sink.drain());
       }
       const { sent } = await flow.stop();
-      await until(() => {
-        arrivals.push(...sink.drain());
-        return arrivals.length >= sent;
-      });
+      await untilArrived(sent);
       assert.equal(new Set(arrivals.map(({ sequence }) => sequence)).size, sent, 'lost');
       assert.equal(arrivals.length, sent, 'doubled');
       sink.close();
@@ -382,11 +386,6 @@ function echoPacket(type: number, source: string, destination: string): Uint8Arr
   header.set([0, 0], 10);
   new DataView(header.buffer).setUint16(10, checksumOf(onesComplementSum(header)));
   return Uint8Array.of(...header, ...message);
-}
-
-/** Waits two seconds at most; what did not come shows in the assertion that follows. */
-async function until(isDone: () => boolean): Promise<void> {
-  for (let deadline = performance.now() + 2000; !isDone() && performance.now() < deadline; ) await sleep(2);
 }
 
 const IPPROTO_RAW = 255;
