@@ -108,6 +108,30 @@ test('EventLoop carries a byte stream both ways, from a chosen local port, and t
   serverLoop.close();
 });
 
+test('EventLoop sends what is transmitted within a turn together, also when the stream is closed in it', async () => {
+  const server = { address: '127.0.0.1', port: await freeTcpPort() };
+  const [serving, calling] = [new TestMachine(), new TestMachine()];
+  const serverLoop = new EventLoop({ machine: serving });
+  const clientLoop = new EventLoop({ machine: calling });
+  serverLoop.perform(() => serving.ask({ kind: 'listen', transport: 'tcp', local: server }));
+  await settled();
+  clientLoop.perform(() => calling.ask({ kind: 'connect', connection: 'o1', remote: server }));
+  await calling.next('connection-established');
+  for (const text of ['one ', 'two ', 'three'])
+    clientLoop.perform(() =>
+      calling.ask({ kind: 'transmit', transport: 'tcp', connection: 'o1', payload: octets(text) }),
+    );
+  clientLoop.perform(() => calling.ask({ kind: 'close', connection: 'o1' }));
+  const received = await serving.next('stream-received');
+  assert.equal(
+    received.kind === 'stream-received' && Buffer.from(received.payload).toString(),
+    'one two three',
+  );
+  await serving.next('connection-closed');
+  clientLoop.close();
+  serverLoop.close();
+});
+
 test('EventLoop says why a connection could not be opened', async () => {
   const machine = new TestMachine();
   const loop = new EventLoop({ machine });

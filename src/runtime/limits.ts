@@ -6,6 +6,9 @@ export const maximumPendingDatagrams = 1024;
 /** Octets of one byte stream that wait for the kernel: a peer that stops reading is disconnected. */
 export const maximumUnsentOctets = 1_048_576;
 
+/** Octets of one byte stream that are gathered in a turn before they go out: what one read of the peer takes (Node's is of 64 KiB). */
+export const maximumGatheredOctets: number = 64 * 1024;
+
 /** Accepted byte streams of one listener, open at the same time. */
 export const maximumAcceptedConnections = 1024;
 

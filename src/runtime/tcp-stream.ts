@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { TransportAddress } from '../base/network.ts';
-import { lingerMs, maximumUnsentOctets } from './limits.ts';
+import { lingerMs, maximumGatheredOctets, maximumUnsentOctets } from './limits.ts';
 
 export interface TcpStreamOwner {
   established(local: TransportAddress): void;
@@ -51,6 +51,7 @@ export class TcpStream {
     }
     if (!this.#isGathering) this.#gather();
     this.#socket.write(payload);
+    if (this.#socket.writableLength >= maximumGatheredOctets) this.#flush();
   }
 
   /** Flushes what was sent, then closes; a peer that does not take it is cut off after `lingerMs`. */
@@ -70,10 +71,13 @@ export class TcpStream {
   #gather(): void {
     this.#isGathering = true;
     this.#socket.cork();
-    setImmediate(() => {
-      this.#isGathering = false;
-      this.#socket.uncork();
-    });
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    if (!this.#isGathering) return;
+    this.#isGathering = false;
+    this.#socket.uncork();
   }
 
   #receive(chunk: Buffer): void {

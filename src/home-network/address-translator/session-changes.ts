@@ -329,6 +329,8 @@ export class SessionChanges {
 
   /** Where a port is kept and not bound, a second flow between the same ends needs another address of the translator. */
   #isFree(component: Ends, candidate: { x?: string; y?: string }): boolean {
+    // In UDP both ports are bound: no two flows have the same.
+    if (component.protocol === 'udp') return true;
     // Port 0 is nobody's: the side that is not asked about is free in any case.
     const binding = bindingOf({
       ...component,

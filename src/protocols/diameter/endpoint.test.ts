@@ -35,6 +35,23 @@ test('DiameterEndpoint: a client calls a server, asks, and gets the answer', () 
   assert.equal(avpValue(answer.avps, baseAvps.originHost), 'hss.example');
 });
 
+test('DiameterEndpoint: a peer that comes back with another realm is asked in that realm', () => {
+  const { network, client } = pair();
+  network.remove(hssAddress);
+  const server = endpoint('hss.example', {
+    originRealm: 'other.example',
+    originStateId: 2,
+    listen: [{ address: hssAddress, port }],
+    peers: [{ host: 'cscf.example' }],
+  });
+  network.add(hssAddress, server);
+  server.start(network.now);
+  network.run(40_000);
+  ask(client, network);
+  network.settle();
+  assert.equal(avpValue(nextRequest(server).avps, baseAvps.destinationRealm), 'other.example');
+});
+
 test('DiameterEndpoint: two nodes that call each other end with one connection', () => {
   const network = new TestNetwork();
   const [a, b] = [hssAddress, '192.0.2.11'];
