@@ -118,9 +118,9 @@ export class RoleHost {
   /** Tells an event: an object whose `type`, or else `kind`, names it. */
   report(node: string, event: object): void {
     const { type, ...rest } = event as { readonly kind?: unknown; readonly type?: unknown };
-    const { kind, ...others } = rest;
-    const [name, details] = type === undefined ? [kind, others] : [type, rest];
-    this.#sink.report({ at: monotonicNow(), node, event: String(name), details });
+    const { kind, ...others } = type === undefined ? rest : { kind: type };
+    const details = type === undefined ? others : rest;
+    this.#sink.report({ at: monotonicNow(), node, event: String(kind), details });
   }
 
   /** Lets every function say goodbye, then closes all sockets. */

@@ -290,8 +290,9 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     this.#events.push(event);
   }
 
-  hold(held: Omit<Held, 'token'>): Held {
-    const kept: Held = { ...held, token: ++this.#lastNumber };
+  hold({ call, leg, name, incoming, canContinue, passage }: Omit<Held, 'token'>): Held {
+    const token = ++this.#lastNumber;
+    const kept: Held = { call, token, leg, name, incoming, canContinue, passage };
     this.#held.set(kept.token, kept);
     return kept;
   }

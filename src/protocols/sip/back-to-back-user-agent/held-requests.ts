@@ -19,8 +19,9 @@ export class HeldRequests {
   }
 
   hold(held: Omit<Held, 'token' | 'call'>): Held {
-    const kept = this.#host.hold({ ...held, call: this.#call });
-    if (held.incoming !== undefined) this.#byRequest.set(held.incoming, kept);
+    const { leg, name, incoming, canContinue, passage } = held;
+    const kept = this.#host.hold({ call: this.#call, leg, name, incoming, canContinue, passage });
+    if (incoming !== undefined) this.#byRequest.set(incoming, kept);
     return kept;
   }
 
@@ -43,7 +44,7 @@ export class HeldRequests {
   drop(held: Held): void {
     this.#host.release(held.token);
     if (held.incoming !== undefined) this.#byRequest.delete(held.incoming);
-    if (held.passage !== undefined) delete held.passage.token;
+    if (held.passage !== undefined) held.passage.token = undefined;
   }
 
   /** The request went another way; its token, if it has one, is void by itself. */

@@ -25,7 +25,7 @@ interface Waiting {
   /** Absent: nothing to ask the owner about. */
   readonly role: OfferRole | undefined;
   /** Set while the owner is asked. */
-  token?: Token;
+  token?: Token | undefined;
   /** What the owner put in place of the session description. */
   decidedBody?: string;
 }

@@ -15,7 +15,11 @@ import { formatHostPort } from '../message/sip-uri.ts';
 import { maximumUdpRequestOctets } from '../transport/limits.ts';
 import type { SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
-import type { ClientTransaction, ClientTransactionInput } from './client-transaction.ts';
+import type {
+  ClientTransaction,
+  ClientTransactionInput,
+  ClientTransactionOutput,
+} from './client-transaction.ts';
 import { createCancel } from './created-requests.ts';
 import { DownstreamOverload } from './downstream-overload.ts';
 import { FlowIndex } from './flow-index.ts';
@@ -212,7 +216,7 @@ export class ClientTransactions {
         this.#flows.note(entry, this.#transport.send(output.octets, entry.route, now));
       else {
         if (output.kind === 'terminated') this.#forget(entry);
-        if (!entry.isCancel) this.#events.push({ ...output, transaction: id });
+        if (!entry.isCancel) this.#events.push(eventOf(output, id));
       }
     }
     const timeout = transaction.pollTimeout();
@@ -287,4 +291,13 @@ export class ClientTransactions {
     this.#byKey.delete(entry.key);
     this.#deadlines.delete(entry.id);
   }
+}
+
+function eventOf(
+  output: Exclude<ClientTransactionOutput, { kind: 'send' }>,
+  transaction: ClientTransactionId,
+): SipEvent {
+  return output.kind === 'response'
+    ? { kind: 'response', transaction, response: output.response }
+    : { kind: output.kind, transaction };
 }
