@@ -8,6 +8,7 @@
  */
 import type { Instant } from '../../base/instant.ts';
 import type { JournalWriter } from '../../base/journal-writer.ts';
+import { ownText } from '../../base/own-text.ts';
 import { routeRequest } from '../../protocols/sip/dialog/dialog.ts';
 import { sequenceLeap } from '../../protocols/sip/dialog/limits.ts';
 import {
@@ -17,6 +18,7 @@ import {
   fromTagOf,
   toTagOf,
 } from '../../protocols/sip/message/header-fields.ts';
+import type { NameAddress } from '../../protocols/sip/message/name-address.ts';
 import { SipRequest, type SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri } from '../../protocols/sip/message/sip-uri.ts';
 import type { SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
@@ -121,7 +123,7 @@ export class ServedDialogs {
     const contact = contactsOf(request)[0];
     const target = contact === undefined ? sender.target : formatUri(contact.uri);
     if (target === sender.target) return;
-    sender.target = target;
+    sender.target = ownText(target);
     this.#journal.write(() => formatDialogLine(key, dialog), now);
   }
 
@@ -166,25 +168,20 @@ function entryOf(
   const own = routes.indexOf(recordRoute);
   if (callerTag === undefined || calleeTag === undefined || own < 0) return undefined;
   if (callerContact === undefined || calleeContact === undefined) return undefined;
-  const caller: Party = {
-    name: response.headers.get('From')!,
-    tag: callerTag,
-    routes: routes.slice(own + 1),
-    target: formatUri(callerContact.uri),
-    cseq: cseqOf(request).number,
-  };
-  const callee: Party = {
-    name: response.headers.get('To')!,
-    tag: calleeTag,
-    routes: routes.slice(0, own).reverse(),
-    target: formatUri(calleeContact.uri),
-    cseq: 0,
-  };
-  const callId = callIdOf(response);
+  const [towardsCaller, towardsCallee] = [routes.slice(own + 1), routes.slice(0, own).reverse()];
+  const caller = partyOf(response.headers.get('From')!, callerTag, towardsCaller, callerContact);
+  const callee = partyOf(response.headers.get('To')!, calleeTag, towardsCallee, calleeContact);
+  caller.cseq = cseqOf(request).number;
+  const callId = ownText(callIdOf(response));
   return {
-    key: `${isCaller ? 'caller' : 'callee'} ${keyOf(callId, callerTag, calleeTag)}`,
+    key: ownText(`${isCaller ? 'caller' : 'callee'} ${keyOf(callId, callerTag, calleeTag)}`),
     dialog: { callId, parties: isCaller ? [caller, callee] : [callee, caller] },
   };
+}
+
+function partyOf(name: string, tag: string, routes: readonly string[], contact: NameAddress): Party {
+  const target = ownText(formatUri(contact.uri));
+  return { name: ownText(name), tag: ownText(tag), routes: routes.map(ownText), target, cseq: 0 };
 }
 
 /** The same from both sides. */
