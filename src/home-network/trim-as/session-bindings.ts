@@ -5,6 +5,8 @@
  */
 
 import { familyOf, ipFamilyOf } from '../../base/ip-address.ts';
+import { ownText } from '../../base/own-text.ts';
+import { withItem, withoutItem } from '../../base/short-list.ts';
 import {
   anyAddressOf,
   type NatComponent,
@@ -19,55 +21,60 @@ import {
 } from '../../protocols/sdp/media-address.ts';
 import { setupOf, transportOf } from '../../protocols/sdp/media-attributes.ts';
 import type { SessionDescription } from '../../protocols/sdp/session-description.ts';
+import { MediaComponent, type Part } from './media-component.ts';
 
 export type End = 'mobileNode' | 'correspondent';
 export type Role = 'offer' | 'answer';
 
-/** RTP, or whatever the m= line is, and RTCP where it has a port of its own. */
-type Part = 'media' | 'control';
-
-/** By "index of the m= line/part". */
-export type Components = ReadonlyMap<string, NatComponent>;
+export type Components = readonly MediaComponent[];
 
 /** What is to be asked of the translator so that `next` becomes true. */
 export interface BindingChange {
   readonly next: Components;
-  /** Components that are new or have another end. */
-  readonly install: readonly string[];
+  /** Those of `next` that are new or have another end. */
+  readonly install: Components;
   /** Components that are no longer used. */
-  readonly remove: readonly NatComponent[];
+  readonly remove: Components;
 }
 
-/** What changes when one end has described its media; a refused stream (port 0) gives up its components. */
-function heard(components: Components, end: End, description: SessionDescription, role: Role): BindingChange {
-  const next = new Map(components);
-  const install: string[] = [];
-  const remove: NatComponent[] = [];
+export function componentAt(components: Components, index: number, part: Part): MediaComponent | undefined {
+  return components.find((component) => component.index === index && component.part === part);
+}
+
+function changeTo(next: Components, components: Components): BindingChange {
+  return {
+    next,
+    install: next.filter((component) => !components.includes(component)),
+    remove: components.filter(({ index, part }) => componentAt(next, index, part) === undefined),
+  };
+}
+
+/** What is true when one end has described its media; a refused stream (port 0) gives up its components. */
+function heard(components: Components, end: End, description: SessionDescription, role: Role): Components {
+  let next = components;
   description.media.forEach((media, index) => {
-    const parts = partsOf(description, index);
+    const places = placesOf(description, index);
     for (const part of ['media', 'control'] as const) {
-      const key = `${index}/${part}`;
-      const place = parts.get(part);
-      const known = next.get(key);
+      const place = places[part];
+      const known = componentAt(next, index, part);
       if (place === undefined) {
         // RTCP may share the RTP port by one end's wish only (a=rtcp-mux offered, not answered): the component stays.
-        if (known !== undefined && media.port === 0 && next.delete(key)) remove.push(known);
+        if (known !== undefined && media.port === 0) next = withoutItem(next, known);
         continue;
       }
       const protocol = transportOf(media);
       const changed = withEnd(
-        known ?? { protocol, ...versionsIn(components) },
+        known ?? new MediaComponent(index, part, { protocol, ...versionsIn(components) }),
         end,
         portlessWhenActive(description, index, role, place),
       );
       const agreed =
         protocol === 'tcp' && role === 'answer' ? withTcpRoles(changed, end, description, index) : changed;
-      if (known !== undefined && sameEnds(known, agreed)) continue;
-      next.set(key, agreed);
-      install.push(key);
+      if (known === undefined) next = withItem(next, agreed);
+      else if (!sameEnds(known, agreed)) next = next.with(next.indexOf(known), agreed);
     }
   });
-  return { next, install, remove };
+  return next;
 }
 
 /**
@@ -75,10 +82,10 @@ function heard(components: Components, end: End, description: SessionDescription
  * answer, since it may be refused (RFC 3264 §8).
  */
 export function offered(components: Components, end: End, offer: SessionDescription): BindingChange {
-  const change = heard(components, end, offer, 'offer');
-  const install = change.install.filter((key) => !components.has(key));
-  const additions = install.map((key): [string, NatComponent] => [key, change.next.get(key)!]);
-  return { next: new Map([...components, ...additions]), install, remove: [] };
+  const additions = heard(components, end, offer, 'offer').filter(
+    ({ index, part }) => componentAt(components, index, part) === undefined,
+  );
+  return changeTo([...components, ...additions], components);
 }
 
 /** What becomes true with the answer. */
@@ -89,10 +96,8 @@ export function answered(
   answer: SessionDescription,
 ): BindingChange {
   const offerer = answerer === 'mobileNode' ? 'correspondent' : 'mobileNode';
-  const first = heard(components, offerer, offer, 'offer');
-  const second = heard(first.next, answerer, answer, 'answer');
-  const install = [...new Set([...first.install, ...second.install])].filter((key) => second.next.has(key));
-  return { next: second.next, install, remove: [...first.remove, ...second.remove] };
+  const asked = heard(components, offerer, offer, 'offer');
+  return changeTo(heard(asked, answerer, answer, 'answer'), components);
 }
 
 /**
@@ -104,36 +109,30 @@ export function moved(
   offer: SessionDescription,
   reserved: Components = components,
 ): BindingChange {
-  const next = new Map(components);
-  const install: string[] = [];
-  for (const [key, component] of components) {
-    const place = placeOf(offer, key);
-    if (place === undefined || component.mobileNode === undefined) continue;
-    const { towardsMobileNode = component.towardsMobileNode } = reserved.get(key) ?? {};
-    const isPortless = component.mobileNode.port === undefined;
+  const next = components.map((component) => {
+    const { index, part, mobileNode } = component;
+    const place = placesOf(offer, index)[part];
+    if (place === undefined || mobileNode === undefined) return component;
+    const { towardsMobileNode } = componentAt(reserved, index, part) ?? component;
+    const isPortless = mobileNode.port === undefined;
     const changed = withEnd(
-      { ...component, ...(towardsMobileNode && { towardsMobileNode }) },
+      component.with({ towardsMobileNode }),
       'mobileNode',
       isPortless ? { address: place.address } : place,
     );
-    if (sameEnds(component, changed)) continue;
-    next.set(key, changed);
-    install.push(key);
-  }
-  return { next, install, remove: [] };
+    return sameEnds(component, changed) ? component : changed;
+  });
+  return changeTo(next, components);
 }
 
 /** What is to be asked for ahead of a move to the other version of IP: a y:b of that, while everything stays where it is. */
 export function reservedFor(components: Components, offer: SessionDescription): BindingChange {
-  const next = new Map(components);
-  const install: string[] = [];
-  for (const [key, component] of components) {
-    const place = placeOf(offer, key);
-    if (place === undefined || isReachedFrom(component.towardsMobileNode, place)) continue;
-    next.set(key, { ...component, towardsMobileNode: anyAddressOf(familyOf(place.address)) });
-    install.push(key);
-  }
-  return { next, install, remove: [] };
+  const next = components.map((component) => {
+    const place = placesOf(offer, component.index)[component.part];
+    if (place === undefined || isReachedFrom(component.towardsMobileNode, place)) return component;
+    return component.with({ towardsMobileNode: anyAddressOf(familyOf(place.address)) });
+  });
+  return changeTo(next, components);
 }
 
 /** Whether this end has gone to the other version of IP, away from the address that it was told. */
@@ -144,7 +143,7 @@ export function isOfAnotherFamily(
 ): boolean {
   return description.media.some((_, index) => {
     const place = mediaAddressOf(description, index);
-    const component = components.get(`${index}/media`);
+    const component = componentAt(components, index, 'media');
     const own = end === 'mobileNode' ? component?.towardsMobileNode : component?.towardsCorrespondent;
     return place !== undefined && !isReachedFrom(own, place);
   });
@@ -168,9 +167,9 @@ export function translated(
   return withMediaAddresses(
     description,
     description.media.map((media, index): MediaAddress | undefined => {
-      const bound = components.get(`${index}/media`)?.[side];
+      const bound = componentAt(components, index, 'media')?.[side];
       if (media.port === 0 || bound === undefined) return undefined;
-      const control = components.get(`${index}/control`)?.[side];
+      const control = componentAt(components, index, 'control')?.[side];
       // RFC 4145 §4.1: the port of an end that connects says nothing; 9 is the discard port.
       const port = bound.port ?? 9;
       return { address: bound.address, port, rtcpPort: control?.port ?? port };
@@ -178,21 +177,17 @@ export function translated(
   );
 }
 
-/** Of the component with that key. */
-function placeOf(description: SessionDescription, key: string): NatEnd | undefined {
-  const [index, part] = key.split('/') as [string, Part];
-  return partsOf(description, Number(index)).get(part);
-}
-
-function partsOf(description: SessionDescription, index: number): Map<Part, NatEnd> {
+function placesOf(description: SessionDescription, index: number): Partial<Record<Part, NatEnd>> {
   const place = mediaAddressOf(description, index);
-  const media = description.media[index];
-  const parts = new Map<Part, NatEnd>();
-  if (place === undefined || media === undefined) return parts;
-  parts.set('media', { address: place.address, port: place.port });
-  if (transportOf(media) === 'udp' && media.protocol.includes('RTP') && place.rtcpPort !== place.port)
-    parts.set('control', { address: place.rtcpAddress ?? place.address, port: place.rtcpPort });
-  return parts;
+  const stream = description.media[index];
+  if (place === undefined || stream === undefined) return {};
+  const address = ownText(place.address);
+  const media = { address, port: place.port };
+  if (transportOf(stream) !== 'udp' || !stream.protocol.includes('RTP') || place.rtcpPort === place.port)
+    return { media };
+  const { rtcpAddress = place.address } = place;
+  const controlAddress = rtcpAddress === place.address ? address : ownText(rtcpAddress);
+  return { media, control: { address: controlAddress, port: place.rtcpPort } };
 }
 
 function portlessWhenActive(
@@ -206,11 +201,11 @@ function portlessWhenActive(
 
 /** The answer says who connects (RFC 4145 §4.1); the offer may have left it open (actpass). */
 function withTcpRoles(
-  component: NatComponent,
+  component: MediaComponent,
   answerer: End,
   answer: SessionDescription,
   index: number,
-): NatComponent {
+): MediaComponent {
   const offerer = answerer === 'mobileNode' ? 'correspondent' : 'mobileNode';
   const offered = component[offerer];
   if (setupOf(answer, index, 'answer') !== 'passive' || offered === undefined) return component;
@@ -218,10 +213,11 @@ function withTcpRoles(
 }
 
 /** A mobile node in the other version of IP gets a y:b of that. */
-function withEnd(component: NatComponent, end: End, place: NatEnd): NatComponent {
-  const changed = { ...component, [end]: place };
-  if (end === 'correspondent' || isReachedFrom(component.towardsMobileNode, place)) return changed;
-  return { ...changed, towardsMobileNode: anyAddressOf(familyOf(place.address)) };
+function withEnd(component: MediaComponent, end: End, place: NatEnd): MediaComponent {
+  if (end === 'correspondent') return component.with({ correspondent: place });
+  const { towardsMobileNode } = component;
+  if (isReachedFrom(towardsMobileNode, place)) return component.with({ mobileNode: place });
+  return component.with({ mobileNode: place, towardsMobileNode: anyAddressOf(familyOf(place.address)) });
 }
 
 function isReachedFrom(own: NatEnd | undefined, place: NatEnd): boolean {
@@ -232,7 +228,7 @@ function isReachedFrom(own: NatEnd | undefined, place: NatEnd): boolean {
 function versionsIn(
   components: Components,
 ): Pick<NatComponent, 'towardsCorrespondent' | 'towardsMobileNode'> {
-  for (const { towardsCorrespondent: x, towardsMobileNode: y } of components.values())
+  for (const { towardsCorrespondent: x, towardsMobileNode: y } of components)
     if (x !== undefined && y !== undefined && familyOf(x.address) !== familyOf(y.address))
       return {
         towardsCorrespondent: anyAddressOf(familyOf(x.address)),

@@ -30,10 +30,8 @@ export interface SessionHandoverParts {
   readonly lost: LostSessions;
   /** Of the application server. */
   readonly address: TransportAddress;
-  readonly path: () => SignallingPath;
+  readonly path: SignallingPath;
   readonly tell: (event: TrimEvent) => void;
-  /** What was begun for the session has come to its end. */
-  readonly done: (session: AnchoredSession, now: Instant) => void;
 }
 
 /** The mobile node's offer from another place, in the request that waits for its answer. */
@@ -53,13 +51,13 @@ export class SessionHandovers {
 
   /** The mobile node's call still rings, and it has moved: what it has offered or agreed on holds for the new place. */
   takeOver(session: AnchoredSession, taking: HandoverRequest, now: Instant): void {
-    const { agent, control, tell, path, done } = this.#parts;
+    const { agent, control, tell, path } = this.#parts;
     const { token, offer } = taking;
     const isAgreed = session.agreed('mobileNode') !== undefined;
     const previous = session.agreed('mobileNode') ?? session.openOffer('correspondent');
     if (previous === undefined || !isPureHandover(previous, offer) || !isAtAddresses(offer)) {
       agent.refuse(token, 488, 'Not what the call was offered with', now);
-      done(session, now);
+      session.finishJob(now);
       return;
     }
     control.bind(session, moved(session.components, offer), now, (failure, at) => {
@@ -67,7 +65,7 @@ export class SessionHandovers {
       else if (failure === undefined) session.hearOffer('mobileNode', offer);
       const body = isAgreed ? session.handoverAnswer(offer) : undefined;
       if (failure !== undefined) this.#refuse(failure, token, at);
-      else if (agent.acceptTakeover(token, path(), body, at)) {
+      else if (agent.acceptTakeover(token, path, body, at)) {
         const method = 'INVITE with Target-Dialog';
         tell({ type: 'handover-committed', session: session.call, method, durationMs: at - now });
       } else {
@@ -75,20 +73,20 @@ export class SessionHandovers {
         this.begin(session, taking, at);
         return;
       }
-      done(session, at);
+      session.finishJob(at);
     });
   }
 
   begin(session: AnchoredSession, { token, method, request, offer }: HandoverRequest, now: Instant): void {
-    const { agent, done } = this.#parts;
+    const { agent } = this.#parts;
     if (session.agreed('mobileNode') === undefined || session.handover !== undefined) {
       agent.answerLocally(token, { statusCode: 500, headers: [['Retry-After', '2']] }, now);
-      done(session, now);
+      session.finishJob(now);
       return;
     }
     if (!isAtAddresses(offer)) {
       agent.refuse(token, 488, 'Media must be at IP addresses', now);
-      done(session, now);
+      session.finishJob(now);
       return;
     }
     const handover: PendingHandover = { token, method, startedAt: now };
@@ -101,13 +99,13 @@ export class SessionHandovers {
     }
     this.#parts.control.reserve(session, reservation, now, (reserved, at) => {
       if (session.handover === handover) this.#reserved(session, handover, offer, reserved, at);
-      done(session, at);
+      session.finishJob(at);
     });
   }
 
   /** An UPDATE (or PRACK) inside the handover's INVITE: the resources are there, or not yet. */
   goOn(session: AnchoredSession, token: Token, within: Token, offer: SessionDescription, now: Instant): void {
-    const { agent, done } = this.#parts;
+    const { agent } = this.#parts;
     const { handover } = session;
     if (handover?.token !== within) agent.refuse(token, 481, undefined, now);
     else if (areResourcesReady(offer)) {
@@ -119,7 +117,7 @@ export class SessionHandovers {
         { statusCode: 200, body: session.handoverAnswer(offer, handover.reserved) },
         now,
       );
-    done(session, now);
+    session.finishJob(now);
   }
 
   cancelled(session: AnchoredSession, token: Token): void {
@@ -154,14 +152,14 @@ export class SessionHandovers {
       statusCode: 183,
       reliable: true,
       body: session.handoverAnswer(offer, reserved),
-      ...(handover.method === 'INVITE with Replaces' && { path: this.#parts.path() }),
+      ...(handover.method === 'INVITE with Replaces' && { path: this.#parts.path }),
     };
     this.#parts.agent.answerLocally(handover.token, answer, now);
   }
 
   /** First the translator, then the 200: when the mobile node hears of it, the new place is in force. */
   #commit(session: AnchoredSession, offer: SessionDescription, tokens: readonly Token[], now: Instant): void {
-    const { control, done } = this.#parts;
+    const { control } = this.#parts;
     const { handover, components: before } = session;
     const change = moved(before, offer, handover?.reserved);
     control.bind(session, change, now, (failure, at) => {
@@ -169,7 +167,7 @@ export class SessionHandovers {
       if (failure !== undefined) this.#fail(session, failure, tokens, at);
       else if (this.#answer(session, handover, offer, tokens, at)) session.hearMove(offer);
       else control.undo(session, before, change, at);
-      done(session, at);
+      session.finishJob(at);
     });
   }
 
@@ -188,7 +186,7 @@ export class SessionHandovers {
     const answers = tokens.map((token, index) => {
       // With an UPDATE, the INVITE's own offer was answered in the 183.
       const content = index === 0 ? { body } : {};
-      const own = isReplacement && token === handover?.token ? { path: path() } : {};
+      const own = isReplacement && token === handover?.token ? { path: path } : {};
       return agent.answerLocally(token, { statusCode: 200, ...content, ...own }, now);
     });
     if (answers.includes(false)) return false;

@@ -6,11 +6,12 @@ import type { Instant } from '../../base/instant.ts';
 import type { Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
+import { SharedTexts } from '../../base/shared-texts.ts';
 import { resultAvps } from '../../protocols/diameter/capabilities.ts';
 import type { DiameterEvent } from '../../protocols/diameter/diameter-event.ts';
 import { natControlApplication } from '../../protocols/diameter/dictionary/nat-control.ts';
 import { DiameterEndpoint, type DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
-import type { NatComponent } from '../../protocols/diameter/nat-control.ts';
+import type { NatComponent, NatEnd } from '../../protocols/diameter/nat-control.ts';
 import {
   NatControlClient,
   type NatControlEvent,
@@ -18,10 +19,15 @@ import {
   type NatSession,
 } from '../../protocols/diameter/nat-control-client.ts';
 import { resultCode } from '../../protocols/diameter/result-code.ts';
+import type { CallHandle } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import type { AnchoredSession } from './anchored-session.ts';
-import type { BindingChange, Components } from './session-bindings.ts';
+import type { MediaComponent } from './media-component.ts';
+import { type BindingChange, type Components, componentAt } from './session-bindings.ts';
 import { type TranslatorOptions, TranslatorSelection } from './translator-selection.ts';
 import type { TrimEvent } from './trim-event.ts';
+
+/** More than the translators of one AS have between them; each is kept once. */
+const maximumSharedAddresses = 1024;
 
 /** Why a change is not in force; `isImpossible`: the translator has no address of that version of IP, or cannot translate from one to the other. */
 export interface Failure {
@@ -43,11 +49,17 @@ export class TranslatorControl {
   readonly #client: NatControlClient;
   readonly #selection: TranslatorSelection;
   readonly #awaited = new Map<NatRequestId, (outcome: NatControlEvent, now: Instant) => void>();
-  /** Sessions that have bindings. */
-  readonly #sessions = new Set<AnchoredSession>();
+  /** Of the translators. */
+  readonly #addresses = new SharedTexts(maximumSharedAddresses);
+  readonly #sessions: ReadonlyMap<CallHandle, AnchoredSession>;
   readonly #events: TrimEvent[] = [];
 
-  constructor({ diameter, translators, random }: TranslatorControlOptions) {
+  /** `sessions` are all there are, at any moment. */
+  constructor(
+    { diameter, translators, random }: TranslatorControlOptions,
+    sessions: ReadonlyMap<CallHandle, AnchoredSession>,
+  ) {
+    this.#sessions = sessions;
     this.#endpoint = new DiameterEndpoint({ ...diameter, applications: [natControlApplication], random });
     this.#client = new NatControlClient(this.#endpoint);
     this.#selection = new TranslatorSelection(translators);
@@ -93,7 +105,7 @@ export class TranslatorControl {
       session.components = change.next;
       this.#removeUnused(session, change, now);
       done(undefined, now);
-    } else if (session.nat === undefined) this.#open(session, change, now, done);
+    } else if (session.nat === undefined) this.#open(session, change, [], now, done);
     else this.#update(session, change, now, done);
   }
 
@@ -109,8 +121,8 @@ export class TranslatorControl {
       done(session.components, now);
       return;
     }
-    this.#awaited.set(this.#client.update(nat, componentsToInstall(change), now), (outcome, at) => {
-      if (outcome.kind === 'request-completed') done(withAddresses(change, outcome.components), at);
+    this.#awaited.set(this.#client.update(nat, inOrderOfAnswer(change), now), (outcome, at) => {
+      if (outcome.kind === 'request-completed') done(this.#withAddresses(change, outcome.components), at);
       else done(this.#failureOf(session, outcome, at), at);
     });
   }
@@ -120,43 +132,47 @@ export class TranslatorControl {
     const { nat } = session;
     if (nat === undefined) return;
     session.nat = undefined;
-    this.#sessions.delete(session);
     this.#selection.count(nat.translator, -1);
     this.#client.close(nat, now);
   }
 
-  #open(session: AnchoredSession, change: BindingChange, now: Instant, done: Done): void {
-    const host = this.#selection.select(session.refusedTranslators, now);
+  /** At a translator that has not refused the session yet. */
+  #open(
+    session: AnchoredSession,
+    change: BindingChange,
+    refused: readonly string[],
+    now: Instant,
+    done: Done,
+  ): void {
+    const host = this.#selection.select(refused, now);
     if (host === undefined) {
       done({ reason: 'no address translator is available' }, now);
       return;
     }
     const nat = this.#client.createSession(host);
-    const request = this.#client.open(nat, componentsToInstall(change), now);
+    const request = this.#client.open(nat, inOrderOfAnswer(change), now);
     this.#awaited.set(request, (outcome, at) => {
       if (outcome.kind === 'request-completed') {
         session.nat = nat;
-        this.#sessions.add(session);
         this.#selection.count(host, 1);
-        session.components = withAddresses(change, outcome.components);
+        session.components = this.#withAddresses(change, outcome.components);
         done(undefined, at);
         return;
       }
-      session.refusedTranslators.add(host);
       // A translator that did not answer may have carried it out all the same.
       if (outcome.kind === 'request-lost') this.#client.close(nat, at);
       else if (outcome.resultCode === resultCode.resourceFailure) this.#selection.rest(host, at);
-      this.#open(session, change, at, done);
+      this.#open(session, change, [...refused, host], at, done);
     });
   }
 
   #update(session: AnchoredSession, change: BindingChange, now: Instant, done: Done): void {
     const { nat } = session;
     if (nat === undefined) return;
-    const request = this.#client.update(nat, componentsToInstall(change), now);
+    const request = this.#client.update(nat, inOrderOfAnswer(change), now);
     this.#awaited.set(request, (outcome, at) => {
       if (outcome.kind === 'request-completed') {
-        session.components = withAddresses(change, outcome.components);
+        session.components = this.#withAddresses(change, outcome.components);
         this.#removeUnused(session, change, at);
         done(undefined, at);
         return;
@@ -179,12 +195,11 @@ export class TranslatorControl {
 
   /** Takes a change that is in force back, because whom it was made for has gone. `before` are the components that it replaced. */
   undo(session: AnchoredSession, before: Components, change: BindingChange, now: Instant): void {
-    const components = new Map(session.components);
-    for (const key of change.install) {
-      const former = before.get(key);
-      if (former !== undefined) components.set(key, former);
-    }
-    session.components = components;
+    session.components = session.components.map((component) => {
+      const { index, part } = component;
+      const isChanged = componentAt(change.install, index, part) !== undefined;
+      return (isChanged ? componentAt(before, index, part) : undefined) ?? component;
+    });
     this.#reassert(session, now);
   }
 
@@ -194,9 +209,8 @@ export class TranslatorControl {
    */
   #reassert(session: AnchoredSession, now: Instant): void {
     const { nat } = session;
-    const known = [...session.components.values()];
-    if (nat === undefined || known.length === 0) return;
-    this.#awaited.set(this.#client.update(nat, known, now), (outcome, at) => {
+    if (nat === undefined || session.components.length === 0) return;
+    this.#awaited.set(this.#client.update(nat, session.components, now), (outcome, at) => {
       const isForgotten =
         outcome.kind === 'request-refused' && outcome.resultCode === resultCode.unknownSessionId;
       if (isForgotten && session.nat === nat) this.#reopen(session, nat, at);
@@ -204,12 +218,27 @@ export class TranslatorControl {
   }
 
   #reopen(session: AnchoredSession, nat: NatSession, now: Instant): void {
-    const request = this.#client.open(nat, [...session.components.values()], now);
+    const request = this.#client.open(nat, session.components, now);
     this.#awaited.set(request, (outcome) => {
       if (outcome.kind !== 'request-refused' || session.nat !== nat) return;
       const reason = `translator answered ${outcome.resultCode}`;
       this.#events.push({ type: 'bindings-lost', session: session.call, reason });
     });
+  }
+
+  /** The answer names the components of the request with the translator's addresses. */
+  #withAddresses(change: BindingChange, bound: readonly NatComponent[]): Components {
+    const asked = inOrderOfAnswer(change);
+    return change.next.map((component) => {
+      const { towardsCorrespondent, towardsMobileNode } = bound[asked.indexOf(component)] ?? {};
+      if (towardsCorrespondent === undefined || towardsMobileNode === undefined) return component;
+      const [x, y] = [this.#shared(towardsCorrespondent), this.#shared(towardsMobileNode)];
+      return component.with({ towardsCorrespondent: x, towardsMobileNode: y });
+    });
+  }
+
+  #shared(end: NatEnd): NatEnd {
+    return { ...end, address: this.#addresses.share(end.address) };
   }
 
   #removeUnused({ nat }: AnchoredSession, { remove }: BindingChange, now: Instant): void {
@@ -239,27 +268,13 @@ export class TranslatorControl {
         : { type: 'translator-lost', translator: event.peer, reason: event.reason },
     );
     if (!isUp) return;
-    for (const session of this.#sessions)
+    for (const session of this.#sessions.values())
       if (session.nat?.translator === event.peer) this.#reassert(session, now);
   }
 }
 
-function componentsToInstall(change: BindingChange): NatComponent[] {
-  return inOrderOfAnswer(change).map((key) => change.next.get(key)!);
-}
-
 /** The translator answers components that have its addresses already first, then the new ones. */
-function inOrderOfAnswer({ next, install }: BindingChange): string[] {
-  const isBound = (key: string): boolean => next.get(key)?.towardsCorrespondent?.port !== undefined;
-  return [...install.filter(isBound), ...install.filter((key) => !isBound(key))];
-}
-
-/** The answer names the components of the request with the translator's addresses. */
-function withAddresses(change: BindingChange, bound: readonly NatComponent[]): Components {
-  const { next } = change;
-  const components = new Map(next);
-  inOrderOfAnswer(change).forEach((key, index) => {
-    components.set(key, { ...next.get(key)!, ...bound[index] });
-  });
-  return components;
+function inOrderOfAnswer({ install }: BindingChange): Components {
+  const isBound = (component: MediaComponent): boolean => component.towardsCorrespondent?.port !== undefined;
+  return [...install.filter(isBound), ...install.filter((component) => !isBound(component))];
 }

@@ -35,10 +35,10 @@ export class TranslatorSelection {
     }));
   }
 
-  /** `undefined` when none can be asked. `refused` are those that this session has tried. */
-  select(refused: ReadonlySet<string>, now: Instant): string | undefined {
+  /** `undefined` when none can be asked. `refused` are those that the session has tried. */
+  select(refused: readonly string[], now: Instant): string | undefined {
     return this.#translators
-      .filter(({ host, isUp, restsUntil }) => isUp && restsUntil <= now && !refused.has(host))
+      .filter(({ host, isUp, restsUntil }) => isUp && restsUntil <= now && !refused.includes(host))
       .sort((a, b) => a.sessions / a.weight - b.sessions / b.weight)[0]?.host;
   }
 

@@ -29,7 +29,7 @@ import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import type { HostAddress } from '../../protocols/sip/proxy/next-hop.ts';
-import { AnchoredSession, type Job } from './anchored-session.ts';
+import { AnchoredSession } from './anchored-session.ts';
 import { isHandover } from './handover-offer.ts';
 import { LostSessions } from './lost-sessions.ts';
 import { answerOutsideCalls, RegisteredUsers } from './registered-users.ts';
@@ -66,6 +66,8 @@ const leastServerTransactions = 20_000;
 
 export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, never> {
   readonly #options: TrimApplicationServerOptions;
+  /** Of all legs. */
+  readonly #path: SignallingPath;
   readonly #agent: BackToBackUserAgent;
   readonly #control: TranslatorControl;
   readonly #handovers: SessionHandovers;
@@ -77,6 +79,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   constructor(options: TrimApplicationServerOptions) {
     const { listen, hosts, random, sessionSeconds, maximumSessions } = options;
     this.#options = options;
+    this.#path = { contact: `<sip:${formatTransportAddress(options.address)}>` };
     this.#lost = new LostSessions(options.graceMs);
     this.#agent = new BackToBackUserAgent({
       endpoint: new SipEndpoint({
@@ -92,15 +95,14 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       maximumCalls: maximumSessions + 1,
       ...(hosts && { hosts }),
     });
-    this.#control = new TranslatorControl(options);
+    this.#control = new TranslatorControl(options, this.#sessions);
     this.#handovers = new SessionHandovers({
       agent: this.#agent,
       control: this.#control,
       lost: this.#lost,
       address: options.address,
-      path: () => this.#path(),
+      path: this.#path,
       tell: (event) => this.#tell(event),
-      done: (session, now) => this.#startJob(session, now),
     });
   }
 
@@ -194,8 +196,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     this.#sessions.set(call, session);
     const originatedBy = served.leg === 'caller' ? 'mobile node' : 'correspondent';
     this.#tell({ type: 'session-anchored', session: call, identity: served.identity, originatedBy });
-    const path = this.#path();
-    this.#agent.routeCall(token, path, { ...path, ...onwardRoute(request) }, now);
+    this.#agent.routeCall(token, this.#path, { ...this.#path, ...onwardRoute(request) }, now);
   }
 
   #bodyArrived(event: Event<'body-arrived'>, now: Instant): void {
@@ -205,7 +206,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       this.#agent.refuse(event.token, 488, 'Session description not understood', now);
       return;
     }
-    this.#enqueue(session, now, (at) => {
+    session.enqueue(now, (at) => {
       const { token, within, message: request } = event;
       if (within !== undefined) this.#handovers.goOn(session, token, within, description, at);
       else if (request.kind === 'request' && isHandover(session, event, description)) {
@@ -227,7 +228,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     const canFollow = end === 'mobileNode' && event.role === 'offer' && isAtAddresses(description);
     if (!canFollow && isOfAnotherFamily(session.components, end, description)) {
       this.#handovers.refuseVersion(event.token, now);
-      this.#startJob(session, now);
+      session.finishJob(now);
       return;
     }
     if (event.role === 'offer') session.hearOffer(end, description);
@@ -244,7 +245,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       } else if (session.nat === undefined)
         this.#refuseSession(event.token, session.identity, failure.reason, at);
       else this.#agent.refuse(event.token, 503, undefined, at);
-      this.#startJob(session, at);
+      session.finishJob(at);
     });
   }
 
@@ -257,7 +258,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       this.#agent.refuse(token, 403, undefined, now);
     else if (isMalformed(offer)) this.#agent.refuse(token, 488, 'An offer is needed', now);
     else
-      this.#enqueue(session, now, (at) => {
+      session.enqueue(now, (at) => {
         const replacement = { token, method: 'INVITE with Replaces', request, offer } as const;
         if (event.isEarly) this.#handovers.takeOver(session, replacement, at);
         else this.#handovers.begin(session, replacement, at);
@@ -322,9 +323,9 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     this.#sessions.delete(call);
     this.#lost.remove(session);
     // Behind whatever is still asked of the translator, so that nothing is installed after the end.
-    this.#enqueue(session, now, (at) => {
+    session.enqueue(now, (at) => {
       this.#control.release(session, at);
-      this.#startJob(session, at);
+      session.finishJob(at);
     });
     this.#tell({ type: 'session-ended', session: call });
   }
@@ -341,26 +342,10 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   #refuseSession(token: Token, identity: string, reason: string, now: Instant): void {
     this.#agent.answerLocally(
       token,
-      { statusCode: 503, headers: [['Retry-After', '5']], path: this.#path() },
+      { statusCode: 503, headers: [['Retry-After', '5']], path: this.#path },
       now,
     );
     this.#tell({ type: 'session-refused', identity, reason });
-  }
-
-  #enqueue(session: AnchoredSession, now: Instant, job: Job): void {
-    session.jobs.push(job);
-    if (!session.isBusy) this.#startJob(session, now);
-  }
-
-  /** The next one, when one has come to its end. */
-  #startJob(session: AnchoredSession, now: Instant): void {
-    const job = session.jobs.shift();
-    session.isBusy = job !== undefined;
-    job?.(now);
-  }
-
-  #path(): SignallingPath {
-    return { contact: `<sip:${formatTransportAddress(this.#options.address)}>` };
   }
 
   #tell(event: TrimEvent): void {

@@ -53,13 +53,13 @@ export interface NatDefinition {
 export interface NatComponent {
   readonly protocol: 'udp' | 'tcp';
   /** m:p; absent as long as it is not known. */
-  readonly mobileNode?: NatEnd;
+  readonly mobileNode?: NatEnd | undefined;
   /** c:q; absent as long as it is not known. */
-  readonly correspondent?: NatEnd;
+  readonly correspondent?: NatEnd | undefined;
   /** x:a, chosen by the translator. */
-  readonly towardsCorrespondent?: NatEnd;
+  readonly towardsCorrespondent?: NatEnd | undefined;
   /** y:b, chosen by the translator. */
-  readonly towardsMobileNode?: NatEnd;
+  readonly towardsMobileNode?: NatEnd | undefined;
   /** Packets to the mobile node and from it. */
   readonly inCounters?: NatCounters;
   readonly outCounters?: NatCounters;

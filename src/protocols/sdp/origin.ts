@@ -2,6 +2,7 @@
  * The o= line (RFC 4566 §5.2). A back-to-back user agent speaks on each leg with an origin of its own: one session id for the life of
  * the leg, and a version that rises by one whenever the description differs from the one sent before, and only then (RFC 3264 §8).
  */
+import { ownText } from '../../base/own-text.ts';
 import { formatSessionDescription, type SessionDescription } from './session-description.ts';
 
 export interface Origin {
@@ -36,10 +37,26 @@ function originLineOf(
   return `o=${username} ${sessionId} ${version} IN ${address.includes(':') ? 'IP6' : 'IP4'} ${address}`;
 }
 
+/**
+ * The text of the description as a leg of this origin sends it after `last`, what it sent before (absent: nothing yet): under the same version
+ * if that makes it the same, else under the next. It may be kept for long: nothing else is kept alive by it.
+ */
+export function nextDescription(
+  description: SessionDescription,
+  origin: Omit<Origin, 'sessionVersion'>,
+  last: string | undefined,
+): string {
+  const text = formatSessionDescription(description);
+  const underVersion = (version: number): string =>
+    ownText(replaceOrigin(text, originLineOf(origin, String(version))));
+  if (last === undefined) return underVersion(1);
+  const version = Number(/^o=[^\s]+ \d+ (\d+)/m.exec(last)?.[1]);
+  return underVersion(version) === last ? last : underVersion(version + 1);
+}
+
 export class LegOrigin {
   readonly #origin: Omit<Origin, 'sessionVersion'>;
-  #version = 1;
-  #lastText: string | undefined;
+  #last: string | undefined;
 
   constructor(origin: Omit<Origin, 'sessionVersion'>) {
     this.#origin = origin;
@@ -47,16 +64,7 @@ export class LegOrigin {
 
   /** The description as this leg sends it. */
   format(description: SessionDescription): string {
-    const text = formatSessionDescription(description);
-    const again = this.#stamp(text);
-    if (this.#lastText !== undefined && again !== this.#lastText) {
-      this.#version++;
-      this.#lastText = this.#stamp(text);
-    } else this.#lastText = again;
-    return this.#lastText;
-  }
-
-  #stamp(text: string): string {
-    return replaceOrigin(text, originLineOf(this.#origin, String(this.#version)));
+    this.#last = nextDescription(description, this.#origin, this.#last);
+    return this.#last;
   }
 }

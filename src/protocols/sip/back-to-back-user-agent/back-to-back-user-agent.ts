@@ -69,7 +69,6 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
   readonly #endpoint: SipEndpoint;
   readonly #events: CallEvent[] = [];
   readonly #calls = new Map<CallHandle, Call>();
-  readonly #callOfLeg = new Map<CallLeg, Call>();
   readonly #held = new Map<Token, Held>();
   readonly #requests = new Map<
     LocalRequestHandle,
@@ -311,7 +310,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
   }
 
   addLeg(leg: CallLeg, call: Call): void {
-    this.#callOfLeg.set(leg, call);
+    leg.owner = call;
   }
 
   remove(call: Call, now: Instant): void {
@@ -320,7 +319,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
   }
 
   removeLeg(leg: CallLeg, now: Instant): void {
-    this.#callOfLeg.delete(leg);
+    leg.owner = undefined;
     this.userAgent.forget(leg, now);
   }
 
@@ -355,7 +354,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
         this.emit({ type: 'stray-request-refused', method, source, count });
       } else if (event.kind === 'outside-response')
         this.#handleOutsideResponse(event.transaction, event.response, now);
-      else this.#callOfLeg.get(event.leg)?.handleLegEvent(event, now);
+      else event.leg.owner?.handleLegEvent(event, now);
     }
   }
 
@@ -382,7 +381,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
       leg.respond(incoming, plainAnswer(found === undefined ? 481 : 603), undefined, now);
       return;
     }
-    const call = this.#callOfLeg.get(found.leg);
+    const call = callOf(found.leg);
     const statusCode = replacementRefusal(found, call, replaces);
     if (statusCode !== undefined) leg.respond(incoming, plainAnswer(statusCode), undefined, now);
     else {
@@ -398,7 +397,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     if (isMalformed(named)) return false;
     const { callId, localTag: toTag, remoteTag: fromTag } = named;
     const found = this.userAgent.findReplaced({ callId, toTag, fromTag, earlyOnly: false }, now);
-    const call = found === undefined || found === 'ended' ? undefined : this.#callOfLeg.get(found.leg);
+    const call = found === undefined || found === 'ended' ? undefined : callOf(found.leg);
     if (found === undefined || found === 'ended' || call?.nameOf(found.leg) !== 'caller') return false;
     this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
     if (!call.offerReplacement(found.leg, leg, incoming))
@@ -426,6 +425,10 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     writeContent(answer, endToEndContent(response));
     this.#endpoint.respond(forwarded.transaction, answer, now);
   }
+}
+
+function callOf({ owner }: CallLeg): Call | undefined {
+  return owner instanceof Call ? owner : undefined;
 }
 
 function replacementRefusal(

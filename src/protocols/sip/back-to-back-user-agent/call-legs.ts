@@ -3,6 +3,7 @@
  * were replaced, which Replaces may still name: the caller who moves may not have seen that his last move succeeded.
  */
 import type { Instant } from '../../../base/instant.ts';
+import { emptyList, withItem } from '../../../base/short-list.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { LegDialog } from '../user-agent/leg-dialog.ts';
 import type { LegEvent } from '../user-agent/leg-host.ts';
@@ -23,27 +24,33 @@ export interface Replacement {
 }
 
 export class CallLegs {
-  readonly present: Partial<Record<LegName, CallLeg>> = {};
+  /** The present ones. */
+  caller: CallLeg | undefined;
+  callee: CallLeg | undefined;
   replacement: Replacement | undefined;
-  /** Which leg a former one stood for. */
-  readonly #former = new Map<CallLeg, LegName>();
+  /** With the name of the leg that each stood for. */
+  #former: readonly { readonly leg: CallLeg; readonly name: LegName }[] = emptyList;
 
   get all(): CallLeg[] {
-    const replacing = this.replacement === undefined ? [] : [this.replacement.leg];
-    return [...Object.values(this.present), ...this.#former.keys(), ...replacing];
+    const former = this.#former.map(({ leg }) => leg);
+    return [...this.#present, ...former, ...(this.replacement === undefined ? [] : [this.replacement.leg])];
+  }
+
+  get #present(): CallLeg[] {
+    return [this.caller, this.callee].filter((leg) => leg !== undefined);
   }
 
   /** Nothing is left that could go on. */
   get areDead(): boolean {
-    return this.replacement === undefined && Object.values(this.present).every((leg) => leg.isEnded);
+    return this.replacement === undefined && this.#present.every((leg) => leg.isEnded);
   }
 
   presentNameOf(leg: CallLeg): LegName | undefined {
-    return (['caller', 'callee'] as const).find((name) => this.present[name] === leg);
+    return (['caller', 'callee'] as const).find((name) => this[name] === leg);
   }
 
   nameOf(leg: CallLeg): LegName | undefined {
-    return this.presentNameOf(leg) ?? this.#former.get(leg);
+    return this.presentNameOf(leg) ?? this.#former.find((former) => former.leg === leg)?.name;
   }
 
   isReplacing(leg: CallLeg): boolean {
@@ -53,11 +60,11 @@ export class CallLegs {
   /** The new dialog becomes the leg. */
   completeReplacement(now: Instant): LegName {
     const { name, leg, outgoing } = this.replacement!;
-    const old = this.present[name];
+    const old = this[name];
     this.replacement = undefined;
-    this.present[name] = leg;
+    this[name] = leg;
     if (old === undefined) return name;
-    this.#former.set(old, name);
+    this.#keep(old, name);
     // RFC 3891 §3: who accepts the new INVITE sends the BYE. What the old leg still owed is settled through its events.
     if (outgoing === undefined) old.hangUp({ statusCode: 487, content: emptyContent }, now, false);
     else old.end(now);
@@ -66,30 +73,35 @@ export class CallLegs {
 
   /** Another leg is the present one, and nothing is owed to the old one. */
   takeOver(name: LegName, leg: CallLeg): void {
-    const old = this.present[name];
-    this.present[name] = leg;
-    if (old !== undefined) this.#former.set(old, name);
+    const old = this[name];
+    this[name] = leg;
+    if (old !== undefined) this.#keep(old, name);
   }
 
   /** Of the present leg or, while that has none, of the one before. */
   lastDialogOf(name: LegName): LegDialog | undefined {
-    const former = [...this.#former].flatMap(([leg, formerName]) => (formerName === name ? [leg] : []));
-    const legs = [...former, ...(this.present[name] ? [this.present[name]] : [])];
-    return legs.reverse().flatMap((leg) => leg.mainDialog ?? leg.allDialogs)[0];
+    const former = this.#former.flatMap(({ leg, name: formerName }) => (formerName === name ? [leg] : []));
+    return [...former, ...(this[name] ? [this[name]] : [])]
+      .reverse()
+      .flatMap((leg) => leg.mainDialog ?? leg.allDialogs)[0];
   }
 
   /** Takes out the oldest former legs, so that endless moving needs no endless memory. */
   takeSurplus(): CallLeg[] {
-    const surplus = [...this.#former.keys()].slice(0, Math.max(0, this.#former.size - maxFormerLegs));
-    for (const leg of surplus) this.#former.delete(leg);
-    return surplus;
+    const surplus = this.#former.slice(0, Math.max(0, this.#former.length - maxFormerLegs));
+    if (surplus.length > 0) this.#former = this.#former.slice(surplus.length);
+    return surplus.map(({ leg }) => leg);
   }
 
   /** The replacement failed; the leg is what it was. */
   dropReplacement(): Replacement {
     const dropped = this.replacement!;
     this.replacement = undefined;
-    this.#former.set(dropped.leg, dropped.name);
+    this.#keep(dropped.leg, dropped.name);
     return dropped;
+  }
+
+  #keep(leg: CallLeg, name: LegName): void {
+    this.#former = withItem(this.#former, { leg, name });
   }
 }

@@ -5,9 +5,10 @@
  * whatever comes of that is ignored; a BYE on a leg that is just being replaced by us counts only if the replacement fails.
  */
 import type { Instant } from '../../../base/instant.ts';
+import { emptyList, withItem, withoutItem } from '../../../base/short-list.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
-import type { LegEvent, OfferRole } from '../user-agent/leg-host.ts';
+import type { LegEvent, LegOwner, OfferRole } from '../user-agent/leg-host.ts';
 import {
   changeHeaders,
   contentOf,
@@ -37,16 +38,19 @@ import { localHeaders, toAnswer } from './local-answer.ts';
 import { messageOf, type Origin, type Passage } from './passage.ts';
 import { otherOf, plainAnswer, Relay, type RelayOwner } from './relay.ts';
 
-export class Call implements RelayOwner {
+export class Call implements RelayOwner, LegOwner {
   readonly handle: CallHandle;
   readonly #host: CallHost;
   readonly #relay: Relay;
   readonly #legs = new CallLegs();
   readonly #held: HeldRequests;
-  readonly #localRequests = new Map<OutgoingRequest, LocalRequestHandle>();
+  /** Requests of the owner's without final response. */
+  #localRequests: readonly { readonly outgoing: OutgoingRequest; readonly handle: LocalRequestHandle }[] =
+    emptyList;
+  /** What the call arrived with and where it goes, until it is confirmed. */
   #invite: IncomingRequest | undefined;
-  #statusCode: number | undefined;
   #route: OutgoingRoute | undefined;
+  #statusCode: number | undefined;
   #lastBye: MessageContent = emptyContent;
   /** The second INVITE that has no answer yet. */
   #takingOver: OutgoingRequest | undefined;
@@ -68,12 +72,12 @@ export class Call implements RelayOwner {
   }
 
   leg(name: LegName): CallLeg | undefined {
-    return this.#legs.present[name];
+    return this.#legs[name];
   }
 
   /** An initial INVITE; the owner is asked what to do with it. */
   arrive(leg: CallLeg, incoming: IncomingRequest): void {
-    this.#legs.present.caller = leg;
+    this.#legs.caller = leg;
     this.#invite = incoming;
     this.#host.addLeg(leg, this);
     const { token } = this.#held.hold({
@@ -89,14 +93,13 @@ export class Call implements RelayOwner {
 
   routeTo(held: Held, incoming: SignallingPath, outgoing: OutgoingRoute, now: Instant): boolean {
     const invite = held.incoming;
-    if (invite === undefined || invite.dialog !== undefined || held.leg !== this.#legs.present.caller)
-      return false;
-    if (this.#legs.present.callee !== undefined || invite.state !== 'open') return false;
+    if (invite === undefined || invite.dialog !== undefined || held.leg !== this.#legs.caller) return false;
+    if (this.#legs.callee !== undefined || invite.state !== 'open') return false;
     this.#held.drop(held);
     held.leg.path = incoming;
     this.#route = outgoing;
-    this.#legs.present.callee = this.#host.userAgent.createLeg(outgoing);
-    this.#host.addLeg(this.#legs.present.callee, this);
+    this.#legs.callee = this.#host.userAgent.createLeg(outgoing);
+    this.#host.addLeg(this.#legs.callee, this);
     const role = invite.hasSessionDescription ? 'offer' : undefined;
     this.#relay.push({ kind: 'request', from: 'caller', role, leg: held.leg, incoming: invite }, now);
     return true;
@@ -107,7 +110,7 @@ export class Call implements RelayOwner {
     now: Instant,
   ): LocalRequestHandle {
     const leg = this.#host.userAgent.createLeg(route);
-    this.#legs.present.callee = leg;
+    this.#legs.callee = leg;
     this.#host.addLeg(leg, this);
     const to = route.to ?? `<${route.requestUri}>`;
     const content = contentOf(route.body, route.headers, localHeaders);
@@ -145,7 +148,7 @@ export class Call implements RelayOwner {
 
   sendLocally(name: LegName, request: LocalRequest, now: Instant): LocalRequestHandle | undefined {
     const within = request.within === undefined ? undefined : this.#replacementNamed(request.within);
-    const leg = request.within === undefined ? this.#legs.present[name] : within?.leg;
+    const leg = request.within === undefined ? this.#legs[name] : within?.leg;
     const dialog = leg?.mainDialog;
     if (leg === undefined || dialog === undefined || leg.isEnded) return undefined;
     if (request.abandonPending) leg.sender.abandonInvite(now);
@@ -164,7 +167,7 @@ export class Call implements RelayOwner {
   ): LocalRequestHandle | undefined {
     if (this.#legs.replacement !== undefined) return undefined;
     const leg = this.#host.userAgent.createLeg(route);
-    const outgoing = sendReplacement(this.#legs.present[name], leg, route, now);
+    const outgoing = sendReplacement(this.#legs[name], leg, route, now);
     if (outgoing === undefined) return undefined;
     this.#host.addLeg(leg, this);
     this.#legs.replacement = { name, leg, outgoing };
@@ -199,10 +202,10 @@ export class Call implements RelayOwner {
   offerReplacement(replaced: CallLeg, leg: CallLeg, incoming: IncomingRequest): boolean {
     const name = this.#legs.nameOf(replaced);
     if (name === undefined || this.#legs.replacement !== undefined) return false;
-    const isEarly = this.#legs.present[name]?.confirmed === undefined;
+    const isEarly = this.#legs[name]?.confirmed === undefined;
     this.#legs.replacement = { name, leg, isEarly };
     this.#host.addLeg(leg, this);
-    leg.path = this.#legs.present[name]?.path ?? replaced.path;
+    leg.path = this.#legs[name]?.path ?? replaced.path;
     const { token } = this.#held.hold({ leg, name, incoming, canContinue: false, passage: undefined });
     const { request, source } = incoming;
     const event = {
@@ -277,18 +280,20 @@ export class Call implements RelayOwner {
   inviteCallee(content: MessageContent, now: Instant): OutgoingRequest {
     const route = this.#route!;
     const request = this.#invite?.request;
-    const callee = this.#legs.present.callee!;
+    const callee = this.#legs.callee!;
     if (request !== undefined) callee.sessionTimer.adoptWish(request);
     return callee.invite(addressingOf(route, request), changeHeaders(content, route.headers ?? []), now);
   }
 
   confirmed(branch: number): void {
+    this.#invite = undefined;
+    this.#route = undefined;
     this.#host.emit({ type: 'call-confirmed', call: this.handle, branch });
   }
 
   refused(statusCode: number, now: Instant): void {
     this.#statusCode = statusCode;
-    this.#legs.present.callee?.hangUp({ statusCode, content: emptyContent }, now);
+    this.#legs.callee?.hangUp({ statusCode, content: emptyContent }, now);
   }
 
   #handleRequest(event: Extract<LegEvent, { kind: 'request' }>, name: LegName, now: Instant): void {
@@ -296,9 +301,7 @@ export class Call implements RelayOwner {
     const answered = this.#held.beingAnsweredOn(leg);
     const isPartOfAnswered = answered !== undefined && /^(?:PRACK|UPDATE)$/.test(incoming.method);
     const isAlone =
-      this.#legs.present[otherOf(name)] === undefined ||
-      this.#legs.isReplacing(leg) ||
-      incoming.isMereRefresh;
+      this.#legs[otherOf(name)] === undefined || this.#legs.isReplacing(leg) || incoming.isMereRefresh;
     if (!isAlone && !isPartOfAnswered) {
       this.#relay.push({ kind: 'request', from: name, role, leg, incoming }, now);
       return;
@@ -348,19 +351,21 @@ export class Call implements RelayOwner {
         },
         now,
       );
-    else if (this.#localRequests.has(outgoing)) this.#handleLocalResponse(event, name, now);
+    else this.#handleLocalResponse(event, name, now);
   }
 
   #handleLocalResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
     const { outgoing, leg, response, dialog } = event;
-    const request = this.#localRequests.get(outgoing)!;
+    const local = this.#localRequests.find((one) => one.outgoing === outgoing);
+    if (local === undefined) return;
+    const { handle: request } = local;
     const isSuccess = response.statusCode >= 200 && response.statusCode < 300;
     if (event.isReliable && dialog !== undefined)
       leg.sender.sendPrack(outgoing, response, dialog, emptyContent, now);
     if (isSuccess && outgoing.method === 'INVITE') leg.sender.sendAck(outgoing, emptyContent, now);
     this.#host.emit({ type: 'response-arrived', call: this.handle, leg: name, request, response });
     if (response.statusCode < 200) return;
-    this.#localRequests.delete(outgoing);
+    this.#localRequests = withoutItem(this.#localRequests, local);
     this.#host.forgetRequest(request);
     if (this.#legs.replacement?.outgoing === outgoing) {
       if (isSuccess) this.#completeReplacement(now);
@@ -409,7 +414,7 @@ export class Call implements RelayOwner {
     if (this.#legs.isReplacing(leg) && incoming.dialog === undefined) this.#dropReplacement();
     else if (incoming === this.#invite) {
       this.#statusCode = statusCode;
-      this.#legs.present.callee?.hangUp({ statusCode, content: emptyContent }, now);
+      this.#legs.callee?.hangUp({ statusCode, content: emptyContent }, now);
     }
   }
 
@@ -447,7 +452,7 @@ export class Call implements RelayOwner {
   }
 
   #completeReplacement(now: Instant): void {
-    const old = this.#legs.present[this.#legs.replacement!.name];
+    const old = this.#legs[this.#legs.replacement!.name];
     this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: this.#legs.completeReplacement(now) });
     if (old !== undefined) this.#relay.acknowledgeForLost(old, now);
   }
@@ -464,15 +469,14 @@ export class Call implements RelayOwner {
 
   #name(leg: CallLeg, outgoing: OutgoingRequest): LocalRequestHandle {
     const handle = this.#host.nameRequest(this, leg, outgoing);
-    this.#localRequests.set(outgoing, handle);
+    this.#localRequests = withItem(this.#localRequests, { outgoing, handle });
     return handle;
   }
 
   #replacementNamed(request: LocalRequestHandle): Replacement | undefined {
-    const outgoing = this.#legs.replacement?.outgoing;
-    return outgoing !== undefined && this.#localRequests.get(outgoing) === request
-      ? this.#legs.replacement
-      : undefined;
+    const { replacement } = this.#legs;
+    const local = this.#localRequests.find(({ handle }) => handle === request);
+    return local !== undefined && local.outgoing === replacement?.outgoing ? replacement : undefined;
   }
 
   #finish(now: Instant): void {
@@ -486,7 +490,7 @@ export class Call implements RelayOwner {
       call: this.handle,
       ...(statusCode === undefined ? {} : { statusCode }),
     });
-    for (const request of this.#localRequests.values()) this.#host.forgetRequest(request);
+    for (const { handle } of this.#localRequests) this.#host.forgetRequest(handle);
     this.#host.remove(this, now);
   }
 }

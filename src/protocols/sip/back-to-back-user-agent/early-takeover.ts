@@ -27,9 +27,9 @@ export function takeOverOutgoing(
   route: OutgoingRoute & { readonly body: string },
   now: Instant,
 ): OutgoingRequest | undefined {
-  const old = legs.present.callee;
+  const old = legs.callee;
   const known = legs.lastDialogOf('callee')?.dialog;
-  const first = old?.initialOutgoing;
+  const first = old?.sender.initialInvite;
   if (old === undefined || known === undefined || first === undefined) return undefined;
   if (old.confirmed !== undefined || !relay.canTakeOver(first)) return undefined;
   const { callId, localTag, remoteTag } = known;
@@ -55,7 +55,7 @@ export function takeOverIncoming(
   { leg, second, body }: { readonly leg: CallLeg; readonly second: IncomingRequest; readonly body?: string },
   now: Instant,
 ): boolean {
-  const old = legs.present.caller;
+  const old = legs.caller;
   if (old === undefined || first.state !== 'open' || !relay.takeOverIncoming(first, { leg, second }))
     return false;
   legs.takeOver('caller', leg);

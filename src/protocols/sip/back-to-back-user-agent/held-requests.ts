@@ -1,4 +1,5 @@
 /** What one call has laid before its owner and not got back: messages that wait for his decision, requests that he answers step by step. */
+import { emptyList, withItem, withoutItem } from '../../../base/short-list.ts';
 import type { SipMessage } from '../message/sip-message.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
@@ -11,7 +12,7 @@ import type { CallHost, Held } from './call-host.ts';
 export class HeldRequests {
   readonly #call: Call;
   readonly #host: CallHost;
-  readonly #byRequest = new Map<IncomingRequest, Held>();
+  #requests: readonly Held[] = emptyList;
 
   constructor(call: Call, host: CallHost) {
     this.#call = call;
@@ -21,17 +22,20 @@ export class HeldRequests {
   hold(held: Omit<Held, 'token' | 'call'>): Held {
     const { leg, name, incoming, canContinue, passage } = held;
     const kept = this.#host.hold({ call: this.#call, leg, name, incoming, canContinue, passage });
-    if (incoming !== undefined) this.#byRequest.set(incoming, kept);
+    if (incoming !== undefined) {
+      this.forget(incoming);
+      this.#requests = withItem(this.#requests, kept);
+    }
     return kept;
   }
 
   of(incoming: IncomingRequest): Held | undefined {
-    return this.#byRequest.get(incoming);
+    return this.#requests.find((held) => held.incoming === incoming);
   }
 
   /** The INVITE of this leg that the owner answers step by step. */
   beingAnsweredOn(leg: CallLeg): Held | undefined {
-    return [...this.#byRequest.values()].find(
+    return this.#requests.find(
       (held) =>
         held.leg === leg &&
         held.passage === undefined &&
@@ -43,13 +47,14 @@ export class HeldRequests {
   /** The owner has decided, or has nothing to decide any more. */
   drop(held: Held): void {
     this.#host.release(held.token);
-    if (held.incoming !== undefined) this.#byRequest.delete(held.incoming);
+    if (held.incoming !== undefined) this.forget(held.incoming);
     if (held.passage !== undefined) held.passage.token = undefined;
   }
 
   /** The request went another way; its token, if it has one, is void by itself. */
   forget(incoming: IncomingRequest): void {
-    this.#byRequest.delete(incoming);
+    const held = this.of(incoming);
+    if (held !== undefined) this.#requests = withoutItem(this.#requests, held);
   }
 
   /** Lays the session description of the message before the owner. */
@@ -84,6 +89,6 @@ export class HeldRequests {
   }
 
   clear(): void {
-    for (const held of [...this.#byRequest.values()]) this.drop(held);
+    for (const held of this.#requests) this.drop(held);
   }
 }

@@ -4,9 +4,9 @@ import { withoutTag } from '../dialog/dialog.ts';
 import { formatReplaces } from '../message/replaces.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
+import type { InviteAddressing } from '../user-agent/initial-invite.ts';
 import { contentOf, type HeaderChange } from '../user-agent/message-content.ts';
 import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
-import type { InviteAddressing } from '../user-agent/request-sender.ts';
 import type { OutgoingRoute } from './call-event.ts';
 import { localHeaders } from './local-answer.ts';
 

@@ -6,6 +6,7 @@
  */
 import type { Instant } from '../../../base/instant.ts';
 import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
+import { emptyList, withItem, withoutItem } from '../../../base/short-list.ts';
 import { listIncludes, maxForwardsOf } from '../message/header-fields.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
@@ -50,15 +51,25 @@ export interface RelayOwner {
   refused(statusCode: number, now: Instant): void;
 }
 
+/** A request that arrived, and what became of it on the other leg. */
+interface Relayed extends Origin {
+  readonly outgoing: OutgoingRequest;
+}
+
+interface DialogPair {
+  caller: LegDialog;
+  callee: LegDialog | undefined;
+}
+
 export class Relay {
   readonly #owner: RelayOwner;
   readonly #random: RandomSource;
-  readonly #queues: Readonly<Record<LegName, Passage[]>> = { caller: [], callee: [] };
-  /** A request that arrived and what became of it on the other leg. */
-  readonly #relayed = new Map<IncomingRequest, OutgoingRequest>();
-  readonly #origins = new Map<OutgoingRequest, Origin>();
-  /** Early dialogs of the two legs that stand for each other. */
-  readonly #pairs: { caller: LegDialog; callee: LegDialog | undefined }[] = [];
+  /** Messages of both directions, in the order of their arrival. */
+  #waiting: readonly Passage[] = emptyList;
+  /** Requests that went on to the other leg and are not answered for good; INVITE: not acknowledged. */
+  #relayed: readonly Relayed[] = emptyList;
+  /** Early dialogs of the two legs that stand for each other, until the first INVITE is acknowledged. */
+  #pairs: readonly DialogPair[] = emptyList;
 
   constructor(owner: RelayOwner, random: RandomSource) {
     this.#owner = owner;
@@ -66,21 +77,17 @@ export class Relay {
   }
 
   originOf(outgoing: OutgoingRequest): Origin | undefined {
-    return this.#origins.get(outgoing);
-  }
-
-  relayedAs(incoming: IncomingRequest): OutgoingRequest | undefined {
-    return this.#relayed.get(incoming);
+    return this.#relayed.find((one) => one.outgoing === outgoing);
   }
 
   push(passage: Passage, now: Instant): void {
-    const queue = this.#queues[passage.from];
     if (isFailureOfInvite(passage)) this.#withdrawResponses(passage.outgoing, passage.from);
-    if (queue.length >= maxWaitingMessages && passage.kind !== 'ack' && !isFinal(passage)) {
+    const ahead = this.#waiting.filter(({ from }) => from === passage.from);
+    if (ahead.length >= maxWaitingMessages && passage.kind !== 'ack' && !isFinal(passage)) {
       if (passage.kind === 'request') this.#respondBusy(passage.leg, passage.incoming, now);
       return;
     }
-    queue.push(passage);
+    this.#waiting = withItem(this.#waiting, passage);
     this.#advance(passage.from, now);
   }
 
@@ -92,9 +99,7 @@ export class Relay {
 
   /** Takes a message out, whoever deals with it from now on; those behind it go on. */
   remove(passage: Passage, now: Instant): void {
-    const queue = this.#queues[passage.from];
-    const at = queue.indexOf(passage);
-    if (at >= 0) queue.splice(at, 1);
+    this.#waiting = withoutItem(this.#waiting, passage);
     this.#advanceAll(passage.from, now);
   }
 
@@ -112,18 +117,14 @@ export class Relay {
 
   /** Whether this INVITE of ours waits for the answer to one that arrived. */
   canTakeOver(first: OutgoingRequest): boolean {
-    return this.#origins.get(first)?.incoming.state === 'open';
+    return this.originOf(first)?.incoming.state === 'open';
   }
 
   /** Another INVITE of ours is answered in place of the first; the caller's dialogs stay. */
   takeOverOutgoing(first: OutgoingRequest, second: OutgoingRequest): void {
-    const origin = this.#origins.get(first);
-    if (origin === undefined) return;
     this.#withdrawResponses(first, undefined);
-    this.#origins.delete(first);
-    this.#origins.set(second, origin);
-    this.#relayed.set(origin.incoming, second);
-    this.#pairs.splice(1);
+    this.#relayed = this.#relayed.map((one) => (one.outgoing === first ? { ...one, outgoing: second } : one));
+    this.#pairs = this.#pairs.slice(0, 1);
     for (const pair of this.#pairs) pair.callee = undefined;
   }
 
@@ -132,34 +133,35 @@ export class Relay {
     first: IncomingRequest,
     { leg, second }: { readonly leg: CallLeg; readonly second: IncomingRequest },
   ): boolean {
-    const outgoing = this.#relayed.get(first);
-    if (outgoing === undefined) return false;
-    this.#relayed.delete(first);
-    this.#relayed.set(second, outgoing);
-    this.#origins.set(outgoing, { leg, name: 'caller', incoming: second });
+    const relayed = this.#relayedOf(first);
+    if (relayed === undefined) return false;
+    this.#relayed = [
+      ...withoutItem(this.#relayed, relayed),
+      { leg, name: 'caller', incoming: second, outgoing: relayed.outgoing },
+    ];
     for (const pair of this.#pairs) pair.caller = leg.openDialog(second);
     return true;
   }
 
   waiting(incoming: IncomingRequest): Passage | undefined {
-    const all = [...this.#queues.caller, ...this.#queues.callee];
-    return all.find((passage) => passage.kind === 'request' && passage.incoming === incoming);
+    return this.#waiting.find((passage) => passage.kind === 'request' && passage.incoming === incoming);
   }
 
   /** CANCEL came for an INVITE that went on to the other leg: so does the CANCEL, and the answer there decides. */
   cancel(incoming: IncomingRequest, now: Instant): boolean {
-    const outgoing = this.#relayed.get(incoming);
-    if (outgoing === undefined) return false;
-    this.#legOf(outgoing, incoming)?.sender.cancel(outgoing, now);
+    const relayed = this.#relayedOf(incoming);
+    if (relayed === undefined) return false;
+    this.#owner.leg(otherOf(relayed.name))?.sender.cancel(relayed.outgoing, now);
     return true;
   }
 
   /** The arrived request was answered without waiting for the other leg, which is told if it can be. */
   giveUp(incoming: IncomingRequest, now: Instant): void {
-    const outgoing = this.#relayed.get(incoming);
-    if (outgoing === undefined) return;
+    const relayed = this.#relayedOf(incoming);
+    if (relayed === undefined) return;
+    const { outgoing, name } = relayed;
     this.#withdrawResponses(outgoing, undefined);
-    this.#legOf(outgoing, incoming)?.sender.cancel(outgoing, now);
+    this.#owner.leg(otherOf(name))?.sender.cancel(outgoing, now);
     // Of another request the end is still wanted: it may show that the leg is lost.
     if (outgoing.method === 'INVITE') outgoing.isAbandoned = true;
     this.#unlink(incoming);
@@ -167,18 +169,17 @@ export class Relay {
 
   /** No ACK comes for the 2xx passed on: the other leg is acknowledged all the same, so that it can go on. */
   acknowledgeForLost(leg: CallLeg, now: Instant): void {
-    for (const [outgoing, origin] of this.#origins) {
-      if (origin.leg !== leg || outgoing.winner === undefined) continue;
-      this.#legOf(outgoing, origin.incoming)?.sender.sendAck(outgoing, emptyContent, now);
+    for (const { leg: of, name, incoming, outgoing } of this.#relayed) {
+      if (of !== leg || outgoing.winner === undefined) continue;
+      this.#owner.leg(otherOf(name))?.sender.sendAck(outgoing, emptyContent, now);
+      this.#unlink(incoming);
     }
   }
 
   clear(): void {
-    for (const passage of [...this.#queues.caller, ...this.#queues.callee]) this.#owner.withdraw(passage);
-    this.#queues.caller.length = 0;
-    this.#queues.callee.length = 0;
-    this.#relayed.clear();
-    this.#origins.clear();
+    for (const passage of this.#waiting) this.#owner.withdraw(passage);
+    this.#waiting = emptyList;
+    this.#relayed = emptyList;
   }
 
   /** What waited behind the message on its own way, and what waited for its answer on the way back. */
@@ -188,18 +189,21 @@ export class Relay {
   }
 
   #advance(from: LegName, now: Instant): void {
-    const queue = this.#queues[from];
-    for (let head = queue[0]; head !== undefined; head = queue[0]) {
+    for (let head = this.#headOf(from); head !== undefined; head = this.#headOf(from)) {
       if (isUndecided(head)) {
         if (head.token === undefined) this.#owner.ask(head);
         return;
       }
-      if (isInviteProgress(head) && isUndecidedRequest(this.#queues[otherOf(from)][0])) return;
-      queue.shift();
+      if (isInviteProgress(head) && isUndecidedRequest(this.#headOf(otherOf(from)))) return;
+      this.#waiting = withoutItem(this.#waiting, head);
       if (head.kind === 'request') this.#passRequest(head, now);
       else if (head.kind === 'response') this.#passResponse(head, now);
       else this.#passAck(head, now);
     }
+  }
+
+  #headOf(from: LegName): Passage | undefined {
+    return this.#waiting.find((passage) => passage.from === from);
   }
 
   #passRequest(passage: RequestPassage, now: Instant): void {
@@ -276,15 +280,15 @@ export class Relay {
 
   /** While the response waited, another INVITE may have taken the place of the one that it answers. */
   #originNow({ outgoing, origin }: ResponsePassage): Origin {
-    return this.#origins.get(outgoing) ?? origin;
+    return this.originOf(outgoing) ?? origin;
   }
 
   #passAck(passage: AckPassage, now: Instant): void {
-    const outgoing = this.#relayed.get(passage.incoming);
-    if (outgoing === undefined) return;
-    const leg = this.#legOf(outgoing, passage.incoming);
+    const relayed = this.#relayedOf(passage.incoming);
+    if (relayed === undefined) return;
     this.#unlink(passage.incoming);
-    leg?.sender.sendAck(outgoing, passedContent(passage), now);
+    const leg = this.#owner.leg(otherOf(relayed.name));
+    leg?.sender.sendAck(relayed.outgoing, passedContent(passage), now);
   }
 
   #answerOf(passage: ResponsePassage, isReliable: boolean): Answer {
@@ -298,31 +302,22 @@ export class Relay {
     return dialog === undefined ? answer : { ...answer, origin: { request: outgoing, response, dialog } };
   }
 
-  #link(passage: RequestPassage, outgoing: OutgoingRequest): void {
-    this.#relayed.set(passage.incoming, outgoing);
-    this.#origins.set(outgoing, { leg: passage.leg, name: passage.from, incoming: passage.incoming });
+  #link({ leg, from: name, incoming }: RequestPassage, outgoing: OutgoingRequest): void {
+    this.#relayed = withItem(this.#relayed, { leg, name, incoming, outgoing });
+  }
+
+  #relayedOf(incoming: IncomingRequest): Relayed | undefined {
+    return this.#relayed.find((one) => one.incoming === incoming);
   }
 
   #unlink(incoming: IncomingRequest): void {
-    const outgoing = this.#relayed.get(incoming);
-    this.#relayed.delete(incoming);
-    if (outgoing !== undefined) this.#origins.delete(outgoing);
-  }
-
-  #legOf(outgoing: OutgoingRequest, incoming: IncomingRequest): CallLeg | undefined {
-    const origin = this.#origins.get(outgoing);
-    return origin?.incoming === incoming ? this.#owner.leg(otherOf(origin.name)) : undefined;
+    const relayed = this.#relayedOf(incoming);
+    if (relayed !== undefined) this.#relayed = withoutItem(this.#relayed, relayed);
+    if (incoming.dialog === undefined) this.#pairs = emptyList;
   }
 
   #isRelayingInviteOf(leg: CallLeg): boolean {
-    return [...this.#relayed.keys()].some(
-      (incoming) => incoming.method === 'INVITE' && this.#originLeg(incoming) === leg,
-    );
-  }
-
-  #originLeg(incoming: IncomingRequest): CallLeg | undefined {
-    const outgoing = this.#relayed.get(incoming);
-    return outgoing === undefined ? undefined : this.#origins.get(outgoing)?.leg;
+    return this.#relayed.some((one) => one.incoming.method === 'INVITE' && one.leg === leg);
   }
 
   /** The dialog on the other leg: its confirmed one, or the early one paired with this. */
@@ -343,18 +338,16 @@ export class Relay {
       return known.caller;
     }
     const caller = origin.leg.openDialog(origin.incoming);
-    this.#pairs.push({ caller, callee });
+    this.#pairs = withItem(this.#pairs, { caller, callee });
     return caller;
   }
 
   #withdrawResponses(outgoing: OutgoingRequest, from: LegName | undefined): void {
-    for (const name of ['caller', 'callee'] as const) {
-      if (from !== undefined && from !== name) continue;
-      const queue = this.#queues[name];
-      for (const passage of queue.filter((one) => one.kind === 'response' && one.outgoing === outgoing)) {
-        queue.splice(queue.indexOf(passage), 1);
-        this.#owner.withdraw(passage);
-      }
+    for (const passage of this.#waiting) {
+      if (passage.kind !== 'response' || passage.outgoing !== outgoing) continue;
+      if (from !== undefined && from !== passage.from) continue;
+      this.#waiting = withoutItem(this.#waiting, passage);
+      this.#owner.withdraw(passage);
     }
   }
 

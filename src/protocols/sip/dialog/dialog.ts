@@ -5,7 +5,9 @@
  *
  *   created by 101–199 → early ──2xx──→ confirmed          (a 2xx creates it confirmed at once)
  */
+import { ownText } from '../../../base/own-text.ts';
 import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
+import { emptyList } from '../../../base/short-list.ts';
 import { callIdOf, cseqOf, firstAddressOf, fromTagOf, toTagOf } from '../message/header-fields.ts';
 import { withoutParameter } from '../message/parameters.ts';
 import { type SipMessage, SipRequest, type SipResponse } from '../message/sip-message.ts';
@@ -48,14 +50,14 @@ export class Dialog {
   #remoteSequence: number | undefined;
 
   private constructor(parts: DialogParts) {
-    this.callId = parts.callId;
-    this.localTag = parts.localTag;
-    this.remoteTag = parts.remoteTag;
+    this.callId = ownText(parts.callId);
+    this.localTag = ownText(parts.localTag);
+    this.remoteTag = ownText(parts.remoteTag);
     this.isCaller = parts.isCaller;
-    this.localParty = parts.localParty;
-    this.remoteParty = parts.remoteParty;
-    this.#routeSet = parts.routeSet;
-    this.#remoteTarget = parts.remoteTarget;
+    this.localParty = ownText(parts.localParty);
+    this.remoteParty = ownText(parts.remoteParty);
+    this.#routeSet = ownTexts(parts.routeSet);
+    this.#remoteTarget = ownText(parts.remoteTarget);
     this.#localSequence = parts.localSequence;
     this.#remoteSequence = parts.remoteSequence;
   }
@@ -132,7 +134,7 @@ export class Dialog {
   /** The first 2xx confirms the dialog, and only then is the route set taken anew, as forks may differ (§13.2.2.4). */
   confirm(response: SipResponse): void {
     if (this.state === 'early' && this.isCaller)
-      this.#routeSet = response.headers.getAll('Record-Route').reverse();
+      this.#routeSet = ownTexts(response.headers.getAll('Record-Route').reverse());
     this.state = 'confirmed';
   }
 
@@ -146,7 +148,7 @@ export class Dialog {
 
   /** A target refresh request or a response to one carries the peer's present address (§12.2.1.2, §12.2.2, RFC 6141 §4.6). */
   refreshTarget(message: SipMessage): void {
-    this.#remoteTarget = contactUriOf(message) ?? this.#remoteTarget;
+    if (this.isMovedBy(message)) this.#remoteTarget = ownText(contactUriOf(message)!);
   }
 
   /** Whether the message names another remote target than the present one. */
@@ -210,6 +212,10 @@ function asRequestUri(uri: Uri): Uri {
   return uri.kind === 'sip'
     ? { ...uri, headers: '', parameters: withoutParameter(uri.parameters, 'method') }
     : uri;
+}
+
+function ownTexts(texts: readonly string[]): readonly string[] {
+  return texts.length === 0 ? emptyList : texts.map(ownText);
 }
 
 function contactUriOf(message: SipMessage): string | undefined {

@@ -9,16 +9,18 @@
  * A leg whose peer is silent (408), has forgotten it (481) or sends no ACK is reported lost but stays: its owner decides.
  */
 import type { Instant } from '../../../base/instant.ts';
+import { emptyList, withItem } from '../../../base/short-list.ts';
 import { listIncludes } from '../message/header-fields.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { SipEvent } from '../transaction/sip-event.ts';
 import type { Answer, IncomingRequest } from './incoming-request.ts';
+import type { InviteAddressing } from './initial-invite.ts';
 import type { LegDialog } from './leg-dialog.ts';
-import type { LegEvent, LegHost, LegLossCause, LegTimer } from './leg-host.ts';
-import { contentOf, emptyContent, isSessionDescription, type MessageContent } from './message-content.ts';
+import type { LegEvent, LegHost, LegLossCause, LegOwner, LegTimer } from './leg-host.ts';
+import { contentOf, isSessionDescription, type MessageContent } from './message-content.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { RequestReceiver } from './request-receiver.ts';
-import { type InviteAddressing, RequestSender } from './request-sender.ts';
+import { RequestSender } from './request-sender.ts';
 import { SessionTimer, type SessionTimerOwner } from './session-timer.ts';
 import type { SignallingPath } from './signalling-path.ts';
 
@@ -29,11 +31,12 @@ export interface HangUp {
 }
 
 export class CallLeg implements SessionTimerOwner {
+  owner: LegOwner | undefined;
   path: SignallingPath;
   /** All dialogs that the INVITE made, early, confirmed and dropped. */
-  readonly allDialogs: LegDialog[] = [];
+  allDialogs: readonly LegDialog[] = emptyList;
   /** Those that live: several early ones or the confirmed one. */
-  dialogs: readonly LegDialog[] = [];
+  dialogs: readonly LegDialog[] = emptyList;
   confirmed: LegDialog | undefined;
   isEnded = false;
   /** Serves no call any more; kept by the user agent alone, until nothing of it is under way. */
@@ -44,8 +47,6 @@ export class CallLeg implements SessionTimerOwner {
   readonly sessionTimer: SessionTimer;
   readonly #receiver: RequestReceiver;
   readonly #host: LegHost;
-  #initialOutgoing: OutgoingRequest | undefined;
-  #initialIncoming: IncomingRequest | undefined;
   #isSilent = false;
   #hangUpAfterAck: HangUp | undefined;
   /** The session description that was sent last, which a mere refresh repeats. */
@@ -80,13 +81,11 @@ export class CallLeg implements SessionTimerOwner {
   }
 
   invite(addressing: InviteAddressing, content: MessageContent, now: Instant): OutgoingRequest {
-    this.#initialOutgoing = this.sender.sendInitialInvite(addressing, content, now);
-    return this.#initialOutgoing;
+    return this.sender.sendInitialInvite(addressing, content, now);
   }
 
   acceptInvite(event: Extract<SipEvent, { kind: 'request' }>): IncomingRequest {
-    this.#initialIncoming = this.#receiver.acceptInitialInvite(event);
-    return this.#initialIncoming;
+    return this.#receiver.acceptInitialInvite(event);
   }
 
   openDialog(invite: IncomingRequest): LegDialog {
@@ -97,14 +96,10 @@ export class CallLeg implements SessionTimerOwner {
     return this.#receiver.respond(incoming, answer, dialog, now);
   }
 
-  get initialOutgoing(): OutgoingRequest | undefined {
-    return this.#initialOutgoing;
-  }
-
   /** Over without a word to the peer; what he still says to the INVITE is settled. */
   abandon(now: Instant): void {
     this.#isSilent = true;
-    if (this.#initialOutgoing !== undefined) this.sender.forsake(this.#initialOutgoing);
+    this.sender.forsakeInvite();
     this.end(now);
   }
 
@@ -125,10 +120,10 @@ export class CallLeg implements SessionTimerOwner {
   hangUp(hangUp: HangUp, now: Instant, isSilent = true): void {
     if (this.isEnded || this.#isSilent) return;
     this.#isSilent = isSilent;
-    if (this.#initialIncoming?.state === 'open')
-      this.#receiver.respond(this.#initialIncoming, finalAnswer(hangUp), undefined, now);
+    const invite = this.#receiver.initialInvite;
+    if (invite?.state === 'open') this.#receiver.respond(invite, finalAnswer(hangUp), undefined, now);
     // RFC 3261 §15: the callee may not send BYE before the ACK came.
-    else if (this.#initialIncoming?.state === 'accepted') this.#hangUpAfterAck = hangUp;
+    else if (invite?.state === 'accepted') this.#hangUpAfterAck = hangUp;
     else if (this.confirmed !== undefined) this.#sendBye(this.confirmed, hangUp, now);
     else this.end(now);
   }
@@ -156,8 +151,9 @@ export class CallLeg implements SessionTimerOwner {
   }
 
   addDialog(dialog: LegDialog): void {
-    this.allDialogs.push(dialog);
-    this.dialogs = [...this.dialogs, dialog];
+    const areAllAlive = this.dialogs.length === this.allDialogs.length;
+    this.allDialogs = withItem(this.allDialogs, dialog);
+    this.dialogs = areAllAlive ? this.allDialogs : withItem(this.dialogs, dialog);
     this.#host.addDialog(this, dialog);
   }
 
@@ -169,7 +165,7 @@ export class CallLeg implements SessionTimerOwner {
     if (this.confirmed !== undefined) return;
     dialog.dialog.state = 'confirmed';
     this.confirmed = dialog;
-    this.dialogs = [dialog];
+    if (this.dialogs.length !== 1 || this.dialogs[0] !== dialog) this.dialogs = [dialog];
     this.#receiver.dropOtherResponders(dialog);
   }
 
@@ -254,7 +250,7 @@ export class CallLeg implements SessionTimerOwner {
   }
 
   #sendBye(dialog: LegDialog, hangUp: HangUp, now: Instant): void {
-    if (this.#initialOutgoing !== undefined) this.sender.sendAck(this.#initialOutgoing, emptyContent, now);
+    this.sender.acknowledgeOpenInvite(now);
     this.sender.sendBye(dialog, hangUp.content, now);
     this.end(now);
   }

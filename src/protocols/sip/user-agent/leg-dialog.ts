@@ -3,6 +3,7 @@
  * several while a forked INVITE is not answered yet, then one.
  */
 import type { Instant } from '../../../base/instant.ts';
+import { emptyList } from '../../../base/short-list.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import type { RAck } from '../message/cseq.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
@@ -13,7 +14,7 @@ export class LegDialog {
   readonly branch: number;
   /** Whose offer has no reliable answer yet: only one may be open (RFC 3261 §13.2.1). */
   openOffer: 'ours' | 'theirs' | undefined;
-  /** RSeq of the last reliable provisional response taken in order, and the INVITE that it belongs to. */
+  /** RSeq of the last reliable provisional response taken in order, and the INVITE under way that it belongs to. */
   lastReliable: { readonly invite: OutgoingRequest; readonly rseq: number } | undefined;
   /** The one request other than INVITE that awaits its answer: sent one by one, so that no number overtakes another on the way. */
   inFlight: OutgoingRequest | undefined;
@@ -24,7 +25,7 @@ export class LegDialog {
   /** Another dialog of the same INVITE was confirmed first: acknowledged, and BYE sent. */
   wasRefused = false;
   /** Requests that wait for their turn. */
-  readonly queue: OutgoingRequest[] = [];
+  queue: readonly OutgoingRequest[] = emptyList;
 
   constructor(dialog: Dialog, branch: number) {
     this.dialog = dialog;

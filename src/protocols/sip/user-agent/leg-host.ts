@@ -69,6 +69,11 @@ export interface LegTimer {
   handleTimeout(now: Instant): void;
 }
 
+/** Whom a leg serves. */
+export interface LegOwner {
+  handleLegEvent(event: LegEvent, now: Instant): void;
+}
+
 export interface LegHost {
   readonly random: RandomSource;
   readonly timers: SipTimers;

@@ -6,6 +6,7 @@ import type { Instant } from '../../../base/instant.ts';
 import { isMalformed } from '../../../base/malformed.ts';
 import type { TransportAddress } from '../../../base/network.ts';
 import { type RandomSource, randomBelow, randomToken } from '../../../base/random-source.ts';
+import { emptyList, withItem, withoutItem } from '../../../base/short-list.ts';
 import { Dialog, isTargetRefresh } from '../dialog/dialog.ts';
 import { createResponse } from '../message/create-response.ts';
 import { cseqOf, rackOf } from '../message/header-fields.ts';
@@ -27,7 +28,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
   readonly #leg: CallLeg;
   readonly #host: LegHost;
   /** Requests without final answer, and an INVITE whose 2xx is not acknowledged. */
-  readonly #open = new Set<IncomingRequest>();
+  #open: readonly IncomingRequest[] = emptyList;
 
   constructor(leg: CallLeg, host: LegHost) {
     this.#leg = leg;
@@ -39,12 +40,17 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
   }
 
   get openInvite(): IncomingRequest | undefined {
-    return [...this.#open].find((incoming) => incoming.method === 'INVITE');
+    return this.#open.find((incoming) => incoming.method === 'INVITE');
+  }
+
+  /** The INVITE that made the leg, until it is acknowledged. */
+  get initialInvite(): IncomingRequest | undefined {
+    return this.#open.find((incoming) => incoming.method === 'INVITE' && incoming.dialog === undefined);
   }
 
   acceptInitialInvite(event: RequestEvent): IncomingRequest {
     const invite = new IncomingRequest(event);
-    this.#open.add(invite);
+    this.#open = [invite];
     return invite;
   }
 
@@ -100,7 +106,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
 
   /** The leg is over: every request is answered, 487 for INVITE, 481 for others, and nothing is repeated any more. */
   finishAll(now: Instant): void {
-    for (const incoming of [...this.#open]) {
+    for (const incoming of this.#open) {
       const wasOpen = incoming.state === 'open';
       if (wasOpen) this.#respondFinally(incoming, plainAnswer(incoming.method === 'INVITE' ? 487 : 481), now);
       this.#forget(incoming);
@@ -110,13 +116,13 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
 
   /** Only the dialog whose 2xx leaves lives on; responses in the others are not repeated any more. */
   dropOtherResponders(kept: LegDialog): void {
-    const responders = [...this.#open].flatMap((incoming) => incoming.responders);
+    const responders = this.#open.flatMap((incoming) => incoming.responders);
     for (const responder of responders) if (responder.dialog !== kept) responder.stop();
   }
 
   /** Whoever is to answer takes too long: the peer is told before he takes the silence for the end of the dialog (RFC 4320 §3, §4.1). */
   handleTimeout(now: Instant): void {
-    for (const incoming of [...this.#open]) {
+    for (const incoming of this.#open) {
       if (incoming.answerBy === undefined || incoming.answerBy > now) continue;
       this.#respondFinally(incoming, busyAnswer(this.#host.random), now);
       this.#leg.emit({ kind: 'given-up', leg: this.#leg, incoming });
@@ -162,7 +168,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
 
   #handlePrack(event: RequestEvent, dialog: LegDialog, now: Instant): void {
     const rack = rackOf(event.request);
-    const responders = [...this.#open].flatMap((incoming) =>
+    const responders = this.#open.flatMap((incoming) =>
       incoming.responders.map((responder) => ({ incoming, responder })),
     );
     if (rack === undefined || isMalformed(rack)) {
@@ -201,7 +207,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
     if (request.method === 'INVITE' && dialog.dialog.isMovedBy(request))
       this.#leg.sender.abandonOverdue(dialog, now);
     if (request.method === 'INVITE' && this.#refusesInvite(event, dialog, now)) return;
-    if (request.method === 'UPDATE' && [...this.#open].some((other) => other.method === 'UPDATE'))
+    if (request.method === 'UPDATE' && this.#open.some((other) => other.method === 'UPDATE'))
       this.#refuseBusy(event, now);
     else if (isOffer && dialog.openOffer === 'ours') this.#refuse(event, 491, now);
     else if (isOffer && dialog.openOffer === 'theirs') this.#refuseBusy(event, now);
@@ -227,7 +233,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
     acknowledges?: Answer,
   ): void {
     const incoming = new IncomingRequest(event, dialog, acknowledges);
-    this.#open.add(incoming);
+    this.#open = withItem(this.#open, incoming);
     if (event.request.method !== 'INVITE') {
       const { timers } = this.#host;
       incoming.answerBy = now + transactionTimeoutMs(timers) - 2 * timers.t2Ms;
@@ -290,7 +296,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
 
   #forget(incoming: IncomingRequest): void {
     incoming.state = 'finished';
-    this.#open.delete(incoming);
+    this.#open = withoutItem(this.#open, incoming);
     for (const responder of incoming.responders) responder.stop();
     if (incoming.answerBy !== undefined) this.#scheduleAnswer();
   }

@@ -4,10 +4,18 @@ import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
 import { createResponse } from '../message/create-response.ts';
 import type { SipResponse } from '../message/sip-message.ts';
 import type { SipTimers } from '../transaction/timers.ts';
+import { maxRetries } from './limits.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
 
+/** Whether a request that was answered so goes out once more, if its leg lives. */
+export function isTriedAgain(request: OutgoingRequest, response: SipResponse): boolean {
+  const { method, isCancelled, isAbandoned, attempts } = request;
+  const isWanted = !isCancelled && !isAbandoned && method !== 'BYE';
+  return isWanted && attempts <= maxRetries && asksToTryAgain(response);
+}
+
 /** Glare, or what a 500 says of itself. */
-export function asksToTryAgain({ statusCode, headers }: SipResponse): boolean {
+function asksToTryAgain({ statusCode, headers }: SipResponse): boolean {
   return statusCode === 491 || (statusCode === 500 && headers.has('Retry-After'));
 }
 

@@ -7,34 +7,27 @@
  * repeated 2xx; a 2xx that nobody waits for is acknowledged and, if it makes a call, ended.
  */
 import type { Instant } from '../../../base/instant.ts';
-import { randomBelow, randomToken } from '../../../base/random-source.ts';
-import { Dialog, isTargetRefresh, type RoutedRequest, routeRequest } from '../dialog/dialog.ts';
+import { withItem, withoutItem } from '../../../base/short-list.ts';
+import { Dialog, isTargetRefresh, type RoutedRequest } from '../dialog/dialog.ts';
 import { createResponse } from '../message/create-response.ts';
 import { cseqOf, listIncludes, rseqOf, toTagOf } from '../message/header-fields.ts';
-import { SipRequest, type SipResponse } from '../message/sip-message.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { CallLeg } from './call-leg.ts';
+import { buildInitialInvite, type InviteAddressing } from './initial-invite.ts';
 import { LegDialog } from './leg-dialog.ts';
 import type { LegHost, LegTimer } from './leg-host.ts';
 import { maxEarlyDialogs, maxQueuedRequests, maxRetries } from './limits.ts';
 import { emptyContent, type MessageContent, writeContent } from './message-content.ts';
 import { isNextReliable, noteOffer, roleOf } from './offer-rules.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
-import { asksToTryAgain, givenUpResponse, isOverdue, retryDelayMs } from './request-retry.ts';
+import { givenUpResponse, isOverdue, isTriedAgain, retryDelayMs } from './request-retry.ts';
 import { contactOfRequest } from './secured-contact.ts';
 import type { SignallingPath } from './signalling-path.ts';
-
-/** How an initial INVITE is addressed. From and To are name-addr without tag. */
-export interface InviteAddressing {
-  readonly requestUri: string;
-  readonly routes: readonly string[];
-  readonly from: string;
-  readonly to: string;
-}
 
 export class RequestSender implements LegTimer {
   readonly #leg: CallLeg;
   readonly #host: LegHost;
-  /** The last INVITE of ours. */
+  /** The INVITE of ours that waits for its final response or owes its ACK; one that was abandoned, until the next one leaves. */
   #invite: OutgoingRequest | undefined;
 
   constructor(leg: CallLeg, host: LegHost) {
@@ -47,6 +40,11 @@ export class RequestSender implements LegTimer {
     return this.#invite?.isOpenInvite ?? false;
   }
 
+  /** The initial INVITE, while the leg is early. */
+  get initialInvite(): OutgoingRequest | undefined {
+    return this.#invite?.dialog === undefined ? this.#invite : undefined;
+  }
+
   /** The path of an INVITE under way that moves the leg. */
   get movingTo(): SignallingPath | undefined {
     return this.hasOpenInvite ? this.#invite?.path : undefined;
@@ -54,26 +52,20 @@ export class RequestSender implements LegTimer {
 
   sendInitialInvite(addressing: InviteAddressing, content: MessageContent, now: Instant): OutgoingRequest {
     const invite = new OutgoingRequest('INVITE', content, undefined, { hasOffer: content.body !== '' });
-    const request = new SipRequest('INVITE', addressing.requestUri);
-    request.headers.append('Max-Forwards', '70');
-    request.headers.append('From', `${addressing.from};tag=${randomToken(this.#host.random, 12)}`);
-    request.headers.append('To', addressing.to);
-    request.headers.append('Call-ID', randomToken(this.#host.random, 24));
-    request.headers.append('CSeq', `${1 + randomBelow(this.#host.random, 0x10000)} INVITE`);
     this.#invite = invite;
-    this.#transmit(invite, routeRequest(request, addressing.routes), now);
+    this.#transmit(invite, buildInitialInvite(addressing, this.#host.random), now);
     return invite;
   }
 
   /** Goes out as soon as the rules allow. A full queue answers 503 at once. */
   send(outgoing: OutgoingRequest, now: Instant): void {
-    const { queue } = outgoing.dialog!;
-    if (this.#leg.isEnded || queue.length >= maxQueuedRequests) {
+    const dialog = outgoing.dialog!;
+    if (this.#leg.isEnded || dialog.queue.length >= maxQueuedRequests) {
       this.#fail(outgoing, this.#leg.isEnded ? 481 : 503, now);
       return;
     }
     if (this.movingTo !== undefined && outgoing.isPartOfInvite) outgoing.partOf = this.#invite;
-    queue.push(outgoing);
+    dialog.queue = withItem(dialog.queue, outgoing);
     this.pump(now);
   }
 
@@ -101,7 +93,18 @@ export class RequestSender implements LegTimer {
     invite.ack = content;
     if (invite.owesAnswer) invite.winner.openOffer = undefined;
     this.#transmitAck(invite, invite.winner, now);
+    this.#release(invite);
     this.#leg.pump(now);
+  }
+
+  /** Nobody waits for the ACK that is owed to a 2xx any more: the leg ends. */
+  acknowledgeOpenInvite(now: Instant): void {
+    if (this.#invite !== undefined) this.sendAck(this.#invite, emptyContent, now);
+  }
+
+  /** What only made the session goes with it: the last INVITE is not kept for as long as the session lasts. */
+  #release(invite: OutgoingRequest): void {
+    if (this.#invite === invite) this.#invite = undefined;
   }
 
   /** RFC 3261 §9.1; of a request that still waits nothing goes out at all. */
@@ -133,9 +136,10 @@ export class RequestSender implements LegTimer {
   }
 
   /** No CANCEL: at the far end the INVITE goes on for another one. */
-  forsake(invite: OutgoingRequest): void {
-    invite.isAbandoned = true;
-    invite.state = 'finished';
+  forsakeInvite(): void {
+    if (this.#invite === undefined) return;
+    this.#invite.isAbandoned = true;
+    this.#invite.state = 'finished';
   }
 
   /** The peer is elsewhere by now: what he did not answer where he was is no longer waited for, or his move would have to wait (491). */
@@ -206,7 +210,7 @@ export class RequestSender implements LegTimer {
     for (const dialog of this.#leg.dialogs) {
       for (const outgoing of dialog.queue.filter((candidate) => !this.#mustWait(candidate, dialog, now))) {
         if (this.#mustWait(outgoing, dialog, now)) continue;
-        dialog.queue.splice(dialog.queue.indexOf(outgoing), 1);
+        dialog.queue = withoutItem(dialog.queue, outgoing);
         this.#sendInDialog(outgoing, dialog, now);
       }
     }
@@ -299,6 +303,7 @@ export class RequestSender implements LegTimer {
     invite.winner = dialog;
     dialog.dialog.confirm(response);
     dialog.dialog.refreshTarget(response);
+    dialog.lastReliable = undefined;
     const role = roleOf(invite, response);
     invite.owesAnswer = role === 'offer';
     if (!wasFinished) noteOffer(dialog, role ?? 'answer');
@@ -345,11 +350,13 @@ export class RequestSender implements LegTimer {
     const { dialog } = outgoing;
     if (dialog !== undefined && dialog.inFlight === outgoing) dialog.inFlight = undefined;
     if (dialog !== undefined && outgoing.hasOffer) dialog.openOffer = undefined;
+    if (dialog?.lastReliable?.invite === outgoing) dialog.lastReliable = undefined;
     if (this.#asksForLonger(outgoing, response, now)) return;
-    if (dialog !== undefined && this.#triesAgain(outgoing, response)) {
+    if (dialog !== undefined && !this.#leg.isEnded && isTriedAgain(outgoing, response)) {
       this.#retry(outgoing, dialog, retryDelayMs(response, dialog.dialog.isCaller, this.#host.random), now);
       return;
     }
+    this.#release(outgoing);
     if (response.statusCode < 300) this.#succeed(outgoing, response, now);
     else if (outgoing.isRefresh) this.#leg.sessionTimer.takeFailure(now);
     this.#finish(outgoing, response, now);
@@ -411,8 +418,7 @@ export class RequestSender implements LegTimer {
 
   #fail(outgoing: OutgoingRequest, statusCode: number, now: Instant): void {
     const { dialog } = outgoing;
-    const at = dialog?.queue.indexOf(outgoing) ?? -1;
-    if (at >= 0) dialog!.queue.splice(at, 1);
+    if (dialog !== undefined) dialog.queue = withoutItem(dialog.queue, outgoing);
     if (dialog !== undefined && dialog.inFlight === outgoing) dialog.inFlight = undefined;
     outgoing.state = 'finished';
     if (outgoing.isAbandoned) return;
@@ -436,13 +442,6 @@ export class RequestSender implements LegTimer {
     for (const part of parts) this.#fail(part, 500, now);
   }
 
-  #triesAgain(outgoing: OutgoingRequest, response: SipResponse): boolean {
-    const isWanted = !outgoing.isCancelled && !outgoing.isAbandoned && !this.#leg.isEnded;
-    return (
-      asksToTryAgain(response) && isWanted && outgoing.attempts <= maxRetries && outgoing.method !== 'BYE'
-    );
-  }
-
   /** RFC 4028 §7.3: the same request once more, with the interval that the peer or a proxy wants. */
   #asksForLonger(outgoing: OutgoingRequest, response: SipResponse, now: Instant): boolean {
     const { dialog } = outgoing;
@@ -461,7 +460,7 @@ export class RequestSender implements LegTimer {
   #retry(outgoing: OutgoingRequest, dialog: LegDialog, delayMs: number, now: Instant): void {
     outgoing.state = 'waiting';
     outgoing.retryAt = now + delayMs;
-    dialog.queue.unshift(outgoing);
+    dialog.queue = [outgoing, ...dialog.queue];
     this.#leg.pump(now);
   }
 

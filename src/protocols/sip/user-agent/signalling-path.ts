@@ -15,6 +15,12 @@ export interface SignallingPath {
   readonly nextHop?: SipTarget;
 }
 
+/** Without what else is said of a route. */
+export function pathOf({ contact, local, nextHop }: SignallingPath): SignallingPath {
+  if (local === undefined && nextHop === undefined) return { contact };
+  return { contact, ...(local && { local }), ...(nextHop && { nextHop }) };
+}
+
 export type HostTable = ReadonlyMap<string, HostAddress>;
 
 /** `undefined` when the URI is no SIP URI or its host is in no table. */

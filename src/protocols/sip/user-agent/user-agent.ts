@@ -32,7 +32,7 @@ import type { LegEvent, LegHost, LegTimer } from './leg-host.ts';
 import type { OutgoingRequest } from './outgoing-request.ts';
 import { inspectRequest, type UserAgentCapabilities } from './request-inspection.ts';
 import { isSessionTooShort, sessionTooShort } from './session-timer.ts';
-import { type HostTable, resolveTarget, type SignallingPath } from './signalling-path.ts';
+import { type HostTable, pathOf, resolveTarget, type SignallingPath } from './signalling-path.ts';
 
 export interface UserAgentOptions {
   readonly endpoint: SipEndpoint;
@@ -80,6 +80,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   readonly #hosts: HostTable;
   readonly #capabilities: UserAgentCapabilities | undefined;
   readonly #takesNotifications: boolean;
+  /** By the tag that is ours: no two dialogs have the same, whoever chose the Call-ID. */
   readonly #legs = new Map<string, CallLeg>();
   readonly #outgoing = new Map<
     ClientTransactionId,
@@ -137,7 +138,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   }
 
   createLeg(path: SignallingPath): CallLeg {
-    return new CallLeg(path, this);
+    return new CallLeg(pathOf(path), this);
   }
 
   /** The leg that a Replaces names: its to-tag is our tag, its from-tag the peer's (RFC 3891 §3). 'ended': its leg was forgotten not long ago. */
@@ -145,7 +146,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     replaces: Replaces,
     now: Instant,
   ): { readonly leg: CallLeg; readonly dialog: LegDialog } | 'ended' | undefined {
-    const leg = this.#legs.get(legKey(replaces.callId, replaces.toTag));
+    const leg = this.#findLeg(replaces.callId, replaces.toTag);
     const dialog = leg?.allDialogs.find(
       (candidate) =>
         candidate.dialog.remoteTag === replaces.fromTag && candidate.dialog.localTag === replaces.toTag,
@@ -216,7 +217,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   }
 
   addDialog(leg: CallLeg, { dialog }: LegDialog): void {
-    this.#legs.set(legKey(dialog.callId, dialog.localTag), leg);
+    this.#legs.set(dialog.localTag, leg);
   }
 
   emit(event: LegEvent): void {
@@ -289,7 +290,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
       this.#handleInitial(event, now);
       return;
     }
-    const leg = this.#legs.get(legKey(callIdOf(request), toTag));
+    const leg = this.#findLeg(callIdOf(request), toTag);
     const dialog = leg?.findDialog(request);
     if (leg === undefined && request.method === 'NOTIFY' && this.#takesNotifications) this.#passUp(event);
     else if (leg === undefined || leg.isEnded || dialog === undefined) this.#refuseUnknown(event, leg, now);
@@ -333,10 +334,8 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   }
 
   #handleAck(request: SipRequest, now: Instant): void {
-    const leg = this.#legs.get(legKey(callIdOf(request), toTagOf(request) ?? ''));
-    const dialog = leg?.allDialogs.find(
-      (candidate) => candidate.dialog.remoteTag === (fromTagOf(request) ?? ''),
-    );
+    const leg = this.#legs.get(toTagOf(request) ?? '');
+    const dialog = leg?.allDialogs.find((candidate) => candidate.dialog.matchesRequest(request));
     if (leg !== undefined && dialog !== undefined) leg.handleAck(request, dialog, now);
   }
 
@@ -375,12 +374,13 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     this.#outside.delete(transaction);
   }
 
+  #findLeg(callId: string, localTag: string): CallLeg | undefined {
+    const leg = this.#legs.get(localTag);
+    return leg?.allDialogs.some(({ dialog }) => dialog.callId === callId) ? leg : undefined;
+  }
+
   #bury(leg: CallLeg, now: Instant): void {
     for (const { dialog } of leg.allDialogs)
-      if (this.#legs.delete(legKey(dialog.callId, dialog.localTag))) this.#ended.add(dialog, now);
+      if (this.#legs.delete(dialog.localTag)) this.#ended.add(dialog, now);
   }
-}
-
-function legKey(callId: string, localTag: string): string {
-  return `${callId} ${localTag}`;
 }
