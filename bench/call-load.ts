@@ -69,6 +69,18 @@ export class CallLoad {
     return { address, cpuMs: () => ask(child, 'cpu'), heapOctets: () => ask(child, 'heap') };
   }
 
+  /** The TRIM AS with translators that have addresses for all sessions that it takes. */
+  async startTrimAs(): Promise<{ readonly server: CallServer; readonly translators: readonly CallServer[] }> {
+    const places = ['127.77.3.1', '127.77.3.2', '127.77.3.3'].map((address) => ({ address, port: 3868 }));
+    const translators: CallServer[] = [];
+    for (const [index, local] of places.entries()) {
+      const pool = [1, 2, 3, 4].map((host) => `198.51.100.${index * 10 + host}`);
+      translators.push(await this.startNode({ kind: 'translator', local, pool }));
+    }
+    const local = { address: '127.77.4.1', port: 5060 };
+    return { server: await this.startNode({ kind: 'trim-as', local, translators: places }), translators };
+  }
+
   /** Shared memory by the allocator that the reference measured as nine times the faster one. */
   async startKamailio(address: string): Promise<CallServer> {
     const options = ['-X', 'tlsf', '-x', 'tlsf', '-m', '512', '-DD', '-E', '-Y', this.folder];
@@ -93,7 +105,7 @@ export class CallLoad {
     }
   }
 
-  async startCallees(kinds: readonly CallKind[] = ['basic', 'ims', 'established']): Promise<void> {
+  async startCallees(kinds: readonly CallKind[]): Promise<void> {
     for (const kind of kinds) {
       const scenario = ['-sf', this.#scenario(kind, 'callee'), '-i', callees[kind], '-p', '5060'];
       this.#start('sipp', [...scenario, '-nostdin', '-nd'], { cwd: this.folder, stdio: 'ignore' });
@@ -101,8 +113,11 @@ export class CallLoad {
     await sleep(500);
   }
 
-  /** That many calls, as fast as they come to an end; throws when more fail than a datagram lost here and there explains. */
-  async call({ address }: Pick<CallServer, 'address'>, kind: CallKind, calls: number): Promise<void> {
+  /**
+   * That many calls, as fast as they come to an end; throws when more fail than a datagram lost here and there explains. Returns how many did
+   * not fail.
+   */
+  async call({ address }: Pick<CallServer, 'address'>, kind: CallKind, calls: number): Promise<number> {
     const {
       serviceRoute = `<sip:iscmark@${callees[kind]}:5060;lr;s=2;h=0;d=0;a=7369703a6d6e40696d732e74657374>`,
     } = this.#options;
@@ -119,6 +134,7 @@ export class CallLoad {
     const { failed } = await this.#sipp(address, words, calls);
     if (failed > calls * toleratedShare)
       throw new Error(`SIPp: ${failed} of ${calls} calls failed: ${this.#firstError()}`);
+    return calls - failed;
   }
 
   async close(): Promise<void> {

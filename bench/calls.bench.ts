@@ -1,6 +1,6 @@
 /**
  * SIPp calls through the TRIM AS, placed as an S-CSCF places them on ISC, with its translators behind Diameter: what one core of the AS
- * carries, and what a session holds. A basic call is INVITE 180 200 ACK BYE 200; one of IMS has a reliable 183, PRACK and UPDATE as well.
+ * carries. A basic call is INVITE 180 200 ACK BYE 200; one of IMS has a reliable 183, PRACK and UPDATE as well.
  * Beside it stateful proxies that stay in the route, Kamailio's and one of the npm package `sip`: they pass the same calls on, but neither
  * end them nor touch their media. Only the server's own processor time counts, so that SIPp may share its core.
  */
@@ -11,7 +11,6 @@ import type { Benchmark, Requirement } from './harness.ts';
 const callsPerSample = 1000;
 /** Before the first sample: what V8 has to see before it is done with the code of a call. */
 const warmingCalls = 3000;
-const sessionsPerSample = 20_000;
 
 const variants = ['trim-as', 'kamailio', 'npm sip'] as const;
 type VariantName = (typeof variants)[number];
@@ -33,21 +32,14 @@ async function start(kind: CallKind): Promise<Running> {
 }
 
 async function startOn(load: CallLoad, kind: CallKind): Promise<Running> {
-  const at = (address: string, port = 5060) => ({ address, port });
-  const translators = ['127.77.3.1', '127.77.3.2', '127.77.3.3'].map((address) => at(address, 3868));
-  for (const [index, local] of translators.entries())
-    await load.startNode({
-      kind: 'translator',
-      local,
-      pool: [1, 2, 3, 4].map((host) => `198.51.100.${index * 10 + host}`),
-    });
-  const servers = new Map<VariantName, CallServer>([
-    ['trim-as', await load.startNode({ kind: 'trim-as', local: at('127.77.4.1'), translators })],
-  ]);
-  await load.startCallees();
-  if (kind === 'established') return { load, servers };
+  const { server } = await load.startTrimAs();
+  const servers = new Map<VariantName, CallServer>([['trim-as', server]]);
+  await load.startCallees([kind]);
   servers.set('kamailio', await load.startKamailio('127.77.4.2'));
-  servers.set('npm sip', await load.startNode({ kind: 'npm-sip', local: at('127.77.4.3') }));
+  servers.set(
+    'npm sip',
+    await load.startNode({ kind: 'npm-sip', local: { address: '127.77.4.3', port: 5060 } }),
+  );
   for (const name of ['trim-as', 'npm sip'] as const) await load.call(servers.get(name)!, kind, warmingCalls);
   return { load, servers };
 }
@@ -59,16 +51,6 @@ async function callsPerCpuSecond(name: VariantName, kind: CallKind): Promise<num
   const before = await server.cpuMs();
   await load.call(server, kind, callsPerSample);
   return (callsPerSample / ((await server.cpuMs()) - before)) * 1000;
-}
-
-/** Sessions stay: each sample finds those of the ones before. */
-async function heapPerSession(): Promise<number> {
-  running ??= start('established');
-  const { load, servers } = await running;
-  const server = servers.get('trim-as')!;
-  const before = await server.heapOctets!();
-  await load.call(server, 'established', sessionsPerSample);
-  return ((await server.heapOctets!()) - before) / sessionsPerSample;
 }
 
 async function tearDown(): Promise<void> {
@@ -104,15 +86,4 @@ function unavailable(): string | undefined {
 export const benchmarks: readonly Benchmark[] = [
   benchmarkOf('basic', 'basic calls', 3000, 4500),
   benchmarkOf('ims', 'calls with 100rel and preconditions', 1200, 2000),
-  {
-    name: 'established sessions of the AS, 100,000 in the end',
-    unit: 'octets of heap per session',
-    rounds: 4,
-    variants: [{ name: 'trim-as', sample: heapPerSession }],
-    requirements: [
-      { kind: 'goal', text: '4 kB per session', isMet: (medianOf) => medianOf('trim-as') <= 4096 },
-    ],
-    unavailable,
-    tearDown,
-  },
 ];
