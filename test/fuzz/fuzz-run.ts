@@ -1,7 +1,6 @@
 /** A run of one codec over many inputs: what broke, which input took longest, and whether memory grew. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { FuzzTarget } from './fuzz-target.ts';
+import { heapOctets } from './heap.ts';
 import { createInput } from './mutator.ts';
 
 export interface RunSettings {
@@ -109,14 +108,4 @@ export function leastMs(tries: number, attempt: () => unknown): number {
     least = Math.min(least, performance.now() - start);
   }
   return least;
-}
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-function heapOctets(): number {
-  // The octets of a buffer are let go only after the buffer itself.
-  for (let count = 0; count < 3; count++) collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }

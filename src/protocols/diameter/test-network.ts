@@ -1,5 +1,5 @@
 /**
- * A network of byte streams for tests: joins machines by their NetworkInput and NetworkOutput in virtual time, without delay.
+ * A network of byte streams, and of datagrams, for tests: joins machines by their NetworkInput and NetworkOutput in virtual time, without delay.
  * (sim/ has the real virtual network; protocols and network functions may not import it.)
  */
 import type { Instant } from '../../base/instant.ts';
@@ -103,6 +103,7 @@ export class TestNetwork {
     else if (output.kind === 'close') this.#close(host, output.connection);
     else if (output.kind === 'transmit' && output.transport === 'tcp')
       this.#transmit(host, output.connection, output.payload);
+    else if (output.kind === 'transmit') this.#deliver(output);
     else host.other(output as never);
   }
 
@@ -128,6 +129,18 @@ export class TestNetwork {
     const far = this.#farEnd(host, connection);
     if (far === undefined || !far.host.isReachable || !host.isReachable) return;
     far.host.machine.handleInput({ kind: 'stream-received', connection: far.connection, payload }, this.now);
+  }
+
+  #deliver({
+    local,
+    remote,
+    payload,
+  }: Extract<NetworkOutput, { readonly transport: 'udp'; readonly kind: 'transmit' }>): void {
+    const target = this.#hosts.find(({ address }) => address === remote.address);
+    target?.machine.handleInput(
+      { kind: 'datagram-received', local: remote, remote: local, payload },
+      this.now,
+    );
   }
 
   #close(host: Host, connection: ConnectionId): void {
