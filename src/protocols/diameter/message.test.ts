@@ -120,6 +120,17 @@ test('decodeMessage reports an AVP Length that leaves the message with 5014', ()
   assert.deepEqual(failure.failedAvp?.value, new Uint8Array(1));
 });
 
+test('decodeMessage leaves what stands before an AVP of wrong length to be read', () => {
+  const octets = encodeMessage(watchdog([]));
+  const realm = octets.indexOf('example', octets.indexOf('a.example') + 9) - 8;
+  octets[realm + 7] = 0xfc;
+  const failure = decodeMessage(octets, dictionary);
+  assert.ok(failure instanceof MalformedMessage);
+  assert.equal(failure.failedAvp?.definition.code, 296);
+  assert.equal(avpValue(failure.avps, baseAvps.originHost), 'a.example');
+  assert.equal(avpValue(failure.avps, baseAvps.originRealm), undefined);
+});
+
 test('decodeMessage refuses version 2, E in a request and T in an answer', () => {
   const version = encodeMessage(watchdog([]));
   version[0] = 2;
