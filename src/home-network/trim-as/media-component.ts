@@ -7,6 +7,10 @@ import type { NatComponent, NatEnd } from '../../protocols/diameter/nat-control.
 /** RTP, or whatever the m= line is, and RTCP where it has a port of its own. */
 export type Part = 'media' | 'control';
 
+type Ends = Partial<
+  Pick<NatComponent, 'mobileNode' | 'correspondent' | 'towardsCorrespondent' | 'towardsMobileNode'>
+>;
+
 export class MediaComponent implements NatComponent {
   /** Of the m= line. */
   readonly index: number;
@@ -52,11 +56,31 @@ export class MediaComponent implements NatComponent {
     return endOf(this.#y, this.#b);
   }
 
-  with(changes: Partial<Omit<NatComponent, 'protocol'>>): MediaComponent {
-    const { protocol, mobileNode, correspondent, towardsCorrespondent, towardsMobileNode } = this;
-    const ends = { mobileNode, correspondent, towardsCorrespondent, towardsMobileNode, ...changes };
-    return new MediaComponent(this.index, this.part, { protocol, ...ends });
+  /** Whether the translator has chosen x:a; an address without a port only says of which version of IP it is to be. */
+  get isBound(): boolean {
+    return this.#a !== undefined;
   }
+
+  /** With these ends at these places, the others where they are; the same component when nothing is new. */
+  with({ mobileNode, correspondent, towardsCorrespondent, towardsMobileNode }: Ends): MediaComponent {
+    const isKnown =
+      isAt(mobileNode, this.#m, this.#p) &&
+      isAt(correspondent, this.#c, this.#q) &&
+      isAt(towardsCorrespondent, this.#x, this.#a) &&
+      isAt(towardsMobileNode, this.#y, this.#b);
+    if (isKnown) return this;
+    return new MediaComponent(this.index, this.part, {
+      protocol: this.protocol,
+      mobileNode: mobileNode ?? this.mobileNode,
+      correspondent: correspondent ?? this.correspondent,
+      towardsCorrespondent: towardsCorrespondent ?? this.towardsCorrespondent,
+      towardsMobileNode: towardsMobileNode ?? this.towardsMobileNode,
+    });
+  }
+}
+
+function isAt(end: NatEnd | undefined, address: string | undefined, port: number | undefined): boolean {
+  return end === undefined || (end.address === address && end.port === port);
 }
 
 function endOf(address: string | undefined, port: number | undefined): NatEnd | undefined {

@@ -7,12 +7,7 @@
 import { familyOf, ipFamilyOf } from '../../base/ip-address.ts';
 import { ownText } from '../../base/own-text.ts';
 import { withItem, withoutItem } from '../../base/short-list.ts';
-import {
-  anyAddressOf,
-  type NatComponent,
-  type NatEnd,
-  sameEnd,
-} from '../../protocols/diameter/nat-control.ts';
+import { anyAddressOf, type NatEnd } from '../../protocols/diameter/nat-control.ts';
 import {
   hasListeningPort,
   type MediaAddress,
@@ -26,6 +21,8 @@ import { MediaComponent, type Part } from './media-component.ts';
 export type End = 'mobileNode' | 'correspondent';
 export type Role = 'offer' | 'answer';
 
+const parts = ['media', 'control'] as const;
+
 export type Components = readonly MediaComponent[];
 
 /** What is to be asked of the translator so that `next` becomes true. */
@@ -38,7 +35,9 @@ export interface BindingChange {
 }
 
 export function componentAt(components: Components, index: number, part: Part): MediaComponent | undefined {
-  return components.find((component) => component.index === index && component.part === part);
+  for (const component of components)
+    if (component.index === index && component.part === part) return component;
+  return undefined;
 }
 
 function changeTo(next: Components, components: Components): BindingChange {
@@ -52,28 +51,23 @@ function changeTo(next: Components, components: Components): BindingChange {
 /** What is true when one end has described its media; a refused stream (port 0) gives up its components. */
 function heard(components: Components, end: End, description: SessionDescription, role: Role): Components {
   let next = components;
-  description.media.forEach((media, index) => {
+  for (let index = 0; index < description.media.length; index++) {
     const places = placesOf(description, index);
-    for (const part of ['media', 'control'] as const) {
+    for (const part of parts) {
       const place = places[part];
       const known = componentAt(next, index, part);
       if (place === undefined) {
         // RTCP may share the RTP port by one end's wish only (a=rtcp-mux offered, not answered): the component stays.
-        if (known !== undefined && media.port === 0) next = withoutItem(next, known);
+        if (known !== undefined && description.media[index]!.port === 0) next = withoutItem(next, known);
         continue;
       }
-      const protocol = transportOf(media);
-      const changed = withEnd(
-        known ?? new MediaComponent(index, part, { protocol, ...versionsIn(components) }),
-        end,
-        portlessWhenActive(description, index, role, place),
-      );
-      const agreed =
-        protocol === 'tcp' && role === 'answer' ? withTcpRoles(changed, end, description, index) : changed;
+      const said = hasListeningPort(description, index, role) ? place : { address: place.address };
+      const changed = withEnd(known ?? newComponent(components, description, index, part), end, said);
+      const agreed = role === 'answer' ? withTcpRoles(changed, end, description, index) : changed;
       if (known === undefined) next = withItem(next, agreed);
-      else if (!sameEnds(known, agreed)) next = next.with(next.indexOf(known), agreed);
+      else if (agreed !== known) next = next.with(next.indexOf(known), agreed);
     }
-  });
+  }
   return next;
 }
 
@@ -113,14 +107,10 @@ export function moved(
     const { index, part, mobileNode } = component;
     const place = placesOf(offer, index)[part];
     if (place === undefined || mobileNode === undefined) return component;
+    const said = mobileNode.port === undefined ? { address: place.address } : place;
+    if (component.with({ mobileNode: said }) === component) return component;
     const { towardsMobileNode } = componentAt(reserved, index, part) ?? component;
-    const isPortless = mobileNode.port === undefined;
-    const changed = withEnd(
-      component.with({ towardsMobileNode }),
-      'mobileNode',
-      isPortless ? { address: place.address } : place,
-    );
-    return sameEnds(component, changed) ? component : changed;
+    return withEnd(component.with({ towardsMobileNode }), 'mobileNode', said);
   });
   return changeTo(next, components);
 }
@@ -190,15 +180,6 @@ function placesOf(description: SessionDescription, index: number): Partial<Recor
   return { media, control: { address: controlAddress, port: place.rtcpPort } };
 }
 
-function portlessWhenActive(
-  description: SessionDescription,
-  index: number,
-  role: Role,
-  place: NatEnd,
-): NatEnd {
-  return hasListeningPort(description, index, role) ? place : { address: place.address };
-}
-
 /** The answer says who connects (RFC 4145 §4.1); the offer may have left it open (actpass). */
 function withTcpRoles(
   component: MediaComponent,
@@ -208,35 +189,37 @@ function withTcpRoles(
 ): MediaComponent {
   const offerer = answerer === 'mobileNode' ? 'correspondent' : 'mobileNode';
   const offered = component[offerer];
-  if (setupOf(answer, index, 'answer') !== 'passive' || offered === undefined) return component;
+  if (component.protocol === 'udp' || offered === undefined) return component;
+  if (setupOf(answer, index, 'answer') !== 'passive') return component;
   return withEnd(component, offerer, { address: offered.address });
 }
 
 /** A mobile node in the other version of IP gets a y:b of that. */
 function withEnd(component: MediaComponent, end: End, place: NatEnd): MediaComponent {
   if (end === 'correspondent') return component.with({ correspondent: place });
-  const { towardsMobileNode } = component;
-  if (isReachedFrom(towardsMobileNode, place)) return component.with({ mobileNode: place });
-  return component.with({ mobileNode: place, towardsMobileNode: anyAddressOf(familyOf(place.address)) });
+  const moved = component.with({ mobileNode: place });
+  if (moved === component || isReachedFrom(component.towardsMobileNode, place)) return moved;
+  return moved.with({ towardsMobileNode: anyAddressOf(familyOf(place.address)) });
 }
 
 function isReachedFrom(own: NatEnd | undefined, place: NatEnd): boolean {
   return own === undefined || familyOf(own.address) === ipFamilyOf(place.address);
 }
 
-/** A new component in a session whose ends are of different versions of IP begins with those. */
-function versionsIn(
+/** In a session whose ends are of different versions of IP it begins with those. */
+function newComponent(
   components: Components,
-): Pick<NatComponent, 'towardsCorrespondent' | 'towardsMobileNode'> {
+  description: SessionDescription,
+  index: number,
+  part: Part,
+): MediaComponent {
+  const protocol = transportOf(description.media[index]!);
   for (const { towardsCorrespondent: x, towardsMobileNode: y } of components)
     if (x !== undefined && y !== undefined && familyOf(x.address) !== familyOf(y.address))
-      return {
+      return new MediaComponent(index, part, {
+        protocol,
         towardsCorrespondent: anyAddressOf(familyOf(x.address)),
         towardsMobileNode: anyAddressOf(familyOf(y.address)),
-      };
-  return {};
-}
-
-function sameEnds(a: NatComponent, b: NatComponent): boolean {
-  return sameEnd(a.mobileNode, b.mobileNode) && sameEnd(a.correspondent, b.correspondent);
+      });
+  return new MediaComponent(index, part, { protocol });
 }

@@ -21,7 +21,6 @@ import {
 import { resultCode } from '../../protocols/diameter/result-code.ts';
 import type { CallHandle } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import type { AnchoredSession } from './anchored-session.ts';
-import type { MediaComponent } from './media-component.ts';
 import { type BindingChange, type Components, componentAt } from './session-bindings.ts';
 import { type TranslatorOptions, TranslatorSelection } from './translator-selection.ts';
 import type { TrimEvent } from './trim-event.ts';
@@ -121,8 +120,10 @@ export class TranslatorControl {
       done(session.components, now);
       return;
     }
-    this.#awaited.set(this.#client.update(nat, inOrderOfAnswer(change), now), (outcome, at) => {
-      if (outcome.kind === 'request-completed') done(this.#withAddresses(change, outcome.components), at);
+    const asked = inOrderOfAnswer(change.install);
+    this.#awaited.set(this.#client.update(nat, asked, now), (outcome, at) => {
+      if (outcome.kind === 'request-completed')
+        done(this.#withAddresses(change.next, asked, outcome.components), at);
       else done(this.#failureOf(session, outcome, at), at);
     });
   }
@@ -150,12 +151,13 @@ export class TranslatorControl {
       return;
     }
     const nat = this.#client.createSession(host);
-    const request = this.#client.open(nat, inOrderOfAnswer(change), now);
+    const asked = inOrderOfAnswer(change.install);
+    const request = this.#client.open(nat, asked, now);
     this.#awaited.set(request, (outcome, at) => {
       if (outcome.kind === 'request-completed') {
         session.nat = nat;
         this.#selection.count(host, 1);
-        session.components = this.#withAddresses(change, outcome.components);
+        session.components = this.#withAddresses(change.next, asked, outcome.components);
         done(undefined, at);
         return;
       }
@@ -169,10 +171,11 @@ export class TranslatorControl {
   #update(session: AnchoredSession, change: BindingChange, now: Instant, done: Done): void {
     const { nat } = session;
     if (nat === undefined) return;
-    const request = this.#client.update(nat, inOrderOfAnswer(change), now);
+    const asked = inOrderOfAnswer(change.install);
+    const request = this.#client.update(nat, asked, now);
     this.#awaited.set(request, (outcome, at) => {
       if (outcome.kind === 'request-completed') {
-        session.components = this.#withAddresses(change, outcome.components);
+        session.components = this.#withAddresses(change.next, asked, outcome.components);
         this.#removeUnused(session, change, at);
         done(undefined, at);
         return;
@@ -226,11 +229,10 @@ export class TranslatorControl {
     });
   }
 
-  /** The answer names the components of the request with the translator's addresses. */
-  #withAddresses(change: BindingChange, bound: readonly NatComponent[]): Components {
-    const asked = inOrderOfAnswer(change);
-    return change.next.map((component) => {
-      const { towardsCorrespondent, towardsMobileNode } = bound[asked.indexOf(component)] ?? {};
+  /** The answer names the components of the request, one by one, with the translator's addresses. */
+  #withAddresses(next: Components, asked: Components, bound: readonly NatComponent[]): Components {
+    return next.map((component) => {
+      const { towardsCorrespondent, towardsMobileNode } = bound[asked.indexOf(component)] ?? component;
       if (towardsCorrespondent === undefined || towardsMobileNode === undefined) return component;
       const [x, y] = [this.#shared(towardsCorrespondent), this.#shared(towardsMobileNode)];
       return component.with({ towardsCorrespondent: x, towardsMobileNode: y });
@@ -274,7 +276,8 @@ export class TranslatorControl {
 }
 
 /** The translator answers components that have its addresses already first, then the new ones. */
-function inOrderOfAnswer({ install }: BindingChange): Components {
-  const isBound = (component: MediaComponent): boolean => component.towardsCorrespondent?.port !== undefined;
-  return [...install.filter(isBound), ...install.filter((component) => !isBound(component))];
+function inOrderOfAnswer(components: Components): Components {
+  const bound = components.filter(({ isBound }) => isBound);
+  const hasBoth = bound.length > 0 && bound.length < components.length;
+  return hasBoth ? [...bound, ...components.filter(({ isBound }) => !isBound)] : components;
 }

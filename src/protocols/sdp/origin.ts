@@ -3,7 +3,7 @@
  * the leg, and a version that rises by one whenever the description differs from the one sent before, and only then (RFC 3264 §8).
  */
 import { ownText } from '../../base/own-text.ts';
-import { formatSessionDescription, type SessionDescription } from './session-description.ts';
+import type { SessionDescription } from './session-description.ts';
 
 export interface Origin {
   readonly username: string;
@@ -20,12 +20,14 @@ export function originOf({ session }: SessionDescription): Origin {
   return { username, sessionId, sessionVersion, address };
 }
 
-export function withOrigin({ session, media }: SessionDescription, origin: Origin): SessionDescription {
-  const text = replaceOrigin(session.text, originLineOf(origin, origin.sessionVersion));
-  return { session: { text, connectionAddress: session.connectionAddress }, media };
+export function withOrigin(description: SessionDescription, origin: Origin): SessionDescription {
+  const { connectionAddress } = description.session;
+  const text = replaceOrigin(description, originLineOf(origin, origin.sessionVersion));
+  return { session: { text, connectionAddress }, media: description.media };
 }
 
-function replaceOrigin(text: string, line: string): string {
+/** The session's own part with another o= line. */
+function replaceOrigin({ session: { text } }: SessionDescription, line: string): string {
   const start = text.indexOf('\no=') + 1;
   return text.slice(0, start) + line + text.slice(text.indexOf('\r\n', start));
 }
@@ -46,12 +48,20 @@ export function nextDescription(
   origin: Omit<Origin, 'sessionVersion'>,
   last: string | undefined,
 ): string {
-  const text = formatSessionDescription(description);
-  const underVersion = (version: number): string =>
-    ownText(replaceOrigin(text, originLineOf(origin, String(version))));
-  if (last === undefined) return underVersion(1);
+  if (last === undefined) return ownText(underVersion(1, description, origin));
   const version = Number(/^o=[^\s]+ \d+ (\d+)/m.exec(last)?.[1]);
-  return underVersion(version) === last ? last : underVersion(version + 1);
+  const isSame = underVersion(version, description, origin) === last;
+  return isSame ? last : ownText(underVersion(version + 1, description, origin));
+}
+
+function underVersion(
+  version: number,
+  description: SessionDescription,
+  origin: Omit<Origin, 'sessionVersion'>,
+): string {
+  let text = replaceOrigin(description, originLineOf(origin, String(version)));
+  for (const stream of description.media) text += stream.text;
+  return text;
 }
 
 export class LegOrigin {
