@@ -100,15 +100,15 @@ function describe(text: string, media: string, port: number, protocol: string): 
 
 function faultOfLines(text: string): Malformed | undefined {
   for (let start = 0; start < text.length; ) {
-    const end = text.indexOf('\r\n', start);
+    const end = text.indexOf('\n', start);
     const letter = text.charCodeAt(start) | 32;
-    if (letter < 97 || letter > 122 || text[start + 1] !== '=')
-      return new Malformed('line', start, 'RFC 4566 §5: a letter, "=" and a value');
-    if (text[start] === 'o' && !originLine.test(text.slice(start, end)))
+    if (end < 0 || letter < 97 || letter > 122 || text[start + 1] !== '=')
+      return new Malformed('line', start, 'RFC 4566 §5: a letter, "=", a value and CRLF');
+    if (text[start] === 'o' && !originLine.test(text.slice(start, end - 1)))
       return new Malformed('o=', start, 'RFC 4566 §5.2: username id version IN IP4|IP6 address');
-    if (text[start] === 'c' && !connectionLine.test(text.slice(start, end)))
+    if (text[start] === 'c' && !connectionLine.test(text.slice(start, end - 1)))
       return new Malformed('c=', start, 'RFC 4566 §5.7: IN IP4|IP6 address');
-    start = end + 2;
+    start = end + 1;
   }
   return undefined;
 }
