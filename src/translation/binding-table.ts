@@ -15,6 +15,8 @@ import type { DurationMs, Instant } from '../base/instant.ts';
 import { familyOf } from '../base/ip-address.ts';
 import type { Timeout } from '../base/machine.ts';
 import type { TransportAddress } from '../base/network.ts';
+import { ownText } from '../base/own-text.ts';
+import { emptyList } from '../base/short-list.ts';
 import {
   type FlowKey,
   formatFlowKey,
@@ -112,7 +114,14 @@ export class BindingTable {
     const [uplinkMark, downlinkMark] = [this.#newMark(), this.#newMark()];
     const downlinkKey = downlinkKeyOf(binding);
     const acceptance = acceptanceOf(binding, binding.mobileNode.address);
-    const entry = { binding, downlinkKey, uplinkMark, downlinkMark, accepted: [acceptance], retiring: [] };
+    const entry = {
+      binding,
+      downlinkKey,
+      uplinkMark,
+      downlinkMark,
+      accepted: [acceptance],
+      retiring: emptyList,
+    };
     return this.#change(binding.id, entry, [
       defineVersion(binding, uplinkMark, uplinkRewrite(binding)),
       defineVersion(binding, downlinkMark, downlinkRewrite(binding)),
@@ -244,7 +253,7 @@ export class BindingTable {
     if (entry) {
       for (const mark of marksOf(entry)) this.#marks.add(mark);
       for (const one of entry.accepted) if (!old?.accepted.includes(one)) this.#names.add(one.name);
-      if (!old) this.#names.add(formatFlowKey(entry.downlinkKey));
+      if (!old) this.#names.add(ownText(formatFlowKey(entry.downlinkKey)));
       this.#entries.set(id, entry);
     } else this.#entries.delete(id);
   }
@@ -263,24 +272,34 @@ function marksOf(entry: Entry): Mark[] {
 
 function acceptanceOf(binding: Binding, address: string): Acceptance {
   const key = uplinkKeyOf(binding, address);
-  return { address, key, name: formatFlowKey(key) };
+  return { address, key, name: ownText(formatFlowKey(key)) };
 }
 
-function uplinkKeyOf(binding: Binding, source: string): FlowKey {
-  const { protocol, towardsMobileNode, mobileNode } = binding;
-  const base = { family: familyOf(source), protocol, source, destination: towardsMobileNode.address };
-  return binding.activeEnd === 'correspondent-node'
-    ? { ...base, port: mobileNode.port, portOf: 'source' }
-    : { ...base, port: towardsMobileNode.port, portOf: 'destination' };
+function uplinkKeyOf(
+  { protocol, activeEnd, towardsMobileNode, mobileNode }: Binding,
+  source: string,
+): FlowKey {
+  const isPortKept = activeEnd === 'correspondent-node';
+  return {
+    family: familyOf(source),
+    protocol,
+    source,
+    destination: towardsMobileNode.address,
+    port: isPortKept ? mobileNode.port : towardsMobileNode.port,
+    portOf: isPortKept ? 'source' : 'destination',
+  };
 }
 
-function downlinkKeyOf(binding: Binding): FlowKey {
-  const { protocol, correspondent, towardsCorrespondent } = binding;
-  const source = correspondent.address;
-  const base = { family: familyOf(source), protocol, source, destination: towardsCorrespondent.address };
-  return binding.activeEnd === 'mobile-node'
-    ? { ...base, port: correspondent.port, portOf: 'source' }
-    : { ...base, port: towardsCorrespondent.port, portOf: 'destination' };
+function downlinkKeyOf({ protocol, activeEnd, correspondent, towardsCorrespondent }: Binding): FlowKey {
+  const isPortKept = activeEnd === 'mobile-node';
+  return {
+    family: familyOf(correspondent.address),
+    protocol,
+    source: correspondent.address,
+    destination: towardsCorrespondent.address,
+    port: isPortKept ? correspondent.port : towardsCorrespondent.port,
+    portOf: isPortKept ? 'source' : 'destination',
+  };
 }
 
 function uplinkRewrite({ activeEnd, towardsCorrespondent, correspondent }: Binding): FullRewrite {
