@@ -1,14 +1,15 @@
 /** A request of ours on a call leg, from the wish to its last response. Kept by its leg; owners compare it by identity. */
 import type { Instant } from '../../../base/instant.ts';
-import type { SipRequest } from '../message/sip-message.ts';
+import { ownText } from '../../../base/own-text.ts';
+import { SipRequest } from '../message/sip-message.ts';
 import type { ClientTransactionId } from '../transaction/sip-event.ts';
 import type { LegDialog } from './leg-dialog.ts';
-import type { MessageContent } from './message-content.ts';
+import { emptyContent, type MessageContent } from './message-content.ts';
 import type { SignallingPath } from './signalling-path.ts';
 
 export class OutgoingRequest {
   readonly method: string;
-  readonly content: MessageContent;
+  content: MessageContent;
   /** Whether the body is an offer; that of a PRACK may be an answer. */
   readonly hasOffer: boolean;
   /** The leg moves here if the request succeeds. */
@@ -63,6 +64,18 @@ export class OutgoingRequest {
     this.hasOffer = options.hasOffer ?? false;
     this.path = options.path;
     this.rack = options.rack;
+  }
+
+  /**
+   * It is answered, and not sent again: of what it carried stays what a late 2xx of another fork asks for (RFC 3261 §13.2.2.4), since an INVITE
+   * is remembered for half a minute after its end.
+   */
+  letGo(): void {
+    this.content = emptyContent;
+    if (this.request === undefined) return;
+    const rest = new SipRequest(this.method, ownText(this.request.requestUri));
+    rest.headers.appendFrom(this.request.headers, 'CSeq');
+    this.request = rest;
   }
 
   get isPartOfInvite(): boolean {

@@ -93,6 +93,7 @@ export class RequestSender implements LegTimer {
     invite.ack = content;
     if (invite.owesAnswer) invite.winner.openOffer = undefined;
     this.#transmitAck(invite, invite.winner, now);
+    invite.letGo();
     this.#release(invite);
     this.#leg.pump(now);
   }
