@@ -2,6 +2,7 @@
  * What a benchmark is and how it is run. Variants that are to be compared take turns, round by round, so that a noisy neighbour or
  * a warming processor falls on all of them alike; what is reported is the median of the rounds and their spread.
  */
+import { wrap } from '../src/cli/manual-page.ts';
 
 /** In the benchmark's unit: one number, or one for each part of the variant, such as the functions of a network. */
 export type Sample = number | Readonly<Record<string, number>>;
@@ -63,21 +64,26 @@ function rowsOf(variant: string, sample: Sample): readonly (readonly [string, nu
   return Object.entries(sample).map(([part, value]) => [`${variant}, ${part}`, value]);
 }
 
+/** Of a row whose numbers still fit into 80 columns beside it; those of a longer name stand below. */
+const widestName = 46;
+
 function report(benchmark: Benchmark, samples: ReadonlyMap<string, readonly number[]>): boolean {
-  const width = Math.max(...[...samples.keys()].map((name) => name.length));
-  console.log(benchmark.name);
-  console.log(`  ${benchmark.unit}: median of ${benchmark.rounds} interleaved rounds (smallest … largest)`);
+  const width = Math.min(widestName, Math.max(...[...samples.keys()].map((name) => name.length)));
+  const { name, unit, rounds } = benchmark;
+  for (const line of wrap(name, '')) console.log(line);
+  for (const line of wrap(`${unit}; median of ${rounds} (smallest … largest)`, '  ')) console.log(line);
   for (const [name, values] of samples) {
     const sorted = values.toSorted((a, b) => a - b);
     const spread = `${format(sorted[0]!)} … ${format(sorted.at(-1)!)}`;
-    console.log(`  ${name.padEnd(width)}  ${format(medianOf(values)).padStart(12)}  (${spread})`);
+    const label = name.length > width ? `${name}\n  ${' '.repeat(width)}` : name.padEnd(width);
+    console.log(`  ${label} ${format(medianOf(values)).padStart(8)} (${spread})`);
   }
   const medianOfVariant = (name: string): number => medianOf(samples.get(name) ?? []);
   let allMet = true;
   for (const { text, kind, isMet } of benchmark.requirements) {
     const met = isMet(medianOfVariant);
     if (kind === 'must') allMet &&= met;
-    console.log(`  ${kind} ${text}: ${met ? 'met' : 'NOT MET'}`);
+    for (const line of wrap(`${kind} ${text}: ${met ? 'met' : 'NOT MET'}`, '  ')) console.log(line);
   }
   console.log('');
   return allMet;
