@@ -1,13 +1,14 @@
 /** An access of the mobile node as configured, and one that has an address now. */
 import type { DurationMs, Instant } from '../base/instant.ts';
 import type { TransportAddress } from '../base/network.ts';
+import type { SipUri } from '../protocols/sip/message/sip-uri.ts';
 import type { Access } from './access-monitor/access-monitor.ts';
 
 export interface AccessOptions extends Access {
   /** The router of the access network; absent when the peers are on the link itself. */
   readonly gateway?: string;
-  /** P-CSCF, or outbound proxy of a plain SIP network; without one the access carries no SIP. */
-  readonly proxyCscf?: TransportAddress;
+  /** P-CSCF, or outbound proxy of a plain SIP network, or a URI with its name; without one the access carries no SIP. */
+  readonly proxyCscf?: TransportAddress | SipUri;
   readonly accessNetworkInfo?: string;
   /** For Mobile IP (RFC 5213 §8.5); 1 (virtual) by default. */
   readonly accessTechnology?: number;

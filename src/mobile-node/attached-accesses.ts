@@ -6,6 +6,8 @@
  * translators are one to SIP, and nothing is signalled when the node changes from one of them to another.
  */
 import type { DurationMs, Instant } from '../base/instant.ts';
+import type { TransportAddress } from '../base/network.ts';
+import type { SipListener } from '../protocols/sip/endpoint.ts';
 import { homeAddressIndex } from '../translation/local-binding-table.ts';
 import type { AccessOptions, AttachedAccess, Signalling } from './attached-access.ts';
 import type { NetworkAccess } from './handover-manager/network-access.ts';
@@ -20,6 +22,8 @@ export class AttachedAccesses {
   readonly configured: readonly AccessOptions[];
   readonly #options: AttachedAccessesOptions;
   readonly #attached = new Map<number, AttachedAccess>();
+  /** As found for a name; the last one found holds until another is. */
+  readonly #proxies = new Map<number, TransportAddress>();
   /** Of the registration at each access of SIP (RFC 3608). */
   readonly #serviceRoutes = new Map<number, readonly string[]>();
 
@@ -81,16 +85,33 @@ export class AttachedAccesses {
     return hasSip && this.#options.homeAddress !== undefined && access.isBehindNat === undefined;
   }
 
+  /** Undefined also as long as its name was never found. */
+  proxyOf({ index, proxyCscf }: AccessOptions): TransportAddress | undefined {
+    return proxyCscf !== undefined && 'kind' in proxyCscf ? this.#proxies.get(index) : proxyCscf;
+  }
+
+  setProxy(index: number, proxyCscf: TransportAddress): void {
+    this.#proxies.set(index, proxyCscf);
+  }
+
   /** The access for SIP; undefined without an address, or without a proxy to send to. */
   forSip(index: number): NetworkAccess | undefined {
     const access = this.#attached.get(index);
-    if (access?.options.proxyCscf === undefined) return undefined;
-    return access.isBehindNat ? this.#atHome : this.#networkAccess(access, access.options.proxyCscf);
+    const proxyCscf = access && this.proxyOf(access.options);
+    if (access === undefined || proxyCscf === undefined) return undefined;
+    return access.isBehindNat ? this.#atHome : this.#networkAccess(access, proxyCscf);
   }
 
   /** By the index that SIP knows it by. The home address is there as long as the node is. */
   sipAccess(sipIndex: number): NetworkAccess | undefined {
     return sipIndex === homeAddressIndex ? this.#atHome : this.forSip(sipIndex);
+  }
+
+  /** Where the node takes SIP of its network side at this address. */
+  listenersAt(address: string): readonly SipListener[] {
+    const { signallingPort, tls } = this.#options;
+    const transports = tls === undefined ? (['udp', 'tcp'] as const) : (['tls'] as const);
+    return transports.map((transport) => ({ transport, address, port: tls?.port ?? signallingPort }));
   }
 
   /** As the registrar has told it for the access of SIP. */
@@ -114,7 +135,7 @@ export class AttachedAccesses {
   /** By one proxy for ever, as the tunnel always ends in the home network. Which access it takes may change at any time: nobody is told. */
   get #atHome(): NetworkAccess | undefined {
     const { homeAddress: address } = this.#options;
-    const proxyCscf = this.configured.find((access) => access.proxyCscf !== undefined)?.proxyCscf;
+    const [proxyCscf] = this.configured.flatMap((access) => this.proxyOf(access) ?? []);
     if (address === undefined || proxyCscf === undefined) return undefined;
     const [index, name] = [homeAddressIndex, homeAddressName];
     const serviceRoute = this.#serviceRoutes.get(index) ?? [];

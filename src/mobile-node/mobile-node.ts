@@ -12,12 +12,9 @@ import type { DurationMs, Instant } from '../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../base/network.ts';
 import type { EffectOutput, EventOutput, NetworkFunction } from '../base/network-function.ts';
-import { BackToBackUserAgent } from '../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
+import type { BackToBackUserAgent } from '../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type { CallEvent } from '../protocols/sip/back-to-back-user-agent/call-event.ts';
-import { SipEndpoint } from '../protocols/sip/endpoint.ts';
 import { createResponse } from '../protocols/sip/message/create-response.ts';
-import { toTagOf } from '../protocols/sip/message/header-fields.ts';
-import type { SipRequest } from '../protocols/sip/message/sip-message.ts';
 import { type AccessInput, AccessMonitor } from './access-monitor/access-monitor.ts';
 import { UnansweredProbes } from './access-monitor/unanswered-probes.ts';
 import { AccessSelection, type DecisionHistory } from './access-selection/access-selection.ts';
@@ -27,7 +24,7 @@ import type { AttachedAccess } from './attached-access.ts';
 import { AttachedAccesses } from './attached-accesses.ts';
 import { HandoverManager } from './handover-manager/handover-manager.ts';
 import { HandoverProcedure } from './handover-procedure.ts';
-import { mobileIpPort } from './mobile-ip-client/limits.ts';
+import { defaultMissedProbes, mobileIpPort } from './mobile-ip-client/limits.ts';
 import type {
   MobileIpClientEvent,
   RouteOptimisationEvent,
@@ -40,19 +37,16 @@ import type {
   MobileNodeInput,
   MobileNodeStatus,
 } from './mobile-node-output.ts';
+import { anonymous, isNotification, newAgent } from './node-agent.ts';
+import { type DiscoveredProxy, ProxyDiscovery } from './proxy-discovery.ts';
 import { ImsUserAgent } from './sip-user-agent/ims-user-agent.ts';
-
-/** Of a node that nobody calls (RFC 3323 §4.1.1.3). */
-const anonymous = 'sip:anonymous@anonymous.invalid';
-
-/** A third miss is no coincidence any more: with 10 % of random loss it is one in a thousand. */
-const defaultMissedProbes = 3;
 
 export class MobileNode
   implements NetworkFunction<AccessInput | MobileNodeInput, MobileNodeEvent, MobileNodeEffect>
 {
   readonly #options: MobileNodeOptions;
   readonly #accesses: AttachedAccesses;
+  readonly #discovery: ProxyDiscovery;
   readonly #monitor: AccessMonitor;
   readonly #probes: UnansweredProbes;
   readonly #selection: AccessSelection;
@@ -78,6 +72,7 @@ export class MobileNode
     const { identity, random, registration = 'mobile-node', mobileIp } = options;
     this.#options = options;
     this.#accesses = new AttachedAccesses({ ...options, homeAddress: mobileIp?.homeAddress });
+    this.#discovery = new ProxyDiscovery(random, options.tls !== undefined);
     this.#monitor = new AccessMonitor(options.accesses);
     this.#probes = new UnansweredProbes(mobileIp?.missedProbes ?? defaultMissedProbes);
     this.#selection = new AccessSelection(options.selector);
@@ -182,12 +177,14 @@ export class MobileNode
     else if (input.kind === 'flows-used') this.#procedure.dataArrived(input.id, now);
     else if (input.kind === 'flows-complete') this.#procedure.order.downlinkComplete();
     else if (input.kind === 'flow-came') this.#procedure.order.flowCame(input.flow, now);
+    else if (input.kind === 'resolved') this.#discovery.handleInput(input, now);
     else if (this.#isForMobileIp(input)) this.#mobileIp?.handleInput(input, now);
     else this.#agent.handleInput(input, now);
     this.#drain(now);
   }
 
   handleTimeout(now: Instant): void {
+    this.#discovery.handleTimeout(now);
     this.#agent.handleTimeout(now);
     this.#userAgent?.handleTimeout(now);
     this.#manager.handleTimeout(now);
@@ -204,6 +201,7 @@ export class MobileNode
   pollTimeout(): Timeout | undefined {
     const reviewAt = this.#reviewAt;
     return [
+      this.#discovery.pollTimeout(),
       this.#userAgent?.pollTimeout(),
       this.#manager.pollTimeout(),
       this.#mobileIp?.pollTimeout(),
@@ -220,6 +218,7 @@ export class MobileNode
     for (let isBusy = true; isBusy; ) {
       isBusy =
         this.#drainMonitor(now) ||
+        this.#drainDiscovery(now) ||
         this.#drainMobileIp(now) ||
         this.#drainManager(now) ||
         this.#drainUserAgent(now);
@@ -240,6 +239,13 @@ export class MobileNode
       this.#attach(event.access.index, event.address, event.attachMs, now);
     else if (event?.kind === 'access-lost') this.#lose(event.access.index, now);
     return event !== undefined;
+  }
+
+  #drainDiscovery(now: Instant): boolean {
+    const [output, found] = [this.#discovery.pollOutput(), this.#discovery.pollFound()];
+    if (output !== undefined) this.#outputs.push(output);
+    if (found !== undefined) this.#proxySought(found, now);
+    return output !== undefined || found !== undefined;
   }
 
   #drainMobileIp(now: Instant): boolean {
@@ -348,12 +354,28 @@ export class MobileNode
     const state = index === undefined ? undefined : this.#accesses.get(index);
     this.#attaching.delete(id);
     if (index === undefined || state === undefined) return;
-    const { name } = state.options;
+    const { name, proxyCscf } = state.options;
     if (error !== undefined) {
       this.#accesses.detach(index);
       this.#tell({ type: 'access-failed', access: name, reason: error });
-      return;
-    }
+    } else if (proxyCscf !== undefined && 'kind' in proxyCscf)
+      this.#discovery.begin(index, proxyCscf, state.address, now);
+    else this.#becomeReady(state, now);
+  }
+
+  /** Mobile IP does without. */
+  #proxySought({ index, proxyCscf }: DiscoveredProxy, now: Instant): void {
+    const state = this.#accesses.get(index);
+    if (state === undefined || this.#accesses.isReady(index)) return;
+    if (proxyCscf !== undefined) this.#accesses.setProxy(index, proxyCscf);
+    const { name } = state.options;
+    if (this.#accesses.proxyOf(state.options) !== undefined || this.#mobileIp !== undefined)
+      this.#becomeReady(state, now);
+    else this.#tell({ type: 'access-failed', access: name, reason: 'the DNS does not know its P-CSCF' });
+  }
+
+  #becomeReady(state: AttachedAccess, now: Instant): void {
+    const { index, name } = state.options;
     this.#setListening(state, true, now);
     state.signallingMs = now - state.attachedAt;
     const forSip = this.#accesses.forSip(index);
@@ -369,6 +391,7 @@ export class MobileNode
     if (state === undefined) return;
     const { name } = state.options;
     this.#accesses.detach(index);
+    this.#discovery.abandon(index);
     if (state.signallingMs !== undefined) this.#setListening(state, false, now);
     this.#manager.removeAccess(index, now);
     this.#userAgent?.accessLost(index, now);
@@ -384,7 +407,7 @@ export class MobileNode
 
   #setListening({ address, options }: AttachedAccess, isListening: boolean, now: Instant): void {
     if (options.proxyCscf === undefined) return;
-    for (const listener of this.#listenersAt(address))
+    for (const listener of this.#accesses.listenersAt(address))
       if (isListening) this.#agent.addListener(listener, now);
       else this.#agent.removeListener(listener, now);
   }
@@ -394,13 +417,8 @@ export class MobileNode
     const { mobileIp } = this.#options;
     if (mobileIp === undefined || this.#isListeningAtHome) return;
     this.#isListeningAtHome = true;
-    for (const listener of this.#listenersAt(mobileIp.homeAddress)) this.#agent.addListener(listener, now);
-  }
-
-  #listenersAt(address: string) {
-    const { signallingPort, tls } = this.#options;
-    const transports = tls === undefined ? (['udp', 'tcp'] as const) : (['tls'] as const);
-    return transports.map((transport) => ({ transport, address, port: tls?.port ?? signallingPort }));
+    for (const listener of this.#accesses.listenersAt(mobileIp.homeAddress))
+      this.#agent.addListener(listener, now);
   }
 
   /** Asks the policy; a handover on its way to another access is not interrupted unless its access is lost or leads nowhere. */
@@ -479,22 +497,4 @@ export class MobileNode
   #effect(effect: MobileNodeEffect): void {
     this.#outputs.push({ kind: 'effect', effect });
   }
-}
-
-/** Within a dialog: of a subscription, as no call has it. */
-function isNotification(request: SipRequest): boolean {
-  return request.method === 'NOTIFY' && toTagOf(request) !== undefined;
-}
-
-function newAgent({ internalAddress, applicationPort, random }: MobileNodeOptions): BackToBackUserAgent {
-  const listen = (['udp', 'tcp'] as const).map((transport) => ({
-    transport,
-    address: internalAddress,
-    port: applicationPort,
-  }));
-  return new BackToBackUserAgent({
-    endpoint: new SipEndpoint({ listen, random, refuseMergedRequests: true }),
-    random,
-    takesNotifications: true,
-  });
 }

@@ -6,7 +6,7 @@
  *   processes ◀ UDP, TCP ◀ own address? ◀ [translator: prerouting] ◀ [tunnel] ◀─────── link
  *                              └─ no, and it translates or tunnels: forwarded
  */
-import type { NetworkOutput, TransportAddress } from '../base/network.ts';
+import type { DnsQuery, NetworkOutput, TransportAddress } from '../base/network.ts';
 import { formatTransportAddress } from '../base/network.ts';
 import type { TunnelPlacement } from '../protocols/mobile-ip/tunnel-state.ts';
 import type { FlowKey, TranslationOperation } from '../translation/translation-operation.ts';
@@ -143,10 +143,7 @@ export class VirtualHost {
         else this.#sendDatagram(user, output.local, output.remote, output.payload);
         break;
       case 'resolve':
-        // No DNS here: names are in the tables of the configuration.
-        this.#network.simulation.schedule(0, () =>
-          user.handleInput({ kind: 'resolved', query: output.query, records: [] }),
-        );
+        this.#resolve(user, output.query);
         break;
       case 'connect':
         this.#tcp.connect(user, output.connection, output.local, output.remote);
@@ -155,6 +152,12 @@ export class VirtualHost {
         this.#tcp.close(user, output.connection);
         break;
     }
+  }
+
+  /** A DNS that is next door. */
+  #resolve(user: NetworkUser, query: DnsQuery): void {
+    const records = this.#network.zone.get(`${query.type} ${query.name}`) ?? [];
+    this.#network.simulation.schedule(0, () => user.handleInput({ kind: 'resolved', query, records }));
   }
 
   #sendDatagram(

@@ -2,6 +2,8 @@
  * A network in virtual time: hosts on links around one core that knows where every address is (the lab's topology, TRIM fig. 7).
  * Leaves out routing protocols, TTL and fragmentation; an address nobody has swallows its packets.
  */
+
+import type { DnsRecord } from '../base/network.ts';
 import { SeededRandomSource } from '../base/random-source.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import { Simulation } from './simulation.ts';
@@ -13,6 +15,8 @@ export class VirtualNetwork {
   readonly simulation: Simulation = new Simulation();
   /** Every signalling message of every process, in the order in which it happened. */
   readonly trace: TraceEntry[] = [];
+  /** What the DNS of every access knows, by "srv _sip._udp.example.com". */
+  zone: ReadonlyMap<string, readonly DnsRecord[]> = new Map();
   /** Sees every packet between hosts, as a capture in the core does. */
   onPacket: ((packet: VirtualPacket) => void) | undefined;
   readonly #links = new Map<string, VirtualLink>();

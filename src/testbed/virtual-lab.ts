@@ -4,7 +4,7 @@
  */
 
 import { perfectLink } from '../access-network/link-characteristics.ts';
-import type { TransportAddress } from '../base/network.ts';
+import type { DnsRecord, TransportAddress } from '../base/network.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import type { CorrespondentNodeOptions } from '../correspondent-node/correspondent-node.ts';
 import {
@@ -21,6 +21,7 @@ import { ServingCscf } from '../ims-core/s-cscf/serving-cscf.ts';
 import type { ServingCscfOptions } from '../ims-core/s-cscf/serving-cscf-options.ts';
 import { PreferenceOrder } from '../mobile-node/access-selection/preference-order.ts';
 import type { MobileNodeEvent } from '../mobile-node/mobile-node-output.ts';
+import { sipUri } from '../protocols/sip/message/sip-uri.ts';
 import type { Faults } from '../sim/fault-injector.ts';
 import type { VirtualHost } from '../sim/virtual-host.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
@@ -45,6 +46,8 @@ export interface VirtualLabOptions {
   readonly proxyCscfs: 'shared' | 'per-access';
   /** The mobile node's SIP goes to its P-CSCFs over the connections of TLS; their encryption is not simulated. */
   readonly isSecured?: boolean;
+  /** The mobile node knows its P-CSCFs by their names, pcscf-1.ims.test and pcscf-2.ims.test, and the DNS knows this of them. */
+  readonly zone?: ReadonlyMap<string, readonly DnsRecord[]>;
   /** Of signalling, on the mobile node's access links. */
   readonly faults?: Faults;
   /** With a P-CSCF each: WLAN has IPv6 and nothing else, and so has its P-CSCF on that side. The translator has addresses of both versions. */
@@ -281,7 +284,8 @@ export class VirtualLab implements VirtualTestNetwork {
 
   #addMobileNode(): VirtualMobileNode {
     const { accesses = trimAccesses, preference, faults, mobileNodePassword, proxyCscfs } = this.#options;
-    const { onMobileNodeEvent, isSecured, isWlanIpv6 } = this.#options;
+    const { onMobileNodeEvent, isSecured, isWlanIpv6, zone } = this.#options;
+    if (zone !== undefined) this.network.zone = zone;
     const isShared = proxyCscfs === 'shared';
     return new VirtualMobileNode({
       network: this.network,
@@ -301,7 +305,9 @@ export class VirtualLab implements VirtualTestNetwork {
         },
         proxyOf: (index) => {
           const second = isWlanIpv6 ? ipv6.proxyCscf : addresses.secondProxyCscf;
-          const address = isShared || index === 0 ? addresses.proxyCscf : second;
+          const isFirst = isShared || index === 0;
+          if (zone !== undefined) return sipUri({ host: `pcscf-${isFirst ? 1 : 2}.${labDomain}` });
+          const address = isFirst ? addresses.proxyCscf : second;
           return isSecured ? byTls(address) : at(address);
         },
         ...(isSecured && { tls: { port: byTls('').port, serverName: labDomain } }),

@@ -12,6 +12,7 @@ import type {
   MobileNodeEvent,
   MobileNodeInput,
 } from '../mobile-node/mobile-node-output.ts';
+import type { SipUri } from '../protocols/sip/message/sip-uri.ts';
 import type { Faults } from '../sim/fault-injector.ts';
 import { VirtualAccessRouter } from '../sim/virtual-access-router.ts';
 import type { VirtualHost } from '../sim/virtual-host.ts';
@@ -35,7 +36,7 @@ export interface VirtualMobileNodeOptions {
     'identity' | 'selector' | 'withReservation' | 'mobileIp' | 'registration' | 'tls'
   > & {
     /** The proxy of the access with that place in the list. */
-    readonly proxyOf: (index: number) => TransportAddress;
+    readonly proxyOf: (index: number) => TransportAddress | SipUri;
   };
 }
 

@@ -48,3 +48,6 @@ export const defaultLifetimeSeconds = 300;
 
 /** With a correspondent: so long at most it sends into a tunnel whose mobile node has gone without a word. */
 export const defaultCorrespondentLifetimeSeconds = 60;
+
+/** A third miss is no coincidence any more: with 10 % of random loss it is one in a thousand. */
+export const defaultMissedProbes = 3;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
 import type { TransportAddress } from '../../base/network.ts';
+import { type SipUri, sipUri } from '../../protocols/sip/message/sip-uri.ts';
 import { Secret, type SecretForm, type SecretSource } from './secret.ts';
 
 /** An IP address in its canonical text. */
@@ -22,6 +23,24 @@ export const transportAddress: z.ZodType<TransportAddress, string> = z.string().
   context.addIssue(`"${text}" is not an address with a port, such as 192.0.2.1:5060 or [2001:db8::1]:5060`);
   return z.NEVER;
 });
+
+/** A server of SIP: an address with its port, or a name, with a port or for the DNS to say (RFC 3263). */
+export const sipServer: z.ZodType<TransportAddress | SipUri, string> = z
+  .string()
+  .transform((text, context) => {
+    const [, host, digits] =
+      /^((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z](?:[a-z0-9-]*[a-z0-9])?)(?::(\d{1,5}))?$/i.exec(text) ??
+      [];
+    const port = digits === undefined ? undefined : Number(digits);
+    if (host !== undefined && port !== 0 && (port ?? 0) <= 65_535)
+      return sipUri({ host: host.toLowerCase(), port });
+    const address = transportAddress.safeParse(text);
+    if (address.success) return address.data;
+    context.addIssue(
+      `"${text}" is neither an address with a port, such as 192.0.2.1:5060, nor a name, such as pcscf.home1.example`,
+    );
+    return z.NEVER;
+  });
 
 const unitsMs: Readonly<Record<string, DurationMs>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000 };
 

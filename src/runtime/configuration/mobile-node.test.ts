@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { AccessSituation, HandoverOutcome } from '../../mobile-node/access-selection/access-selector.ts';
+import { sipUri } from '../../protocols/sip/message/sip-uri.ts';
 import { createSelector, flowClassesOf } from './access-policy.ts';
 import { loadConfiguration } from './load-configuration.ts';
 import { type MobileNodeConfiguration, mobileNodeSchema } from './mobile-node.ts';
@@ -41,6 +42,30 @@ test('mobileNodeSchema: a node that the home agent registers needs its address o
     faults(`identity: { public: "sip:bob@home.test" }\n${tunnel}${proxied}`).join('\n'),
     /identity: either password or aka is needed\n.*identity.private: is missing/,
   );
+});
+
+test('mobileNodeSchema: a P-CSCF is an address with a port, or a name', () => {
+  const of = (text: string): string =>
+    `${tunnel}registration: none\n${accesses.replace('wlan0', `wlan0, proxy-cscf: "${text}"`)}`;
+  for (const [text, expected] of [
+    ['203.0.113.5:5060', { address: '203.0.113.5', port: 5060 }],
+    ['[2001:DB8::5]:5061', { address: '2001:db8::5', port: 5061 }],
+    ['PCSCF.home1.example', sipUri({ host: 'pcscf.home1.example', port: undefined })],
+    ['pcscf:5070', sipUri({ host: 'pcscf', port: 5070 })],
+  ] as const)
+    assert.deepEqual(load(of(text)).accesses[0]?.['proxy-cscf'], expected);
+  for (const text of [
+    '203.0.113.5',
+    '203.0.113.256:5060',
+    'pcscf..example',
+    'pcscf:65536',
+    'sip:pcscf.example',
+    '-x',
+  ])
+    assert.match(
+      faults(of(text))[0] ?? '',
+      /proxy-cscf: ".*" is neither an address with a port, such as .*, nor a name/,
+    );
 });
 
 test('mobileNodeSchema: power or cost 0 is refused, and the reason is said', () => {

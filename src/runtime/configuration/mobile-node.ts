@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import type { TunnelEncapsulation } from '../../protocols/mobile-ip/tunnel-state.ts';
+import type { SipUri } from '../../protocols/sip/message/sip-uri.ts';
 import {
   type AccessScoresConfiguration,
   coverage,
@@ -10,7 +11,7 @@ import {
   policySchema,
   score,
 } from './access-policy.ts';
-import { duration, ipAddress, transportAddress } from './configuration-values.ts';
+import { duration, ipAddress, sipServer } from './configuration-values.ts';
 import {
   ipv4Address,
   type SecurityAssociationConfiguration,
@@ -29,8 +30,8 @@ export interface AccessConfiguration extends AccessScoresConfiguration {
   readonly interface: string;
   /** The router; absent: the default route of the interface. */
   readonly gateway?: string | undefined;
-  /** P-CSCF, or outbound proxy of a plain SIP network; absent: no SIP over this access. */
-  readonly 'proxy-cscf'?: TransportAddress | undefined;
+  /** P-CSCF, or outbound proxy of a plain SIP network, by its address or its name; absent: no SIP over this access. */
+  readonly 'proxy-cscf'?: TransportAddress | SipUri | undefined;
   /** P-Access-Network-Info, such as "IEEE-802.11". */
   readonly 'access-network-info'?: string | undefined;
 }
@@ -107,7 +108,7 @@ const access: z.ZodType<AccessConfiguration> = z.strictObject({
   name: z.string().min(1),
   interface: z.string().min(1).max(15),
   gateway: ipAddress.optional(),
-  'proxy-cscf': transportAddress.optional(),
+  'proxy-cscf': sipServer.optional(),
   'access-network-info': z.string().min(1).optional(),
   power: score.optional(),
   cost: score.optional(),
