@@ -2,6 +2,7 @@
  * The TRIM AS's hold on its address translators (TRIM fig. 2, footnote 4): Diameter NAT control (RFC 6736) towards those in the configuration.
  * It chooses one for a new session, tries the next when that is full or dead, and makes changes of a session's bindings true.
  */
+import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
 import type { Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
@@ -28,6 +29,9 @@ import type { TrimEvent } from './trim-event.ts';
 /** More than the translators of one AS have between them; each is kept once. */
 const maximumSharedAddresses = 1024;
 
+/** A tenth of the requests that may be outstanding (diameter/limits.ts); with 1 ms for each, 100,000 sessions are told within a minute. */
+const maximumSessionsToldAtOnce = 400;
+
 /** Why a change is not in force; `isImpossible`: the translator has no address of that version of IP, or cannot translate from one to the other. */
 export interface Failure {
   readonly reason: string;
@@ -51,6 +55,9 @@ export class TranslatorControl {
   /** Of the translators. */
   readonly #addresses = new SharedTexts(maximumSharedAddresses);
   readonly #sessions: ReadonlyMap<CallHandle, AnchoredSession>;
+  /** Sessions of which a translator that is back has still to be told. */
+  readonly #untold = new Fifo<AnchoredSession>();
+  #beingTold = 0;
   readonly #events: TrimEvent[] = [];
 
   /** `sessions` are all there are, at any moment. */
@@ -210,23 +217,43 @@ export class TranslatorControl {
    * Tells the translator what the session has: after a request of which nobody knows whether it was carried out, and whenever the
    * translator has been away. One that has restarted knows nothing of the session and gets it anew, with the same x:a and y:b.
    */
-  #reassert(session: AnchoredSession, now: Instant): void {
+  #reassert(session: AnchoredSession, now: Instant, whenTold?: (now: Instant) => void): void {
     const { nat } = session;
     if (nat === undefined || session.components.length === 0) return;
     this.#awaited.set(this.#client.update(nat, session.components, now), (outcome, at) => {
       const isForgotten =
         outcome.kind === 'request-refused' && outcome.resultCode === resultCode.unknownSessionId;
-      if (isForgotten && session.nat === nat) this.#reopen(session, nat, at);
+      if (isForgotten && session.nat === nat) this.#reopen(session, nat, at, whenTold);
+      else whenTold?.(at);
     });
   }
 
-  #reopen(session: AnchoredSession, nat: NatSession, now: Instant): void {
+  #reopen(session: AnchoredSession, nat: NatSession, now: Instant, whenTold?: (now: Instant) => void): void {
     const request = this.#client.open(nat, session.components, now);
-    this.#awaited.set(request, (outcome) => {
-      if (outcome.kind !== 'request-refused' || session.nat !== nat) return;
-      const reason = `translator answered ${outcome.resultCode}`;
-      this.#events.push({ type: 'bindings-lost', session: session.call, reason });
+    this.#awaited.set(request, (outcome, at) => {
+      if (outcome.kind === 'request-refused' && session.nat === nat) {
+        const reason = `translator answered ${outcome.resultCode}`;
+        this.#events.push({ type: 'bindings-lost', session: session.call, reason });
+      }
+      whenTold?.(at);
     });
+  }
+
+  /** Of so many sessions at a time that calls being set up meanwhile find room among the requests that are outstanding. */
+  #tellAgain(now: Instant): void {
+    while (this.#beingTold < maximumSessionsToldAtOnce) {
+      const session = this.#untold.shift();
+      if (session === undefined) return;
+      const { nat, components } = session;
+      // A translator that has gone again hears of them when it is back.
+      if (nat === undefined || components.length === 0 || !this.#endpoint.isAvailable(nat.translator))
+        continue;
+      this.#beingTold += 1;
+      this.#reassert(session, now, (at) => {
+        this.#beingTold -= 1;
+        this.#tellAgain(at);
+      });
+    }
   }
 
   /** The answer names the components of the request, one by one, with the translator's addresses. */
@@ -271,7 +298,8 @@ export class TranslatorControl {
     );
     if (!isUp) return;
     for (const session of this.#sessions.values())
-      if (session.nat?.translator === event.peer) this.#reassert(session, now);
+      if (session.nat?.translator === event.peer) this.#untold.push(session);
+    this.#tellAgain(now);
   }
 }
 
