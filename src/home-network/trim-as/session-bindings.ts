@@ -5,7 +5,6 @@
  */
 
 import { familyOf, ipFamilyOf } from '../../base/ip-address.ts';
-import { ownText } from '../../base/own-text.ts';
 import { withItem, withoutItem } from '../../base/short-list.ts';
 import { anyAddressOf, type NatEnd } from '../../protocols/diameter/nat-control.ts';
 import {
@@ -171,13 +170,11 @@ function placesOf(description: SessionDescription, index: number): Partial<Recor
   const place = mediaAddressOf(description, index);
   const stream = description.media[index];
   if (place === undefined || stream === undefined) return {};
-  const address = ownText(place.address);
-  const media = { address, port: place.port };
-  if (transportOf(stream) !== 'udp' || !stream.protocol.includes('RTP') || place.rtcpPort === place.port)
+  const { address, port, rtcpPort, rtcpAddress = address } = place;
+  const media = { address, port };
+  if (transportOf(stream) !== 'udp' || !stream.protocol.includes('RTP') || rtcpPort === port)
     return { media };
-  const { rtcpAddress = place.address } = place;
-  const controlAddress = rtcpAddress === place.address ? address : ownText(rtcpAddress);
-  return { media, control: { address: controlAddress, port: place.rtcpPort } };
+  return { media, control: { address: rtcpAddress, port: rtcpPort } };
 }
 
 /** The answer says who connects (RFC 4145 §4.1); the offer may have left it open (actpass). */

@@ -4,6 +4,7 @@
  * would name the addresses that were replaced. Leaves out multicast.
  */
 import { canonicalIpAddress } from '../../base/ip-address.ts';
+import { ownText } from '../../base/own-text.ts';
 import { attributeIn, setupOf, transportOf } from './media-attributes.ts';
 import { type MediaDescription, type SessionDescription, textBehindPort } from './session-description.ts';
 
@@ -30,7 +31,7 @@ export function mediaAddressOf(description: SessionDescription, index: number): 
   const [portText = '', , , host = address] = rtcp.split(' ');
   const isPort = defaultRtcpPort !== port && /^\d{1,5}$/.test(portText);
   const rtcpPort = isPort ? Number(portText) : defaultRtcpPort;
-  const rtcpAddress = canonicalIpAddress(host);
+  const rtcpAddress = ownText(canonicalIpAddress(host));
   return { address, port, rtcpPort, ...(rtcpAddress !== address && { rtcpAddress }) };
 }
 

@@ -5,12 +5,13 @@
  */
 import { canonicalIpAddress } from '../../base/ip-address.ts';
 import { isMalformed, Malformed } from '../../base/malformed.ts';
+import { ownText } from '../../base/own-text.ts';
 
 /** The lines before the first m=, or those of one stream. */
 export interface DescriptionSection {
   /** Each line ends with CRLF. */
   readonly text: string;
-  /** Of its first c= line: canonical text of an IP address, or a name as it was written. */
+  /** Of its first c= line: canonical text of an IP address, or a name as it was written; a text of its own, which may be kept. */
   readonly connectionAddress: string | undefined;
 }
 
@@ -119,7 +120,7 @@ function connectionAddressIn(text: string): string | undefined {
   const start = line + '\nc=IN IP4 '.length;
   let end = start;
   while (!' /\r'.includes(text[end]!)) end++;
-  return canonicalIpAddress(text.slice(start, end));
+  return ownText(canonicalIpAddress(text.slice(start, end)));
 }
 
 /** Bare line feeds and a last line without end are taken too (RFC 4566 §5). */
