@@ -179,7 +179,8 @@ export class SipTransport implements FlowKeeperOwner {
       this.#drainConnections(now);
       return flow;
     }
-    const flow = (route.flow ??= udpFlow(local, remote));
+    route.flow ??= udpFlow(local, remote);
+    const { flow } = route;
     if (this.#isListening('udp', local))
       this.#outputs.push({ kind: 'transmit', transport, local, remote, payload: octets });
     // The address went away after the request had come in over it.
