@@ -116,6 +116,25 @@ test('AddressTranslator: when the engine refuses, session and bindings are as th
   );
 });
 
+test('AddressTranslator: no more sessions and bindings than the operator says, of which a controller among several has a share', () => {
+  const sessionsOf = (lab: Lab): readonly (number | undefined)[] =>
+    [1, 2, 3, 4, 5, 6].map(() => {
+      const [request, outcomes] = [lab.client.open(lab.session(), [audio], 0), lab.outcomes()];
+      const outcome = outcomes.find((event) => event.request === request);
+      return outcome?.kind === 'request-refused' ? outcome.resultCode : undefined;
+    });
+  const full = resultCode.resourceFailure;
+  const alone = new Lab({ maximumSessions: 5 });
+  assert.deepEqual(sessionsOf(alone), [undefined, undefined, undefined, undefined, undefined, full]);
+  const shared = new Lab({ maximumSessions: 5, controllers: ['as.example', 'other.example'] });
+  assert.deepEqual(sessionsOf(shared), [undefined, undefined, undefined, undefined, full, full]);
+  const many = new Lab({ maximumSessions: 1 });
+  assert.equal(
+    many.refusal((client) => client.open(many.session(), [audio, audio, audio], 0)),
+    full,
+  );
+});
+
 test('AddressTranslator: the end of a session takes its bindings away and gives the ports back', () => {
   const lab = new Lab({ pool: { addresses: ['198.51.100.1'], firstPort: 20_000, lastPort: 20_001 } });
   for (let round = 0; round < 3; round++) {
@@ -522,14 +541,17 @@ class Lab {
   counters: readonly { packets: number; octets: number }[] = [];
   #held: AddressTranslatorEffect[] = [];
 
-  constructor(options: Partial<AddressTranslatorOptions> = {}) {
+  constructor({
+    controllers = ['as.example'],
+    ...options
+  }: Partial<AddressTranslatorOptions> & { readonly controllers?: readonly string[] } = {}) {
     this.translator = new AddressTranslator({
       diameter: {
         originHost: 'translator.example',
         originRealm: 'example',
         originStateId: 1,
         listen: [{ address: translatorAddress, port }],
-        peers: [{ host: 'as.example' }],
+        peers: controllers.map((host) => ({ host })),
         random: new SeededRandomSource(2),
       },
       pool: {

@@ -32,10 +32,11 @@ import { AddressPool, type AddressPoolOptions } from '../../translation/address-
 import { BindingTable } from '../../translation/binding-table.ts';
 import type { FlowKey, TranslationOperation } from '../../translation/translation-operation.ts';
 import {
+  bindingsOfSession,
   defaultControllerGraceTimeMs,
   defaultGraceTimeMs,
-  maximumSessions,
-  maximumSessionsPerController,
+  defaultMaximumSessions,
+  shareOfController,
 } from './limits.ts';
 import { answerAvps, type FlowCounters, readRequest, toNatComponent } from './nat-messages.ts';
 import { type SessionChange, SessionChanges } from './session-changes.ts';
@@ -48,6 +49,8 @@ export interface AddressTranslatorOptions {
   readonly pool: AddressPoolOptions;
   /** Whether the engine translates between IPv4 and IPv6; it does by default. */
   readonly joinsVersions?: boolean;
+  /** At once; default 50,000. */
+  readonly maximumSessions?: number;
   /** How long the mobile node's former address stays accepted after a handover, ms. */
   readonly graceTimeMs?: DurationMs;
   /** How long the bindings of a controller that is gone are kept, ms. */
@@ -125,6 +128,7 @@ export class AddressTranslator
   readonly #table: BindingTable;
   readonly #changes: SessionChanges;
   readonly #controllerGraceTimeMs: DurationMs;
+  readonly #maximumSessions: number;
   readonly #sessionsPerController: number;
   readonly #sessions = new Map<string, Session>();
   readonly #controllers = new Map<string, Controller>();
@@ -141,12 +145,14 @@ export class AddressTranslator
   constructor(options: AddressTranslatorOptions) {
     this.#endpoint = new DiameterEndpoint({ ...options.diameter, applications: [natControlApplication] });
     const isShared = options.diameter.peers.length > 1;
-    this.#sessionsPerController = isShared ? maximumSessionsPerController : maximumSessions;
+    this.#maximumSessions = options.maximumSessions ?? defaultMaximumSessions;
+    this.#sessionsPerController = this.#maximumSessions * (isShared ? shareOfController : 1);
     this.#table = new BindingTable({ graceTimeMs: options.graceTimeMs ?? defaultGraceTimeMs });
     this.#changes = new SessionChanges(
       new AddressPool(options.pool),
       this.#table,
       options.joinsVersions ?? true,
+      bindingsOfSession * this.#maximumSessions,
     );
     this.#controllerGraceTimeMs = options.controllerGraceTimeMs ?? defaultControllerGraceTimeMs;
   }
@@ -237,7 +243,7 @@ export class AddressTranslator
     if (this.#sessions.has(sessionId))
       return { resultCode: resultCode.sessionExists, reason: 'the session exists' };
     const controller = this.#controller(event.peer);
-    if (this.#sessions.size >= maximumSessions || controller.sessions >= this.#sessionsPerController)
+    if (this.#sessions.size >= this.#maximumSessions || controller.sessions >= this.#sessionsPerController)
       return { resultCode: resultCode.resourceFailure, reason: 'too many sessions' };
     const session: Session = {
       sessionId,

@@ -17,7 +17,7 @@ import { resultCode } from '../../protocols/diameter/result-code.ts';
 import type { AddressPool } from '../../translation/address-pool.ts';
 import type { BindingChange, BindingTable } from '../../translation/binding-table.ts';
 import type { FlowKey, TranslationOperation } from '../../translation/translation-operation.ts';
-import { maximumBindings, maximumBindingsPerSession } from './limits.ts';
+import { maximumBindingsPerSession } from './limits.ts';
 import {
   atVersionOfMobileNode,
   bindingOf,
@@ -54,14 +54,16 @@ export class SessionChanges {
   readonly #pool: AddressPool;
   readonly #table: BindingTable;
   readonly #joinsVersions: boolean;
+  readonly #maximumBindings: number;
   #names = 0;
   #reserved = 0;
 
   /** `joinsVersions`: the engine translates between IPv4 and IPv6. */
-  constructor(pool: AddressPool, table: BindingTable, joinsVersions: boolean) {
+  constructor(pool: AddressPool, table: BindingTable, joinsVersions: boolean, maximumBindings: number) {
     this.#pool = pool;
     this.#table = table;
     this.#joinsVersions = joinsVersions;
+    this.#maximumBindings = maximumBindings;
   }
 
   /** Components with addresses, in force or not. */
@@ -295,7 +297,7 @@ export class SessionChanges {
         resultCode: resultCode.maximumBindingsReachedForEndpoint,
         reason: 'too many bindings in the session',
       };
-    if (this.#reserved + count > maximumBindings)
+    if (this.#reserved + count > this.#maximumBindings)
       return { resultCode: resultCode.resourceFailure, reason: 'the translator has no more bindings' };
     return undefined;
   }

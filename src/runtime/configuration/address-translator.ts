@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
+import { defaultMaximumSessions } from '../../home-network/address-translator/limits.ts';
 import { duration, ipAddress, transportAddress } from './configuration-values.ts';
 
 const port = z.number().int().min(1024).max(65_535);
@@ -18,6 +19,7 @@ export interface AddressTranslatorConfiguration {
     readonly 'first-port': number;
     readonly 'last-port': number;
   };
+  readonly 'maximum-sessions': number;
   readonly 'grace-time'?: DurationMs | undefined;
   readonly 'controller-grace-time'?: DurationMs | undefined;
   /** Tells translators of one machine apart. */
@@ -35,6 +37,7 @@ export const addressTranslatorSchema: z.ZodType<AddressTranslatorConfiguration> 
     'first-port': port.default(16_384),
     'last-port': port.default(65_535),
   }),
+  'maximum-sessions': z.number().int().positive().max(1_000_000).default(defaultMaximumSessions),
   'grace-time': duration.optional(),
   'controller-grace-time': duration.optional(),
   instance: z

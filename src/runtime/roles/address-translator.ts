@@ -9,6 +9,7 @@ import {
   type AddressTranslatorEffect,
   type AddressTranslatorInput,
 } from '../../home-network/address-translator/address-translator.ts';
+import { maximumFlows } from '../../home-network/address-translator/limits.ts';
 import {
   type AddressTranslatorConfiguration,
   addressTranslatorSchema,
@@ -39,6 +40,7 @@ function startAddressTranslator(configuration: AddressTranslatorConfiguration, h
       random: host.random,
     },
     pool: { addresses, firstPort, lastPort },
+    maximumSessions: configuration['maximum-sessions'],
     ...optional('graceTimeMs', configuration['grace-time']),
     ...optional('controllerGraceTimeMs', configuration['controller-grace-time']),
   });
@@ -69,6 +71,7 @@ function openEngine(configuration: AddressTranslatorConfiguration): NftablesTran
       lastPort: configuration.pool['last-port'],
       instance: configuration.instance,
       counters: true,
+      capacity: maximumFlows(configuration['maximum-sessions']),
     });
   } catch (error) {
     throw asNotPermitted(error, 'the kernel does not let this process translate addresses');
