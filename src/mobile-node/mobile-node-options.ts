@@ -22,6 +22,8 @@ export interface MobileNodeOptions extends Signalling {
    */
   readonly registration?: 'mobile-node' | 'home-agent' | 'none';
   readonly withReservation: boolean;
+  /** Whether this host translates between IPv4 and IPv6; it does by default. */
+  readonly joinsVersions?: boolean;
   /** How long a session outlives the loss of its network leg. */
   readonly graceMs: DurationMs;
   /** How long the old access is kept when no data comes in over the new one. */

@@ -173,7 +173,6 @@ function openTranslator({ internalAddress, instance }: MobileNodeKernelOptions):
     instance,
     placement: 'mobile-node',
     addresses: [internalAddress],
-    families: [ipFamilyOf(internalAddress) ?? 4],
     counters: true,
   });
 }

@@ -54,6 +54,8 @@ export interface VirtualLabOptions {
   readonly isWlanIpv6?: boolean;
   /** Then all the same a translator that has IPv4 addresses alone. */
   readonly isTranslatorIpv4Only?: boolean;
+  /** Whether the mobile node translates between IPv4 and IPv6; it does by default. */
+  readonly joinsVersions?: boolean;
   /** Most preferred first; WLAN, then 3G by default. */
   readonly preference?: readonly string[];
   readonly onMobileNodeEvent?: (event: MobileNodeEvent, now: number) => void;
@@ -284,7 +286,7 @@ export class VirtualLab implements VirtualTestNetwork {
 
   #addMobileNode(): VirtualMobileNode {
     const { accesses = trimAccesses, preference, faults, mobileNodePassword, proxyCscfs } = this.#options;
-    const { onMobileNodeEvent, isSecured, isWlanIpv6, zone } = this.#options;
+    const { onMobileNodeEvent, isSecured, isWlanIpv6, joinsVersions, zone } = this.#options;
     if (zone !== undefined) this.network.zone = zone;
     const isShared = proxyCscfs === 'shared';
     return new VirtualMobileNode({
@@ -313,6 +315,7 @@ export class VirtualLab implements VirtualTestNetwork {
         ...(isSecured && { tls: { port: byTls('').port, serverName: labDomain } }),
         selector: new PreferenceOrder(preference ?? ['wlan', '3g']),
         withReservation: this.#options.withReservation,
+        ...(joinsVersions !== undefined && { joinsVersions }),
       },
     });
   }

@@ -33,7 +33,7 @@ export interface VirtualMobileNodeOptions {
   readonly onEvent: (event: MobileNodeEvent, now: number) => void;
   readonly machine: Pick<
     MobileNodeOptions,
-    'identity' | 'selector' | 'withReservation' | 'mobileIp' | 'registration' | 'tls'
+    'identity' | 'selector' | 'withReservation' | 'joinsVersions' | 'mobileIp' | 'registration' | 'tls'
   > & {
     /** The proxy of the access with that place in the list. */
     readonly proxyOf: (index: number) => TransportAddress | SipUri;

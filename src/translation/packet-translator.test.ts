@@ -103,6 +103,58 @@ for (const family of [4, 6] as const) {
   });
 }
 
+/** The correspondent of one version of IP, the mobile node of the other. */
+for (const family of [4, 6] as const) {
+  const other = family === 4 ? 6 : 4;
+  const { correspondent, towardsCorrespondent } = bindings[family];
+  const { towardsMobileNode, mobileNode } = bindings[other];
+  const binding = { ...bindings[family], towardsMobileNode, mobileNode };
+  const [c, x, y, m] = [correspondent, towardsCorrespondent, towardsMobileNode, mobileNode];
+
+  test(`PacketTranslator: a datagram of an IPv${family} correspondent leaves as IPv${other}, and the answer as IPv${family}, to the octet`, () => {
+    const { translator } = open(binding);
+    assert.deepEqual(translator.translate(datagram(c, x))?.octets, mayBeFragmented(datagram(y, m)));
+    assert.deepEqual(translator.translate(datagram(m, y))?.octets, mayBeFragmented(datagram(x, c)));
+    assert.equal(translator.translate(datagram({ ...m, port: 1 }, { ...y, port: 1 })), undefined);
+  });
+
+  for (const [index, [name, type, code, rest]] of errors[other].entries())
+    test(`PacketTranslator: the IPv${other} error "${name}" reaches the IPv${family} correspondent as one of its own`, () => {
+      const { translator } = open(binding);
+      const found = error(routers[other], y.address, [type, code, rest], datagram(y, m));
+      const [, ownType, ownCode, ownRest] = errors[family][index] ?? assert.fail();
+      const changedRest = { 1: family === 4 ? 1260 : 1300, 3: family === 4 ? 9 << 24 : 0 }[index] ?? ownRest;
+      const translated = translator.translateIcmpError(found)?.octets;
+      if (index === 3 && family === 6) {
+        // The IPv4 pointer is to the options, which IPv6 has not.
+        assert.equal(translated, undefined);
+        return;
+      }
+      if (index === 3) {
+        assert.deepEqual(translated?.subarray(20, 22), Uint8Array.of(3, 2), 'an unknown protocol');
+        return;
+      }
+      const quotation = mayBeFragmented(datagram(c, x));
+      const expected = error(x.address, c.address, [ownType, ownCode, changedRest], quotation);
+      assert.deepEqual(withoutIdentification(translated), withoutIdentification(expected));
+    });
+}
+
+/** As IPv4 packets come out that were IPv6 packets that any link carries (RFC 7915 §5.1). */
+function mayBeFragmented(packet: Uint8Array): Uint8Array {
+  return withoutIdentification(packet) ?? packet;
+}
+
+/** Without identification and flags, with the checksum for that. */
+function withoutIdentification(packet: Uint8Array | undefined): Uint8Array | undefined {
+  if (packet === undefined || (packet[0] ?? 0) >> 4 === 6) return packet;
+  const copy = packet.slice();
+  copy.fill(0, 4, 8);
+  copy.fill(0, 10, 12);
+  new DataView(copy.buffer).setUint16(10, checksumOf(onesComplementSum(copy.subarray(0, 20))));
+  return copy;
+}
+
 function open(binding: Binding): { translator: PacketTranslator; table: BindingTable } {
   const table = new BindingTable({ graceTimeMs: 1000 });
   const translator = new PacketTranslator();

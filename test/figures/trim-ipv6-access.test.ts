@@ -144,9 +144,16 @@ test('TRIM: a stream that is added over IPv6 is told to the phone at an address 
   }
 });
 
-for (const withReservation of [false, true])
-  test(`TRIM: a call over IPv4 stays where it is when the translator has no IPv6 address (${withReservation ? 'preconditions' : 'no preconditions'})`, () => {
-    const call = establishedCall({ withReservation, isTranslatorIpv4Only: true });
+for (const [reason, options] of [
+  ['the translator has no IPv6 address', { isTranslatorIpv4Only: true }],
+  [
+    'the translator has no IPv6 address, with preconditions',
+    { isTranslatorIpv4Only: true, withReservation: true },
+  ],
+  ['the node cannot translate', { joinsVersions: false }],
+] as const)
+  test(`TRIM: a call over IPv4 stays where it is when ${reason}`, () => {
+    const call = establishedCall(options);
     const before = call.lab.trace.length;
     call.handOver('wlan');
     call.run(20_000);

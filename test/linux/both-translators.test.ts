@@ -76,6 +76,98 @@ for (const family of [4, 6] as const) {
   }
 }
 
+for (const family of [4, 6] as const) {
+  const other = family === 4 ? 6 : 4;
+
+  kernelTest(
+    `both translators: between IPv${family} applications datagrams of all sizes pass over an IPv${other} access`,
+    async () => {
+      const both = new BothTranslators(bindingOf(family));
+      const { network, binding, local } = both;
+      const cn = new UdpEnd(network.cn, binding.correspondent, binding.towardsCorrespondent);
+      const application = new UdpEnd(network.mn, local.application, binding.towardsMobileNode);
+      for (const version of [other, family, other] as const) {
+        const access = version === family ? 'threeG' : 'wlan';
+        const before = both.packetsOver(access, version);
+        both.handOver(access, version);
+        for (const size of [1, 160, 1240, 1400, 4000]) {
+          const text = `${size} `.padEnd(size, 'x');
+          application.sendAgain(`up ${text}`);
+          assert.equal(await cn.receive(), `up ${text}`, `${size} octets up over IPv${version}`);
+          cn.sendAgain(`down ${text}`);
+          assert.equal(await application.receive(), `down ${text}`, `${size} octets down over IPv${version}`);
+        }
+        assert.equal(both.packetsOver(access, version) - before, 5);
+      }
+      cn.close();
+      application.close();
+      both.close();
+    },
+  );
+
+  kernelTest(
+    `both translators: no datagram between IPv${family} ends is lost or doubled in 20 handovers to IPv${other} and back`,
+    async () => {
+      const both = new BothTranslators(bindingOf(family));
+      const { network, binding, local } = both;
+      const ends = [
+        new UdpEnd(network.cn, binding.correspondent, binding.towardsCorrespondent),
+        new UdpEnd(network.mn, local.application, binding.towardsMobileNode),
+      ] as const;
+      const numbers = Array.from({ length: 600 }, (_, number) => String(number));
+      for (const [index, number] of numbers.entries()) {
+        if (index % 60 === 30) both.handOver('wlan', other);
+        else if (index % 60 === 0 && index > 0) both.handOver('threeG');
+        for (const end of ends) end.send(number);
+        if (index % 3 === 0) await sleep(1);
+      }
+      for (const end of ends) {
+        const received: string[] = [];
+        for (let next = await end.receive(500); next !== undefined; next = await end.receive(500))
+          received.push(next);
+        assert.deepEqual(
+          received.toSorted((a, b) => Number(a) - Number(b)),
+          numbers,
+        );
+        end.close();
+      }
+      both.close();
+    },
+  );
+
+  kernelTest(
+    `both translators: IPv${family} ends hear of packets that are too big for an IPv${other} access`,
+    async () => {
+      const both = new BothTranslators(bindingOf(family, { protocol: 'tcp', activeEnd: 'mobile-node' }));
+      both.narrowWlan(1280);
+      both.handOver('wlan', other);
+      await assertIntact(both, 300_000);
+      both.close();
+    },
+  );
+
+  for (const activeEnd of ['mobile-node', 'correspondent-node'] as const)
+    kernelTest(
+      `both translators: an IPv${family} TCP connection opened by the ${activeEnd} goes to IPv${other} and back, intact`,
+      async () => {
+        const both = new BothTranslators(bindingOf(family, { protocol: 'tcp', activeEnd }));
+        let isDone = false;
+        const handovers = async () => {
+          for (let i = 0; i < 20 || !isDone; i++) {
+            if (i % 2 === 0) both.handOver('wlan', other);
+            else both.handOver('threeG');
+            await sleep(5);
+          }
+        };
+        const transfer = assertIntact(both, 20_000_000).finally(() => {
+          isDone = true;
+        });
+        await Promise.all([transfer, handovers()]);
+        both.close();
+      },
+    );
+}
+
 kernelTest(
   'LocalAddressTranslator: the internal address never appears on a link and cannot be reached from one',
   async () => {

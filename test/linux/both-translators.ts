@@ -4,7 +4,11 @@ import { familyOf } from '../../src/base/ip-address.ts';
 import { NftablesTranslator } from '../../src/drivers/linux/nftables-translator.ts';
 import { Rtnetlink } from '../../src/drivers/linux/rtnetlink.ts';
 import { type Binding, BindingTable } from '../../src/translation/binding-table.ts';
-import { type LocalBinding, LocalBindingTable } from '../../src/translation/local-binding-table.ts';
+import {
+  type LocalAccess,
+  type LocalBinding,
+  LocalBindingTable,
+} from '../../src/translation/local-binding-table.ts';
 import {
   addresses,
   openHomeTranslator,
@@ -56,26 +60,40 @@ export class BothTranslators {
     );
   }
 
-  /** The soft order: the new address accepted on both sides, downlink moved, uplink moved, former address no longer accepted. */
-  handOver(name: AccessName): void {
-    const { id, mobileNode } = this.binding;
-    const access = this.#access(name);
+  /**
+   * The soft order: the new address accepted on both sides, downlink moved, uplink moved, former address no longer accepted. An access of the
+   * other version of IP comes with a y:b of that.
+   */
+  handOver(name: AccessName, family: 4 | 6 = familyOf(this.binding.mobileNode.address)): void {
+    const { id, mobileNode, towardsMobileNode } = this.binding;
+    const access = this.#access(name, family);
+    const remote =
+      family === familyOf(towardsMobileNode.address)
+        ? towardsMobileNode
+        : { address: addresses[family].towardsMobileNode, port: 30_002 };
     this.#now += 10;
     this.#homeTranslator.apply(this.#bindings.handleTimeout(this.#now).operations);
-    this.localTranslator.apply(this.#localBindings.accept(id, access));
+    this.localTranslator.apply(this.#localBindings.accept(id, access, remote));
     const target = { address: access.address, port: mobileNode.port };
-    this.#homeTranslator.apply(this.#bindings.move(id, target, this.#now)?.operations ?? assert.fail());
-    this.localTranslator.apply(this.#localBindings.move(id, access));
+    this.#homeTranslator.apply(
+      this.#bindings.move(id, target, this.#now, remote)?.operations ?? assert.fail(),
+    );
+    this.localTranslator.apply(this.#localBindings.move(id, access, remote));
   }
 
   /** What has come in over an access. */
-  packetsOver(name: AccessName): number {
-    const key = this.#localBindings.downlinkKey(this.binding.id, this.#access(name));
+  packetsOver(name: AccessName, family?: 4 | 6): number {
+    const key = this.#localBindings.downlinkKey(this.binding.id, this.#access(name, family));
     return (key && this.localTranslator.readCounter(key)?.packets) ?? 0;
   }
 
   narrowCorrespondentLink(mtu: number): void {
     this.network.home.run(() => withRtnetlink((links) => links.changeLink('to-cn', { mtu })));
+  }
+
+  narrowWlan(mtu: number): void {
+    this.network.home.run(() => withRtnetlink((links) => links.changeLink('to-wlan', { mtu })));
+    this.network.mn.run(() => withRtnetlink((links) => links.changeLink('wlan', { mtu })));
   }
 
   close(): void {
@@ -84,8 +102,8 @@ export class BothTranslators {
     this.network.close();
   }
 
-  #access(name: AccessName): { index: number; address: string } {
-    return { index: accessIndex[name], address: addresses[familyOf(this.binding.mobileNode.address)][name] };
+  #access(name: AccessName, family = familyOf(this.binding.mobileNode.address)): LocalAccess {
+    return { index: accessIndex[name], address: addresses[family][name] };
   }
 }
 
@@ -100,6 +118,8 @@ function routeByMark(): void {
         [6, '::/0', `2001:db8:${index}::1`],
       ] as const) {
         links.replaceRoute({ destination, gateway, link, table: 100 + index });
+        const from = `${addresses[family][name]}/${family === 4 ? 32 : 128}`;
+        links.addRule({ family, priority: 200 + index, table: 100 + index, from });
         links.addRule({
           family,
           priority: 100 + index,

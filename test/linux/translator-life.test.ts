@@ -35,6 +35,41 @@ kernelTest('NftablesTranslator: after a SIGKILL translation goes on, and the nex
   assert.deepEqual(kernelState(), before);
 });
 
+/** A mobile node's flow that changes to IPv6. */
+const toIpv6 = `
+  translator.apply([
+    { kind: 'define-version', mark: 1, family: 6, protocol: 'udp', rewrite: { source: '2001:db8:2::2', destination: '2001:db8:f::1' } },
+    { kind: 'select-version', mark: 1, key: { family: 4, protocol: 'udp', source: '10.64.0.1', destination: '198.51.100.2', port: 9, portOf: 'destination' } },
+  ]);`;
+const mobileNode = { instance: 'life', placement: 'mobile-node', addresses: ['10.64.0.1'] } as const;
+
+for (const [end, signal] of [
+  ['translator.close(); process.exit()', null],
+  ["process.kill(process.pid, 'SIGKILL')", 'SIGKILL'],
+] as const)
+  kernelTest(
+    `NftablesTranslator: the way to the other version of IP leaves nothing behind (${signal ?? 'closed'})`,
+    () => {
+      const before = kernelState();
+      const script = `
+      const { NftablesTranslator } = await import('${modulePath}');
+      const { readFileSync } = await import('node:fs');
+      const translator = NftablesTranslator.open(${JSON.stringify(mobileNode)});
+      ${toIpv6}
+      console.log(readFileSync('/proc/sys/net/ipv6/conf/all/forwarding', 'utf8').trim());
+      ${end};`;
+      const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
+      assert.equal(run.signal, signal, run.stderr);
+      assert.equal(run.stdout.trim(), '1', run.stderr);
+      if (signal !== null) assert.notDeepEqual(kernelState(), before);
+      NftablesTranslator.open(mobileNode).close();
+      assert.deepEqual(kernelState(), before);
+    },
+  );
+
 kernelTest('NftablesTranslator: a failed opening leaves nothing behind', () => {
   const before = kernelState();
   const first = NftablesTranslator.open({ ...options, instance: 'first', logGroup: 7 });
@@ -90,7 +125,7 @@ function kernelState(): { tables: string[]; parameters: Record<string, string> }
   const parameters: Record<string, string> = {};
   for (const family of ['ipv4', 'ipv6']) {
     for (const name of readdirSync(`/proc/sys/net/${family}`, { recursive: true, encoding: 'utf8' })) {
-      if (/rp_filter|send_redirects|accept_local|forward/.test(name)) {
+      if (/rp_filter|send_redirects|accept_local|accept_ra$|forward/.test(name)) {
         parameters[`${family}/${name}`] = readFileSync(`/proc/sys/net/${family}/${name}`, 'utf8');
       }
     }

@@ -143,6 +143,15 @@ export class UdpEnd {
     send(this.fd, typeof payload === 'string' ? new TextEncoder().encode(payload) : payload);
   }
 
+  /** Sends although the socket has been told of an error about what it sent before. */
+  sendAgain(payload: Uint8Array | string): void {
+    try {
+      this.send(payload);
+    } catch {
+      this.send(payload);
+    }
+  }
+
   /** The error that the socket was told of by ICMP, by its name. */
   async error(): Promise<string | undefined> {
     await this.receiveOctets();

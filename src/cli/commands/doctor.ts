@@ -110,7 +110,10 @@ function kernelFinding(tier: LabTierReport): Finding {
 }
 
 function tunFinding(): Finding {
-  const { reason: meaning, remedy } = tunObstacle() ?? { reason: 'tunnels of Mobile IP', remedy: '' };
+  const { reason: meaning, remedy } = tunObstacle() ?? {
+    reason: 'tunnels of Mobile IP, sessions between IPv4 and IPv6',
+    remedy: '',
+  };
   return { name: '/dev/net/tun', isPresent: remedy === '', meaning, remedy };
 }
 

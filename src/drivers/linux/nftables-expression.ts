@@ -8,7 +8,14 @@ export type Expression = readonly Attribute[];
 
 export type HeaderBase = 'network' | 'transport';
 
-export const metaKey = { mark: 3, inputInterface: 4, outputInterface: 5, transportProtocol: 16 } as const;
+export const metaKey = {
+  mark: 3,
+  inputInterface: 4,
+  outputInterface: 5,
+  inputInterfaceName: 6,
+  outputInterfaceName: 7,
+  transportProtocol: 16,
+} as const;
 
 export function loadMeta(key: number, register: number): Expression {
   return expression('meta', [

@@ -38,6 +38,7 @@ import {
   writeHeader,
 } from './nftables-expression.ts';
 import { SetElements } from './nftables-set-elements.ts';
+import { gatewayDevice } from './version-pairs.ts';
 
 export interface RuleSetOptions {
   /** `home` translates what it forwards; `mobile-node` also what the node itself sends, and picks the access by the mark. */
@@ -94,7 +95,7 @@ export interface Chain {
   /** Absent: a chain that no packet enters, kept for what its rules turn on. */
   readonly hook?: {
     readonly type: 'filter' | 'route';
-    readonly point: 'prerouting' | 'output';
+    readonly point: 'prerouting' | 'forward' | 'output';
     /** Ahead of the translating chains. */
     readonly isAhead?: boolean;
   };
@@ -110,9 +111,14 @@ export function chainsOf(family: IpFamily, options: RuleSetOptions): Chain[] {
     ? [
         ...pathMtuRules(layout, options.maximumSegmentSize),
         ...translations,
+        fromGateway,
         ...strangerRules(layout, options),
       ]
-    : [...translations, [...notFromLoopback('input'), ...ownedAt(layout, layout.destination), ...drop]];
+    : [
+        ...translations,
+        fromGateway,
+        [...notFromLoopback('input'), ...ownedAt(layout, layout.destination), ...drop],
+      ];
   const output = isHome
     ? [[...errors, ...ownedAt(layout, layout.destination), verdict('drop')]]
     : [...translations, [...notFromLoopback('output'), ...ownedAt(layout, layout.source), ...drop]];
@@ -132,6 +138,28 @@ export function chainsOf(family: IpFamily, options: RuleSetOptions): Chain[] {
     // Its mere presence makes the kernel put fragments together before prerouting: only the first one has ports.
     { name: defragmentChain, rules: [defragmenters[options.defragmentBy](layout)] },
   ];
+}
+
+/** What has changed its version of IP (version-gateway.ts) was found in a map before that, and goes on as it is. */
+const fromGateway: readonly Expression[] = [
+  ...isGateway('inputInterfaceName'),
+  withoutTracking(),
+  verdict('accept'),
+];
+
+/** Of a mobile node that is no router but for packets that change their version of IP. */
+export const guardChain: Chain = {
+  name: 'guard',
+  hook: { type: 'filter', point: 'forward' },
+  rules: [
+    [...isGateway('inputInterfaceName'), verdict('accept')],
+    [...isGateway('outputInterfaceName'), verdict('accept')],
+    [verdict('drop')],
+  ],
+};
+
+function isGateway(name: 'inputInterfaceName' | 'outputInterfaceName'): Expression[] {
+  return [loadMeta(metaKey[name], 0), compare(0, 'equal', new TextEncoder().encode(gatewayDevice))];
 }
 
 /** Only transports that draw conclusions from the order of their packets wait for it. */

@@ -189,7 +189,7 @@ export function addChain(
         [
           NFTA_CHAIN_HOOK,
           [
-            [NFTA_HOOK_HOOKNUM, hook.point === 'prerouting' ? NF_INET_PRE_ROUTING : NF_INET_LOCAL_OUT],
+            [NFTA_HOOK_HOOKNUM, hookNumbers[hook.point]],
             [NFTA_HOOK_PRIORITY, (PRIORITY - (hook.isAhead ? 1 : 0)) >>> 0],
           ],
         ],
@@ -212,8 +212,8 @@ export function addChain(
 
 /** Behind the putting together of fragments (−400), ahead of connection tracking (−200) and of what firewalls do (−150 and up). */
 const PRIORITY = -310;
-const NF_INET_PRE_ROUTING = 0;
-const NF_INET_LOCAL_OUT = 3;
+/** enum nf_inet_hooks */
+const hookNumbers = { prerouting: 0, forward: 2, output: 3 } as const;
 const NF_ACCEPT = 1;
 const NFTA_LIST_ELEM = 1;
 const NFTA_TABLE_NAME = 1;

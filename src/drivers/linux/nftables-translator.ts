@@ -5,7 +5,7 @@
  * The tables outlive the process: if it crashes, calls go on, and the next one to open the same instance takes them away first. They
  * carry notes of which kernel parameters were changed from what, so that these are put back even then.
  */
-import { formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
+import { familyOf, formatIpAddress, parseIpAddress } from '../../base/ip-address.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
 import { PacketTranslator } from '../../translation/packet-translator.ts';
 import {
@@ -20,6 +20,7 @@ import {
 } from '../../translation/translation-table.ts';
 import { IcmpErrorRelay } from './icmp-error-relay.ts';
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts';
+import { NetworkNamespace } from './network-namespace.ts';
 import { type IpFamily, NftablesBatch, nftablesMessage } from './nftables-batch.ts';
 import { type Counted, readElementCounter, readNamedCounter, readUserData } from './nftables-reader.ts';
 import {
@@ -29,14 +30,24 @@ import {
   elementKeysOf,
   elementsOf,
   formsOf,
+  guardChain,
   type MapForm,
   mapName,
   type RuleSetOptions,
   suits,
 } from './nftables-rule-set.ts';
 import type { SetElements } from './nftables-set-elements.ts';
-import { addNotes, addTable, deleteTable, notesChain } from './nftables-table.ts';
-import { hasIpFamily, presentSysctls, putBack, sysctlNote, sysctlsOf, writeSysctl } from './sysctl.ts';
+import { addChain, addNotes, addTable, deleteTable, notesChain } from './nftables-table.ts';
+import {
+  forwarding,
+  hasIpFamily,
+  presentSysctls,
+  putBack,
+  sysctlNote,
+  sysctlsOf,
+  writeSysctl,
+} from './sysctl.ts';
+import { cleanUpAfterGateways, VersionGateway } from './version-gateway.ts';
 
 export interface NftablesTranslatorOptions
   extends Pick<RuleSetOptions, 'placement' | 'addresses'>,
@@ -63,6 +74,8 @@ interface FlowMap {
 
 export class NftablesTranslator {
   readonly #options: Required<NftablesTranslatorOptions>;
+  /** That of the tables. */
+  readonly #namespace = NetworkNamespace.current();
   readonly #socket: NetlinkSocket;
   readonly #batch: NftablesBatch;
   readonly #tableName: string;
@@ -71,6 +84,8 @@ export class NftablesTranslator {
   readonly #ownAddresses: ReadonlySet<string>;
   readonly #table: TranslationTable;
   #errors: IcmpErrorRelay | undefined;
+  /** From the first flow on that changes its version of IP. */
+  #gateway: VersionGateway | undefined;
   /** What was counted for a flow under its former versions: an element counts from zero. */
   readonly #counted = new Map<string, Counted>();
 
@@ -121,7 +136,7 @@ export class NftablesTranslator {
   apply(operations: readonly TranslationOperation[]): void {
     this.#table.apply(operations, (changes) => {
       const counted = this.#options.counters ? this.#countedSoFar(changes) : [];
-      this.#commit(changes);
+      this.#commitThrough(changes);
       for (const [key, sum] of counted) sum ? this.#counted.set(key, sum) : this.#counted.delete(key);
     });
   }
@@ -162,15 +177,18 @@ export class NftablesTranslator {
   /** Takes everything away and puts kernel parameters back. */
   close(): void {
     try {
+      this.#gateway?.close();
       this.#takeAway();
     } finally {
       this.#errors?.close();
       this.#socket.close();
+      this.#namespace.close();
     }
   }
 
   #setUp(): void {
     const { families, placement } = this.#options;
+    cleanUpAfterGateways();
     const wanted = sysctlsOf(placement, families);
     const former = presentSysctls(wanted);
     const notes = former.map(sysctlNote);
@@ -200,6 +218,45 @@ export class NftablesTranslator {
     putBack(notes);
     for (const family of families) deleteTable(this.#batch, family, this.#tableName);
     this.#batch.commit();
+  }
+
+  /** A flow that changes its version of IP goes by way of the gateway; what it changed to before stays there for packets under way. */
+  #commitThrough(changes: readonly FlowChange[]): void {
+    const entered: SelectedVersion[] = [];
+    const inKernel = ({ key, before, after }: FlowChange): FlowChange => {
+      if (after === undefined || this.#isInner(key) || !changesFamily(key, after))
+        return { key, before, after };
+      this.#gateway ??= this.#namespace.run(() => this.#openGateway());
+      const version = this.#gateway.enter(key.family, key.source, after);
+      entered.push(after);
+      return { key, before, after: version };
+    };
+    const leave = (versions: readonly SelectedVersion[]): void => {
+      for (const version of versions) this.#gateway?.leave(version);
+    };
+    try {
+      this.#commit(changes.map(inKernel));
+    } catch (error) {
+      leave(entered);
+      throw error;
+    }
+    leave(
+      changes.flatMap(({ key, before }) =>
+        before && !this.#isInner(key) && changesFamily(key, before) ? [before] : [],
+      ),
+    );
+  }
+
+  #openGateway(): VersionGateway {
+    const { placement, families } = this.#options;
+    if (families.length < 2)
+      throw new TrimaranError('TRANSLATION_REFUSED', 'this kernel has one version of IP only');
+    // Whoever has made the node a router wants it to be one.
+    const isHost = (family: IpFamily): boolean =>
+      placement === 'mobile-node' && presentSysctls([forwarding[family]]).length > 0;
+    for (const family of families.filter(isHost)) addChain(this.#batch, family, this.#tableName, guardChain);
+    this.#batch.commit();
+    return new VersionGateway(placement);
   }
 
   /** More flows than one message to the kernel can hold change part by part, each flow at once all the same. */
@@ -252,6 +309,10 @@ export class NftablesTranslator {
 /** The kernel was built without nft_tproxy. */
 function isWithoutDefragmenter(error: unknown): boolean {
   return error instanceof TrimaranError && error.code === 'ENOENT' && error.message.includes(defragmentChain);
+}
+
+function changesFamily({ family, destination }: FlowKey, { rewrite }: SelectedVersion): boolean {
+  return familyOf(rewrite.destination ?? destination) !== family;
 }
 
 function canonical(address: string): string {

@@ -72,8 +72,13 @@ export class PacketHold {
       (this.#install('nftables') || this.#install('iptables')) && this.#listen() && this.#listenToLog();
   }
 
-  /** Besides those that are held already. `watched`: the same connections as they come in so far, which pass. */
-  hold(flows: readonly FlowKey[], watched: readonly FlowKey[] = []): void {
+  /**
+   * Besides those that are held already. `watched`: the same connections as they come in so far, which pass. Those of the other version of IP
+   * do not wait.
+   */
+  hold(allFlows: readonly FlowKey[], allWatched: readonly FlowKey[] = []): void {
+    const isHeld = ({ family }: FlowKey): boolean => family === this.#family;
+    const [flows, watched] = [allFlows.filter(isHeld), allWatched.filter(isHeld)];
     if (!this.isAvailable) return;
     this.#changeElements(nftablesMessage.newElement, flows, watched);
     this.#held = [...this.#held, ...flows];

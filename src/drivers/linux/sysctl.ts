@@ -24,8 +24,8 @@ export function sysctlsOf(
   if (placement === 'correspondent') return looseSourceValidation();
   const wanted: Sysctl[] = [];
   const isHome = placement === 'home';
-  if (isHome && families.includes(4)) wanted.push({ name: 'ipv4/ip_forward', value: '1' });
-  if (isHome && families.includes(6)) wanted.push({ name: 'ipv6/conf/all/forwarding', value: '1' });
+  if (isHome && families.includes(4)) wanted.push(forwarding[4]);
+  if (isHome && families.includes(6)) wanted.push(forwarding[6]);
   if (!families.includes(4)) return wanted;
   // Translated ahead of routing, a packet has one of our own addresses as source when the kernel validates that.
   if (isHome) wanted.push({ name: 'ipv4/conf/all/accept_local', value: '1' });
@@ -37,6 +37,29 @@ export function sysctlsOf(
   }
   return wanted;
 }
+
+/**
+ * For a device through which packets change from one version of IP to the other, beside what its translator needs. A mobile node has to forward
+ * between the device and its accesses, and goes on hearing of routers there (accept_ra 2).
+ */
+export function gatewaySysctls(placement: 'home' | 'mobile-node', device: string): Sysctl[] {
+  const own = ['rp_filter', 'accept_local'].map((name) => ({
+    name: `ipv4/conf/${device}/${name}`,
+    // What comes from there has one of our own addresses as source.
+    value: name === 'accept_local' ? '1' : '0',
+  }));
+  if (placement === 'home') return own;
+  const hearing = readdirSync(`${ROOT}/ipv6/conf`)
+    .map((link) => `ipv6/conf/${link}/accept_ra`)
+    .filter((name) => readFileSync(`${ROOT}/${name}`, 'utf8').trim() === '1')
+    .map((name) => ({ name, value: '2' }));
+  return [...own, ...hearing, forwarding[4], forwarding[6]];
+}
+
+export const forwarding: Readonly<Record<IpFamily, Sysctl>> = {
+  4: { name: 'ipv4/ip_forward', value: '1' },
+  6: { name: 'ipv6/conf/all/forwarding', value: '1' },
+};
 
 /** What comes from a home address comes directly, or by the home agent: where its source is validated at all, either way must do. */
 function looseSourceValidation(): Sysctl[] {

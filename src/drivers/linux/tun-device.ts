@@ -15,7 +15,7 @@ export class TunDevice {
   readonly name: string;
 
   /** Makes the device in the calling thread's network namespace and switches it on. The name has at most 15 characters. */
-  constructor(name: string) {
+  constructor(name: string, carries: 'IPv4' | 'both versions' = 'IPv4') {
     this.name = name;
     this.fd = openTun();
     try {
@@ -23,8 +23,8 @@ export class TunDevice {
       request.set(new TextEncoder().encode(name).subarray(0, 15));
       new DataView(request.buffer).setUint16(16, IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL, true);
       controlDevice(this.fd, TUNSETIFF, request);
-      controlDevice(this.fd, TUNSETOFFLOAD, BigInt(TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO_ECN));
-      this.#switchOn();
+      controlDevice(this.fd, TUNSETOFFLOAD, BigInt(TUN_F_CSUM | segmentation[carries] | TUN_F_TSO_ECN));
+      this.#switchOn(carries);
     } catch (error) {
       this.close();
       throw error;
@@ -35,9 +35,11 @@ export class TunDevice {
     closeSync(this.fd);
   }
 
-  #switchOn(): void {
-    // No neighbour discovery into a tunnel that carries IPv4.
-    if (hasIpFamily(6)) writeSysctl({ name: `ipv6/conf/${this.name}/disable_ipv6`, value: '1' });
+  #switchOn(carries: 'IPv4' | 'both versions'): void {
+    const own = `ipv6/conf/${this.name}`;
+    // No neighbour discovery into a device that nobody answers at: no IPv6 there, or no address of it.
+    if (carries === 'both versions') writeSysctl({ name: `${own}/addr_gen_mode`, value: '1' });
+    if (hasIpFamily(6)) writeSysctl({ name: `${own}/disable_ipv6`, value: carries === 'IPv4' ? '1' : '0' });
     const rtnetlink = new Rtnetlink();
     // No limit on segments: what the home link sends beyond it the kernel would cut into single packets (three times the work).
     rtnetlink.changeLink(this.name, { up: true, queueLength });
@@ -84,4 +86,6 @@ const IFF_VNET_HDR = 0x4000;
 const IFF_TUN_EXCL = 0x8000;
 const TUN_F_CSUM = 1;
 const TUN_F_TSO4 = 2;
+const TUN_F_TSO6 = 4;
 const TUN_F_TSO_ECN = 8;
+const segmentation = { IPv4: TUN_F_TSO4, 'both versions': TUN_F_TSO4 | TUN_F_TSO6 } as const;

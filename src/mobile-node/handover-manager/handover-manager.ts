@@ -12,6 +12,7 @@
  * When to hand over and registration are the parent's (mobile-node.ts).
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
+import { familyOf } from '../../base/ip-address.ts';
 import type { Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import type { RandomSource } from '../../base/random-source.ts';
@@ -39,7 +40,7 @@ import {
 import type { HandoverEvent, SessionMoveMethod } from './handover-event.ts';
 import { MobileSession, type Move } from './mobile-session.ts';
 import { MoveRequests } from './move-requests.ts';
-import { accessHeadersOf, type NetworkAccess, signallingPathOf } from './network-access.ts';
+import { type NetworkAccess, signallingPathOf } from './network-access.ts';
 import { SessionFlows } from './session-flows.ts';
 import { descriptionOf, isAtInternalAddress } from './session-media.ts';
 import { StandInAddresses } from './stand-in-addresses.ts';
@@ -54,6 +55,8 @@ export interface HandoverManagerOptions {
   readonly applicationPort: number;
   /** Ask for resources on the new access before a session moves there (TRIM fig. 6: 183, PRACK, UPDATE). */
   readonly withReservation: boolean;
+  /** Whether this host translates between IPv4 and IPv6; it does by default. */
+  readonly joinsVersions?: boolean;
   /** How long a session is kept whose network leg was ended by the core; at least 32 s (64·T1), the time an INVITE may take. */
   readonly graceMs: DurationMs;
   /** Address of the home agent where that is the node's SIP proxy too: calls come from there as from the accesses' own proxies. */
@@ -285,6 +288,9 @@ export class HandoverManager {
 
   /** Also to the access that carries the session: then it is a return, after a move of which nobody knows whether the AS saw it. */
   #startMove(session: MobileSession, access: NetworkAccess, now: Instant): void {
+    const { internalAddress, joinsVersions = true } = this.#options;
+    if (!joinsVersions && familyOf(access.address) !== familyOf(internalAddress))
+      return void this.#moveFailed(session, access, 488, 'No translation between IPv4 and IPv6');
     const { offer, text } = session.moveOffer(access, this.#options.withReservation);
     session.startedAt = now;
     // Accepted before the address is told: the translator may send there as soon as it knows.
@@ -376,17 +382,7 @@ export class HandoverManager {
     if (answer === undefined || move.reservation !== undefined || rseqOf(response) === undefined) return;
     move.answer = answer;
     this.#translator.accept(session.id, move.access, session.bindings(answer));
-    move.reservation = this.#agent.sendLocally(
-      session.call,
-      session.networkLeg,
-      {
-        method: 'UPDATE',
-        body: session.reservedOffer(move, answer),
-        headers: accessHeadersOf(move.access),
-        ...(move.isReplacement ? { within: move.request } : {}),
-      },
-      now,
-    );
+    move.reservation = this.#requests.reserved(session, move, session.reservedOffer(move, answer), now);
   }
 
   #moved(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {

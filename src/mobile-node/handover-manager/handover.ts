@@ -48,7 +48,7 @@ export class Handover {
     return (this.sip === 'done' || this.sip === 'failed') && this.binding !== 'pending';
   }
 
-  /** 488: the network cannot have the session there, as IPv4 is not translated into IPv6 (RFC 3261 §21.4.26). */
+  /** 488: the session cannot be there, where nobody translates between IPv4 and IPv6 (RFC 3261 §21.4.26). */
   get isWorthAnotherTry(): boolean {
     return [...this.failed.values()].some(({ statusCode }) => statusCode !== 488);
   }

@@ -9,7 +9,7 @@ import type {
   OutgoingRoute,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { userOf } from './call-routing.ts';
-import type { MobileSession } from './mobile-session.ts';
+import type { MobileSession, Move } from './mobile-session.ts';
 import { accessHeadersOf, type NetworkAccess, routesOf, signallingPathOf } from './network-access.ts';
 
 export class MoveRequests {
@@ -47,6 +47,17 @@ export class MoveRequests {
       headers: [...accessHeadersOf(access), ...this.#reservation],
       path: signallingPathOf(access, userOf(this.#publicIdentity)),
       abandonPending,
+    };
+    return this.#agent.sendLocally(session.call, session.networkLeg, request, now);
+  }
+
+  /** Inside the request that moves the session: its resources are there. */
+  reserved(session: MobileSession, move: Move, body: string, now: Instant): LocalRequestHandle | undefined {
+    const request: LocalRequest = {
+      method: 'UPDATE',
+      body,
+      headers: accessHeadersOf(move.access),
+      ...(move.isReplacement ? { within: move.request } : {}),
     };
     return this.#agent.sendLocally(session.call, session.networkLeg, request, now);
   }

@@ -4,6 +4,7 @@
  */
 import type { TrimaranError } from '../../base/trimaran-error.ts';
 import { NftablesTranslator } from '../../drivers/linux/nftables-translator.ts';
+import { canChangeVersions } from '../../drivers/linux/version-gateway.ts';
 import {
   AddressTranslator,
   type AddressTranslatorEffect,
@@ -28,8 +29,7 @@ function startAddressTranslator(configuration: AddressTranslatorConfiguration, h
   const { addresses, 'first-port': firstPort, 'last-port': lastPort } = configuration.pool;
   const engine = openEngine(configuration);
   const machine = new AddressTranslator({
-    // nftables maps stay within one version of IP.
-    joinsVersions: false,
+    joinsVersions: canChangeVersions(),
     diameter: {
       originHost: configuration.identity,
       originRealm: configuration.realm,

@@ -5,6 +5,7 @@
 
 import type { Instant } from '../../base/instant.ts';
 import { TrimaranError } from '../../base/trimaran-error.ts';
+import { canChangeVersions } from '../../drivers/linux/version-gateway.ts';
 import type { DecisionHistory } from '../../mobile-node/access-selection/access-selection.ts';
 import { PreferenceOrder } from '../../mobile-node/access-selection/preference-order.ts';
 import type { AccessOptions } from '../../mobile-node/attached-access.ts';
@@ -71,6 +72,7 @@ function createMachine(configuration: MobileNodeConfiguration, host: RoleHost): 
         : createSelector(policy, accesses),
     ...mobileIpOf(configuration),
     withReservation: configuration.reservation,
+    joinsVersions: canChangeVersions(),
     graceMs: configuration['grace-time'],
     releaseAfterMs: configuration['release-after'],
     random: host.random,
