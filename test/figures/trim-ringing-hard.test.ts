@@ -64,6 +64,31 @@ test('ringing: a 180 that is lost with the access is heard over the other one', 
   finish(call, 'mobile node');
 });
 
+for (const proxyCscfs of ['shared', 'per-access'] as const)
+  for (const withReservation of [false, true])
+    test(`ringing: the access dies before the caller has heard anything: one call, one ring, answered over the other one (${proxyCscfs} P-CSCF, ${withReservation ? 'with' : 'without'} reservation)`, () => {
+      for (const ringMs of [100, 1000])
+        for (let afterMs = 0; afterMs < 84; afterMs += 12) {
+          const call = new TrimCall({ proxyCscfs, withReservation, ringMs });
+          call.dial();
+          call.run(afterMs);
+          assert.equal(heard(call, 'phone', /^18/), 0);
+          replaceAccess(call, 200 + afterMs);
+          const context = `after ${afterMs} ms, ${ringMs} ms of ringing`;
+          assert.ok(
+            call.runUntil(() => isUpOver(call, 'wlan'), 2 * ringMs + 2000),
+            `answered ${context}`,
+          );
+          assert.equal(heard(call, 'cn', /^INVITE /), 1, context);
+          // None where the answer was there before the way to hear of it.
+          assert.ok(heard(call, 'phone', /^180 /) <= 1, context);
+          call.run(1000);
+          call.hangUp('phone');
+          call.run(5000);
+          assert.equal(call.whatIsLeft(), undefined, context);
+        }
+    });
+
 test('ringing: who gives up after the move reaches the other side', () => {
   for (const originator of ['mobile node', 'correspondent'] as const) {
     const call = ring({ originator, ringMs: 60_000 });
@@ -139,13 +164,18 @@ function replaceAccess(call: TrimCall, gapMs: number): void {
 }
 
 function answeredOver(call: TrimCall, access: string, originator: Originator, context = ''): void {
-  const isUp = () =>
-    isEstablished(call.phone.events) &&
-    isEstablished(call.correspondent.events) &&
-    call.lab.mobile.machine.status().sessions.every((session) => session.access === access);
-  assert.ok(call.runUntil(isUp, 2 * ringMs), `answered ${context}`);
+  assert.ok(
+    call.runUntil(() => isUpOver(call, access), 2 * ringMs),
+    `answered ${context}`,
+  );
   const [caller, callee] = nodesOf(originator);
   assert.deepEqual([heard(call, caller, /^180 /), heard(call, callee, /^INVITE /)], [1, 1], context);
+}
+
+function isUpOver(call: TrimCall, access: string): boolean {
+  const { sessions } = call.lab.mobile.machine.status();
+  const isUp = isEstablished(call.phone.events) && isEstablished(call.correspondent.events);
+  return isUp && sessions.every((session) => session.access === access);
 }
 
 function finish(call: TrimCall, originator: Originator): void {

@@ -68,14 +68,16 @@ export class MoveRequests {
     body: string,
     now: Instant,
   ): LocalRequestHandle | undefined {
-    const route = this.#routeOf(session, access, this.#reservation);
+    const leg = this.#agent.legOf(session.call, session.networkLeg);
+    const route = leg && this.#routeOf(leg.remoteTarget, session, access, this.#reservation);
     return route && this.#agent.replaceLeg(session.call, session.networkLeg, { ...route, body }, now);
   }
 
-  /** The node's own call, which still rings. False: nothing was heard of it that could be named. */
+  /** The node's own call, which still rings, or of which nothing was heard yet. False: it is answered by now. */
   takeOver(session: MobileSession, access: NetworkAccess, body: string, now: Instant): boolean {
-    const route = this.#routeOf(session, access, []);
-    return route !== undefined && this.#agent.takeOver(session.call, { ...route, body }, now);
+    const leg = this.#agent.legOf(session.call, session.networkLeg);
+    const route = this.#routeOf(leg?.remoteTarget ?? session.peer, session, access, []);
+    return this.#agent.takeOver(session.call, { ...route, body }, now);
   }
 
   /**
@@ -112,15 +114,14 @@ export class MoveRequests {
   }
 
   #routeOf(
+    requestUri: string,
     session: MobileSession,
     access: NetworkAccess,
     headers: readonly HeaderChange[],
-  ): OutgoingRoute | undefined {
-    const leg = this.#agent.legOf(session.call, session.networkLeg);
-    if (leg === undefined) return undefined;
+  ): OutgoingRoute {
     return {
       ...signallingPathOf(access, userOf(this.#publicIdentity)),
-      requestUri: leg.remoteTarget,
+      requestUri,
       routes: routesOf(access),
       nextHop: access.proxyCscf,
       from: `<${this.#publicIdentity}>`,

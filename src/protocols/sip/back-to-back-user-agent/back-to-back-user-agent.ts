@@ -281,7 +281,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
   }
 
   removeListener(listener: SipListener, now: Instant): void {
-    this.#endpoint.removeListener(listener, now);
+    this.userAgent.removeListener(listener, now);
     this.#drain(now);
   }
 
@@ -396,12 +396,15 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     const named = parseTargetDialog(incoming.request.headers.get('Target-Dialog') ?? '');
     if (isMalformed(named)) return false;
     const { callId, localTag: toTag, remoteTag: fromTag } = named;
-    const found = this.userAgent.findReplaced({ callId, toTag, fromTag, earlyOnly: false }, now);
-    const call = found === undefined || found === 'ended' ? undefined : callOf(found.leg);
-    if (found === undefined || found === 'ended' || call?.nameOf(found.leg) !== 'caller') return false;
+    const found =
+      toTag === undefined
+        ? { leg: this.userAgent.findUnacknowledged(callId, fromTag) }
+        : this.userAgent.findReplaced({ callId, toTag, fromTag, earlyOnly: false }, now);
+    const first = found === undefined || found === 'ended' ? undefined : found.leg;
+    const call = first && callOf(first);
+    if (first === undefined || call?.nameOf(first) !== 'caller') return false;
     this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
-    if (!call.offerReplacement(found.leg, leg, incoming))
-      leg.respond(incoming, plainAnswer(491), undefined, now);
+    if (!call.offerReplacement(first, leg, incoming)) leg.respond(incoming, plainAnswer(491), undefined, now);
     return true;
   }
 

@@ -4,11 +4,15 @@
  * has it for the transfer of sessions. The first answer to it repeats how far the call is. Nobody else hears of it: what the far end says goes
  * back by the second INVITE from now on.
  *
+ * A caller who has heard nothing yet knows no tag of the other end: his second INVITE names the first by Call-ID and his own tag, and is an
+ * ordinary call where the first never arrived.
+ *
  *   caller of the leg:   INVITE ── 180 ── moved ── INVITE, Target-Dialog ── 180 ── … ── 200
  *   callee of the leg:   the first INVITE is answered with 487, wherever that may go
  */
 import type { Instant } from '../../../base/instant.ts';
 import { withoutTag } from '../dialog/dialog.ts';
+import { callIdOf, fromTagOf } from '../message/header-fields.ts';
 import { formatTargetDialog } from '../message/target-dialog.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
@@ -30,16 +34,19 @@ export function takeOverOutgoing(
   const old = legs.callee;
   const known = legs.lastDialogOf('callee')?.dialog;
   const first = old?.sender.initialInvite;
-  if (old === undefined || known === undefined || first === undefined) return undefined;
+  if (old === undefined || first?.request === undefined) return undefined;
   if (old.confirmed !== undefined || !relay.canTakeOver(first)) return undefined;
-  const { callId, localTag, remoteTag } = known;
-  const headers: HeaderChange[] = [
-    ['Require', 'tdialog'],
-    ['Target-Dialog', formatTargetDialog({ callId, localTag: remoteTag, remoteTag: localTag })],
-  ];
+  const target = formatTargetDialog({
+    callId: callIdOf(first.request),
+    localTag: known?.remoteTag,
+    remoteTag: fromTagOf(first.request) ?? '',
+  });
+  // Nobody knows whether the first has arrived anywhere: where it has not, the second is an ordinary call.
+  const headers: HeaderChange[] = known === undefined ? [] : [['Require', 'tdialog']];
+  headers.push(['Target-Dialog', target]);
   const content = contentOf(route.body, [...headers, ...(route.headers ?? [])], localHeaders);
-  const from = withoutTag(route.from ?? known.localParty);
-  const to = withoutTag(route.to ?? known.remoteParty);
+  const from = withoutTag(route.from ?? first.request.headers.get('From')!);
+  const to = withoutTag(route.to ?? first.request.headers.get('To')!);
   const second = leg.invite({ ...route, from, to }, content, now);
   relay.takeOverOutgoing(first, second);
   legs.takeOver('callee', leg);

@@ -10,11 +10,16 @@ test('parseTargetDialog takes the example of RFC 4538 §9 and gives it back', ()
   assert.equal(formatTargetDialog(parsed), text);
 });
 
+test('parseTargetDialog: who has heard nothing of a dialog does not know the local tag', () => {
+  const parsed = parseTargetDialog('id;remote-tag=a');
+  assert.deepEqual(parsed, { callId: 'id', localTag: undefined, remoteTag: 'a' });
+  assert.equal(formatTargetDialog(parsed), 'id;remote-tag=a');
+});
+
 for (const text of [
   '',
   'id',
   'id;local-tag=a',
-  'id;remote-tag=a',
   ';local-tag=a;remote-tag=b',
   'i d;local-tag=a;remote-tag=b',
 ])

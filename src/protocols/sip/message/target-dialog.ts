@@ -4,8 +4,8 @@ import { parseParameters } from './parameters.ts';
 
 export interface TargetDialog {
   readonly callId: string;
-  /** From the view of who receives the request (RFC 4538 §3.1). */
-  readonly localTag: string;
+  /** From the view of who receives the request (RFC 4538 §3.1). RFC 4538 §4 wants both tags; a caller who has heard nothing does not know this one. */
+  readonly localTag: string | undefined;
   readonly remoteTag: string;
 }
 
@@ -14,13 +14,14 @@ export function parseTargetDialog(text: string): TargetDialog | Malformed {
   const parameters = parseParameters(text, semicolon < 0 ? text.length : semicolon, 'Target-Dialog', 0);
   if (isMalformed(parameters)) return parameters;
   const callId = text.slice(0, Math.max(semicolon, 0)).trim();
-  const localTag = parameters.get('local-tag') ?? '';
+  const localTag = parameters.get('local-tag');
   const remoteTag = parameters.get('remote-tag') ?? '';
   if (!/^[^\s;,]+$/.test(callId) || localTag === '' || remoteTag === '')
-    return new Malformed('Target-Dialog', 0, 'RFC 4538 §7: Call-ID with local-tag and remote-tag');
+    return new Malformed('Target-Dialog', 0, 'RFC 4538 §7: Call-ID with remote-tag, and local-tag');
   return { callId, localTag, remoteTag };
 }
 
 export function formatTargetDialog({ callId, localTag, remoteTag }: TargetDialog): string {
-  return `${callId};local-tag=${localTag};remote-tag=${remoteTag}`;
+  const local = localTag === undefined ? '' : `;local-tag=${localTag}`;
+  return `${callId}${local};remote-tag=${remoteTag}`;
 }

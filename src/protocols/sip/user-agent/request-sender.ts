@@ -172,11 +172,11 @@ export class RequestSender implements LegTimer {
   }
 
   /** No answer (408) or no way to send (503): RFC 3261 §8.1.3.1. */
-  handleFailure(outgoing: OutgoingRequest, statusCode: 408 | 503, now: Instant): void {
+  handleFailure(outgoing: OutgoingRequest, statusCode: 408 | 503, now: Instant, isAddressGone = false): void {
     if (outgoing.state !== 'sent') return;
     const response = createResponse(outgoing.request!, statusCode);
     // RFC 3261 §17.1.1.2: who has sent a provisional response waits for nothing; only his answer has no way to here.
-    if (statusCode === 503 && outgoing.dialog === undefined && outgoing.wasHeard)
+    if (statusCode === 503 && outgoing.dialog === undefined && (outgoing.wasHeard || isAddressGone))
       this.#leg.emit({ kind: 'lost', leg: this.#leg, cause: 'transport-failed', message: response });
     else this.#handleFinal(outgoing, response, now);
   }

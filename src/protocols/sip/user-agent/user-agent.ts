@@ -10,7 +10,7 @@ import type { NetworkInput, NetworkOutput, TransportAddress } from '../../../bas
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import { RefusalLog } from '../../../base/refusal-log.ts';
 import type { RoutedRequest } from '../dialog/dialog.ts';
-import type { SipEndpoint } from '../endpoint.ts';
+import type { SipEndpoint, SipListener } from '../endpoint.ts';
 import { createResponse } from '../message/create-response.ts';
 import { callIdOf, fromTagOf, rackOf, toTagOf } from '../message/header-fields.ts';
 import type { Replaces } from '../message/replaces.ts';
@@ -86,6 +86,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     ClientTransactionId,
     { readonly leg: CallLeg; readonly outgoing: OutgoingRequest }
   >();
+  /** That came in, until their failure is sent or their 2xx acknowledged. */
   readonly #invites = new Map<
     ServerTransactionId,
     { readonly leg: CallLeg; readonly incoming: IncomingRequest }
@@ -95,6 +96,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   readonly #timers = new DeadlineQueue<LegTimer>();
   readonly #refusals = new RefusalLog<'stray-request'>();
   readonly #events: UserAgentEvent[] = [];
+  #isLosingAddress = false;
 
   constructor(options: UserAgentOptions) {
     this.#endpoint = options.endpoint;
@@ -165,6 +167,23 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     }
   }
 
+  /** What has left from there fails; an INVITE may have been heard all the same, and counts as lost ('transport-failed'). */
+  removeListener(listener: SipListener, now: Instant): void {
+    this.#isLosingAddress = true;
+    this.#endpoint.removeListener(listener, now);
+    this.#drain(now);
+    this.#isLosingAddress = false;
+  }
+
+  /** The leg of an initial INVITE that came in with these names and is not acknowledged yet. */
+  findUnacknowledged(callId: string, fromTag: string): CallLeg | undefined {
+    for (const { leg, incoming } of this.#invites.values()) {
+      const { request, dialog } = incoming;
+      if (dialog === undefined && callIdOf(request) === callId && fromTagOf(request) === fromTag) return leg;
+    }
+    return undefined;
+  }
+
   sendOutside(request: SipRequest, target: SipTarget | SipDomain, now: Instant): ClientTransactionId {
     const transaction = this.#endpoint.sendRequest(request, target, now);
     this.#outside.add(transaction);
@@ -195,8 +214,8 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   }
 
   respond(transaction: ServerTransactionId, response: SipResponse, now: Instant): void {
-    // No CANCEL comes up any more.
-    if (response.statusCode >= 200) this.#invites.delete(transaction);
+    // No CANCEL comes up any more; after a 2xx the ACK does.
+    if (response.statusCode >= 300) this.#invites.delete(transaction);
     this.#endpoint.respond(transaction, response, now);
   }
 
@@ -222,6 +241,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
 
   emit(event: LegEvent): void {
     if (event.kind === 'request') this.#trackInvite(event.leg, event.incoming);
+    else if (event.kind === 'acknowledged') this.#invites.delete(event.incoming.transaction);
     this.#events.push(event);
   }
 
@@ -355,7 +375,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     const sent = this.#outgoing.get(transaction);
     if (sent !== undefined) {
       if (sent.outgoing.transaction === transaction)
-        sent.leg.sender.handleFailure(sent.outgoing, statusCode, now);
+        sent.leg.sender.handleFailure(sent.outgoing, statusCode, now, this.#isLosingAddress);
     } else if (this.#outside.has(transaction)) {
       this.#events.push({ kind: 'outside-response', transaction, response: undefined });
     }
