@@ -25,7 +25,7 @@ import {
   toOf,
 } from '../../protocols/sip/message/header-fields.ts';
 import { withParameter } from '../../protocols/sip/message/parameters.ts';
-import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
 import {
   formatHostPort,
   formatUri,
@@ -78,7 +78,8 @@ export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
   readonly #options: InterrogatingCscfOptions;
   readonly #proxy: SipProxy;
   readonly #cx: CxClient<Enquiry>;
-  readonly #attempts = new Map<ServerTransactionId, Attempt>();
+  /** By the request that the proxy core holds: an entry goes with it. */
+  readonly #attempts = new WeakMap<SipRequest, Attempt>();
 
   constructor(options: InterrogatingCscfOptions) {
     this.#options = options;
@@ -147,7 +148,6 @@ export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
       this.#enquire({ transaction, request, isOriginating, tried: [] }, now);
     } else if (event.kind === 'ack') this.#proxy.forwardAck(event.request, {}, now);
     else if (event.kind === 'response-chosen') this.#handleResponse(event, now);
-    else if (event.kind === 'terminated') this.#attempts.delete(event.transaction as ServerTransactionId);
   }
 
   /** UAR or LIR. */
@@ -197,16 +197,16 @@ export class InterrogatingCscf implements Machine<NetworkInput, NetworkOutput> {
         ? { requestUri: server }
         : { routes: [`<${formatUri({ ...uri, parameters })}>`] }),
     };
-    this.#attempts.set(attempt.transaction, { ...attempt, others, tried: [...attempt.tried, server] });
+    this.#attempts.set(attempt.request, { ...attempt, others, tried: [...attempt.tried, server] });
     this.#proxy.forward(attempt.transaction, [target], now);
   }
 
   /** TS 24.229 §5.3.1.3, TS 23.380 §4.2: an S-CSCF that does not answer, or is overloaded, gives way to the next. */
   #handleResponse(
-    { transaction, response }: { readonly transaction: ServerTransactionId; readonly response: SipResponse },
+    { transaction, request, response }: Extract<ProxyEvent, { kind: 'response-chosen' }>,
     now: Instant,
   ): void {
-    const attempt = this.#attempts.get(transaction);
+    const attempt = this.#attempts.get(request);
     const hasFailed = [408, 503, 504].includes(response.statusCode);
     if (attempt === undefined || !hasFailed) this.#proxy.respond(transaction, response, now);
     else if (attempt.others.length > 0) this.#tryServers(attempt, now);

@@ -31,7 +31,6 @@ import { type HostAddress, SipProxy } from '../../protocols/sip/proxy/sip-proxy.
 import { addressOfRecord } from '../../protocols/sip/registration/address-of-record.ts';
 import type {
   ClientTransactionId,
-  ServerTransactionId,
   SipArrival,
   SipTarget,
 } from '../../protocols/sip/transaction/sip-event.ts';
@@ -86,7 +85,8 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
   readonly #dialogs: DialogRoutes;
   readonly #events = new Fifo<EventOutput<ProxyCscfEvent>>();
   readonly #accesses: AccessNetworks;
-  readonly #pending = new Map<ServerTransactionId, Pending>();
+  /** By the request that the proxy core holds: an entry goes with it. */
+  readonly #pending = new WeakMap<SipRequest, Pending>();
   readonly #authority: string;
 
   constructor(options: ProxyCscfOptions) {
@@ -181,7 +181,6 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       else if (event.kind === 'response') this.#watched.conclude(event.transaction, event.response, now);
       else if (event.kind === 'timed-out' || event.kind === 'transport-failed')
         this.#watched.conclude(event.transaction as ClientTransactionId, undefined, now);
-      else if (event.kind === 'terminated') this.#pending.delete(event.transaction as ServerTransactionId);
     }
   }
 
@@ -197,7 +196,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
 
   /** TS 24.229 §5.2.2.1. */
   #register(event: Arrived, now: Instant): void {
-    const { request, transaction } = event;
+    const { request } = event;
     const { source, local, transport } = event;
     const flow = this.#contacts.flowOf(event) ?? {
       token: randomToken(this.#options.random, 16),
@@ -213,12 +212,12 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     if (!listIncludes(request, 'Supported', 'path')) request.headers.append('Supported', 'path');
     request.headers.set('P-Visited-Network-ID', `"${this.#options.visitedNetwork}"`);
     this.#addChargingVector(request);
-    this.#forward(transaction, { kind: 'registration', flow }, {}, now);
+    this.#forward(event, { kind: 'registration', flow }, {}, now);
   }
 
   /** An initial request from a user: TS 24.229 §5.2.6.3. */
   #originate(event: Arrived, now: Instant): void {
-    const { request, transaction } = event;
+    const { request } = event;
     const sender = this.#identify(request, this.#contacts.ofSender(request, event));
     if (sender === undefined) {
       this.#refuse(event, 403, now);
@@ -235,7 +234,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
       request.headers.removeAll('Route');
       for (const route of contact.serviceRoute) request.headers.append('Route', route);
     }
-    this.#forward(transaction, { kind: 'from-user' }, { recordRoute: { user: 'mo' } }, now);
+    this.#forward(event, { kind: 'from-user' }, { recordRoute: { user: 'mo' } }, now);
   }
 
   /** The contact that a request belongs to, and the identity that is asserted for it (RFC 3325 §6). */
@@ -271,11 +270,11 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     const nextHop = hasFlow ? { nextHop: targetOf(contact.flow) } : {};
     const user = this.#dialogs.userPartTowardsCallee(event.request);
     const target = { recordRoute: { user }, ...nextHop };
-    this.#forward(event.transaction, { kind: 'to-user', contact }, target, now);
+    this.#forward(event, { kind: 'to-user', contact }, target, now);
   }
 
   #handleInDialog(event: Arrived, now: Instant): void {
-    const { request, transaction } = event;
+    const { request } = event;
     if (!request.headers.has('Route')) {
       const contact = this.#contacts.ofContactUri(request.requestUri);
       if (this.#isPastCore(event, contact)) {
@@ -283,14 +282,14 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
         return;
       }
       leaveTrustDomain(request);
-      this.#forward(transaction, { kind: 'to-user', contact }, targetFor(contact), now);
+      this.#forward(event, { kind: 'to-user', contact }, targetFor(contact), now);
     } else if (this.#isRefused(event) || !this.#dialogs.areOf(request, event.ownRoute)) {
       this.#refuse(event, 403, now);
     } else {
       this.#enter(request, event);
       request.headers.removeAll('P-Preferred-Identity');
       this.#addChargingVector(request);
-      this.#forward(transaction, { kind: 'from-user' }, {}, now);
+      this.#forward(event, { kind: 'from-user' }, {}, now);
     }
   }
 
@@ -327,7 +326,7 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
 
   #handleResponse(event: Extract<ProxyEvent, { kind: 'response-chosen' }>, now: Instant): void {
     const { transaction, request, response } = event;
-    const pending = this.#pending.get(transaction);
+    const pending = this.#pending.get(request);
     if (pending?.kind === 'to-user') {
       enterTrustDomain(response, this.#accesses.infoOf(pending.contact?.flow.source.address ?? ''));
       const identity = this.#identifyCallee(response, pending.contact);
@@ -353,8 +352,8 @@ export class ProxyCscf implements NetworkFunction<JournalCompleted, ProxyCscfEve
     return contact?.identities.find((identity) => wishes.includes(identity)) ?? contact?.identities[0];
   }
 
-  #forward(transaction: ServerTransactionId, pending: Pending, target: ForwardTarget, now: Instant): void {
-    this.#pending.set(transaction, pending);
+  #forward({ transaction, request }: Arrived, pending: Pending, target: ForwardTarget, now: Instant): void {
+    this.#pending.set(request, pending);
     this.#proxy.forward(transaction, [target], now);
   }
 

@@ -25,7 +25,7 @@ import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatHostPort, parseSipUri } from '../../protocols/sip/message/sip-uri.ts';
 import type { ProxyEvent } from '../../protocols/sip/proxy/proxy-event.ts';
 import { SipProxy } from '../../protocols/sip/proxy/sip-proxy.ts';
-import type { ClientTransactionId, ServerTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
+import type { ClientTransactionId } from '../../protocols/sip/transaction/sip-event.ts';
 import { userProfileOf } from './cx-requests.ts';
 import { canonicalIdentity, Registrar } from './registrar.ts';
 import { RegistrationService, type RegistrationSubject } from './registration-service.ts';
@@ -182,9 +182,6 @@ export class ServingCscf implements NetworkFunction<JournalCompleted, ServingCsc
       case 'timed-out':
       case 'transport-failed':
         this.#conclude(event.transaction as ClientTransactionId, undefined, now);
-        break;
-      case 'terminated':
-        this.#sessions.forget(event.transaction as ServerTransactionId);
         break;
       default:
         break;

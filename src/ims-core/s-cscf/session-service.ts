@@ -81,7 +81,8 @@ type Chosen = Extract<ProxyEvent, { kind: 'response-chosen' }>;
 
 export class SessionService {
   readonly #context: ServingCscfContext;
-  readonly #attempts = new Map<ServerTransactionId, Attempt>();
+  /** By the request that the proxy core holds: an entry goes with it. */
+  readonly #attempts = new WeakMap<SipRequest, Attempt>();
 
   constructor(context: ServingCscfContext) {
     this.#context = context;
@@ -103,12 +104,8 @@ export class SessionService {
     else this.#terminate(transaction, request, now);
   }
 
-  forget(transaction: ServerTransactionId): void {
-    this.#attempts.delete(transaction);
-  }
-
   handleResponse({ transaction, request, response }: Chosen, now: Instant): void {
-    const attempt = this.#attempts.get(transaction);
+    const attempt = this.#attempts.get(request);
     const { statusCode } = response;
     if (attempt?.kind === 'application-server') {
       const hasFailed = statusCode === 408 || (statusCode >= 500 && statusCode < 600);
@@ -117,7 +114,7 @@ export class SessionService {
     } else if (attempt?.kind === 'contacts' && [408, 430, 504].includes(statusCode)) {
       const [next, ...remaining] = attempt.remaining;
       if (next !== undefined) {
-        this.#attempts.set(transaction, { ...attempt, remaining });
+        this.#attempts.set(request, { ...attempt, remaining });
         this.#context.proxy.forward(transaction, next, now);
         return;
       }
@@ -251,7 +248,7 @@ export class SessionService {
     else if (sessionCase === 'terminating-registered') this.#toContacts(session, now);
     else if (sessionCase === 'terminating-unregistered') this.#refuse(transaction, request, 480, now);
     else {
-      this.#attempts.set(transaction, { kind: 'onward', session });
+      this.#attempts.set(request, { kind: 'onward', session });
       // A subscription to registrations comes back here, and needs this S-CSCF once only.
       const target = isForRegistrar(request) ? {} : { recordRoute: this.#recordRoute(sessionCase) };
       this.#context.proxy.forward(transaction, [target], now);
@@ -273,7 +270,7 @@ export class SessionService {
     );
     const route = `<${formatUri({ ...server, parameters: withParameter(server.parameters, 'lr', '') })}>`;
     request.headers.set('P-Served-User', servedUserValue(session));
-    this.#attempts.set(transaction, attempt);
+    this.#attempts.set(request, attempt);
     const target: ForwardTarget = {
       routes: [`${route}, ${mark}`],
       recordRoute: this.#recordRoute(sessionCase),
@@ -317,7 +314,7 @@ export class SessionService {
       return;
     }
     request.headers.set('P-Called-Party-ID', `<${servedUser}>`);
-    this.#attempts.set(transaction, { kind: 'contacts', session, remaining });
+    this.#attempts.set(request, { kind: 'contacts', session, remaining });
     this.#context.proxy.forward(transaction, first, now);
   }
 
