@@ -16,11 +16,5 @@ test('parseTargetDialog: who has heard nothing of a dialog does not know the loc
   assert.equal(formatTargetDialog(parsed), 'id;remote-tag=a');
 });
 
-for (const text of [
-  '',
-  'id',
-  'id;local-tag=a',
-  ';local-tag=a;remote-tag=b',
-  'i d;local-tag=a;remote-tag=b',
-])
+for (const text of ['', 'id', 'id;local-tag=a', ';local-tag=a;remote-tag=b', 'i d;local-tag=a;remote-tag=b'])
   test(`parseTargetDialog refuses "${text}"`, () => assert.ok(isMalformed(parseTargetDialog(text))));
