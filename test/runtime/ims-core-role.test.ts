@@ -13,8 +13,8 @@ import {
 import { EventLoop } from '../../src/runtime/event-loop.ts';
 import { SystemRandomSource } from '../../src/runtime/system-random-source.ts';
 
-/** An address of the loopback network that no other test uses: ports need not be looked for. */
-const host = '127.77.2.1';
+/** An address of the loopback network that no other test or benchmark uses: ports need not be looked for. */
+const host = '127.77.102.1';
 const started: ChildProcess[] = [];
 
 after(() => {
@@ -56,7 +56,7 @@ test('trimaran ims-core registers a user over real sockets, by Cx and digest, an
 
 function newTerminal(): CorrespondentNode {
   return new CorrespondentNode({
-    sip: { address: '127.77.2.2', port: 5060 },
+    sip: { address: '127.77.102.2', port: 5060 },
     identity: {
       publicIdentity: 'sip:alice@ims.test',
       privateIdentity: 'alice@ims.test',
