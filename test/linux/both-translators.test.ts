@@ -15,6 +15,7 @@ import {
   openSocket,
   SOCK_STREAM,
 } from '../../src/drivers/linux/system-calls.ts';
+import { placeholder } from '../../src/drivers/linux/version-pairs.ts';
 import type { Binding } from '../../src/translation/binding-table.ts';
 import { BothTranslators } from './both-translators.ts';
 import { kernelTest } from './own-namespace.ts';
@@ -131,6 +132,29 @@ for (const family of [4, 6] as const) {
         );
         end.close();
       }
+      both.close();
+    },
+  );
+
+  kernelTest(
+    `both translators: nobody gets into an IPv${family} stream over IPv${other} by the addresses inside the translators`,
+    async () => {
+      const both = new BothTranslators(bindingOf(family));
+      const { network, binding, local } = both;
+      const application = new UdpEnd(network.mn, local.application, binding.towardsMobileNode);
+      both.handOver('wlan', other);
+      // The ports are those that the packet would have behind the translator in the home network.
+      const stranger = { address: addresses[family].correspondent, port: 30_002 };
+      const inside = { address: placeholder(family, 0, 0), port: local.application.port };
+      const intruder = new UdpEnd(network.cn, stranger, inside);
+      const droppedBefore = both.dropped;
+      intruder.send('let me in');
+      assert.equal(await application.receive(300), undefined);
+      assert.equal(both.dropped, droppedBefore + 1);
+      const cn = new UdpEnd(network.cn, binding.correspondent, binding.towardsCorrespondent);
+      cn.send('invited');
+      assert.equal(await application.receive(), 'invited');
+      for (const end of [application, intruder, cn]) end.close();
       both.close();
     },
   );

@@ -91,6 +91,11 @@ export class BothTranslators {
     this.network.home.run(() => withRtnetlink((links) => links.changeLink('to-cn', { mtu })));
   }
 
+  /** By the home network's translator. */
+  get dropped(): number {
+    return this.#homeTranslator.readDropped();
+  }
+
   narrowWlan(mtu: number): void {
     this.network.home.run(() => withRtnetlink((links) => links.changeLink('to-wlan', { mtu })));
     this.network.mn.run(() => withRtnetlink((links) => links.changeLink('wlan', { mtu })));

@@ -8,10 +8,9 @@
  * and half by a new binding, and a handover is the change of one map element. Around that stand the fixes for what stateless
  * translation breaks: UDP without checksum, fragments, path MTU, connection tracking, ICMP errors.
  */
-import { parseIpAddress } from '../../base/ip-address.ts';
-import { TrimaranError } from '../../base/trimaran-error.ts';
 import type { FlowKey, Rewrite, TransportProtocol } from '../../translation/translation-operation.ts';
 import type { SelectedVersion } from '../../translation/translation-table.ts';
+import { addressOctets } from './address-octets.ts';
 import type { IpFamily } from './nftables-batch.ts';
 import {
   clampSegmentSize,
@@ -38,7 +37,7 @@ import {
   writeHeader,
 } from './nftables-expression.ts';
 import { SetElements } from './nftables-set-elements.ts';
-import { gatewayDevice } from './version-pairs.ts';
+import { gatewayDevice, placeholder } from './version-pairs.ts';
 
 export interface RuleSetOptions {
   /** `home` translates what it forwards; `mobile-node` also what the node itself sends, and picks the access by the mark. */
@@ -158,6 +157,24 @@ export const guardChain: Chain = {
   ],
 };
 
+/** Nobody outside reaches the gateway by its own addresses: only what a map has sent there has been asked for its source. */
+export function entryChain(family: IpFamily): Chain {
+  const { destination } = layouts[family];
+  const isPlaceholder =
+    family === 4
+      ? [
+          loadHeader('network', destination, 4, 0),
+          maskWith(0, Uint8Array.of(255, 254, 0, 0)),
+          compare(0, 'equal', Uint8Array.of(198, 18, 0, 0)),
+        ]
+      : [
+          loadHeader('network', destination, 12, 0),
+          compare(0, 'equal', addressOctets(placeholder(6, 0, 0)).subarray(0, 12)),
+        ];
+  const hook = { type: 'filter', point: 'prerouting', isAhead: true } as const;
+  return { name: 'entry', hook, rules: [[...isPlaceholder, ...drop]] };
+}
+
 function isGateway(name: 'inputInterfaceName' | 'outputInterfaceName'): Expression[] {
   return [loadMeta(metaKey[name], 0), compare(0, 'equal', new TextEncoder().encode(gatewayDevice))];
 }
@@ -275,17 +292,6 @@ function setAddress(octets: Uint8Array, at: number, address: string): number {
   const value = addressOctets(address);
   for (let i = 0; i < value.length; i++) octets[at + i] = value[i] ?? 0;
   return value.length;
-}
-
-/** Parsed once: a handover brings the addresses of hosts that have been there before. */
-function addressOctets(address: string): Uint8Array {
-  const known = knownAddresses.get(address);
-  if (known !== undefined) return known;
-  const octets = parseIpAddress(address);
-  if (octets === undefined) throw new TrimaranError('TRANSLATION_REFUSED', `not an IP address: ${address}`);
-  if (knownAddresses.size >= MOST_KNOWN_ADDRESSES) knownAddresses.clear();
-  knownAddresses.set(address, octets);
-  return octets;
 }
 
 function setUint16(octets: Uint8Array, at: number, value: number): void {
@@ -465,9 +471,6 @@ function notFromLoopback(direction: 'input' | 'output'): Expression[] {
 
 const drop: readonly Expression[] = [countIn(droppedCounter), verdict('drop')];
 
-const knownAddresses = new Map<string, Uint8Array>();
-/** About 8 MB. */
-const MOST_KNOWN_ADDRESSES = 65_536;
 const TCP_FIN = 0x01;
 const TCP_SYN = 0x02;
 const TCP_RST = 0x04;

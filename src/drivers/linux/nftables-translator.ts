@@ -29,6 +29,7 @@ import {
   droppedCounter,
   elementKeysOf,
   elementsOf,
+  entryChain,
   formsOf,
   guardChain,
   type MapForm,
@@ -251,6 +252,7 @@ export class NftablesTranslator {
     const { placement, families } = this.#options;
     if (families.length < 2)
       throw new TrimaranError('TRANSLATION_REFUSED', 'this kernel has one version of IP only');
+    for (const family of families) addChain(this.#batch, family, this.#tableName, entryChain(family));
     // Whoever has made the node a router wants it to be one.
     const isHost = (family: IpFamily): boolean =>
       placement === 'mobile-node' && presentSysctls([forwarding[family]]).length > 0;
