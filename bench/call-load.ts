@@ -55,8 +55,12 @@ export class CallLoad {
   readonly #options: CallLoadOptions;
   readonly #children: ChildProcess[] = [];
 
+  /** Also when the benchmark ends before its time, as when nobody reads its output any more. */
+  readonly #killAll = (): void => this.#children.forEach((child) => void child.kill());
+
   constructor(options: CallLoadOptions = {}) {
     this.#options = options;
+    process.once('exit', this.#killAll);
   }
 
   async startNode(task: ServerTask): Promise<CallServer> {
@@ -145,6 +149,7 @@ export class CallLoad {
       else child.kill('SIGTERM');
       await end;
     }
+    process.off('exit', this.#killAll);
     rmSync(this.folder, { recursive: true });
   }
 

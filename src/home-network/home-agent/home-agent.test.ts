@@ -1,178 +1,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Malformed } from '../../base/malformed.ts';
-import type { SecurityAssociation } from '../../protocols/mobile-ip/authentication.ts';
 import type { Extension } from '../../protocols/mobile-ip/extension.ts';
 import {
   decodeMessage,
   encodeMessage,
   type MobileIpMessage,
-  type RegistrationReply,
   type RegistrationRequest,
 } from '../../protocols/mobile-ip/message.ts';
 import { lowerHalf, ntpTimestamp, upperHalf } from '../../protocols/mobile-ip/timestamp.ts';
 import { encodeTunnelledEcho, type TunnelledEcho } from '../../protocols/mobile-ip/tunnel-data.ts';
-import type { TunnelBinding } from '../../protocols/mobile-ip/tunnel-state.ts';
-import { HomeAgent } from './home-agent.ts';
-import type { HomeAgentEffect, HomeAgentEvent, HomeAgentOptions } from './home-agent-options.ts';
 import { addressesOf } from './mobility-record.ts';
 
-const timeOfDayOffsetMs = 1_790_000_000_000;
-const homeAddress = '10.0.0.50';
-const agent = { address: '10.0.0.1', port: 434 };
-const umts = { address: '192.0.2.10', port: 434 };
-const wlan = { address: '198.51.100.7', port: 434 };
-const nat = { address: '203.0.113.1', port: 61_000 };
-const association: SecurityAssociation = { spi: 256, algorithm: 'hmac-md5', key: Buffer.alloc(16, 7) };
-const options: HomeAgentOptions = {
-  address: agent.address,
-  mobileNodes: [
-    { homeAddress, networkAccessIdentifier: 'mn@home.example', securityAssociations: [association] },
-    {
-      homeAddress: '10.0.0.51',
-      securityAssociations: [{ ...association, spi: 300 }],
-      isMultipathAllowed: false,
-    },
-  ],
+import {
+  agent,
+  association,
+  Bench,
+  forwardOver,
+  homeAddress,
+  multipath,
+  nat,
+  ofPath,
   timeOfDayOffsetMs,
-};
-const tunnelRequest: Extension = {
-  kind: 'udp-tunnel-request',
-  forced: true,
-  throughForeignAgent: false,
-  encapsulation: 4,
-};
-const multipath = (bindingId: number, flags: { bulk?: boolean; overwrite?: boolean } = {}): Extension => ({
-  kind: 'multipath',
-  accessTechnology: 4,
-  interfaceLabel: bindingId,
-  bindingId,
-  bulk: flags.bulk ?? false,
-  overwrite: flags.overwrite ?? false,
-});
-const forwardOver = (...bindingIds: number[]): Extension => ({
-  kind: 'flow-binding',
-  action: 'forward',
-  bindingIds,
-  selector: {},
-});
-
-/** A home agent with a journal that is written at once (unless it is held) and everything that it said. */
-class Bench {
-  readonly agent: HomeAgent;
-  now = 0;
-  isHeld = false;
-  journal: string[] = [];
-  readonly held: number[] = [];
-  events: HomeAgentEvent[] = [];
-  effects: HomeAgentEffect[] = [];
-  sent: { readonly remote: string; readonly payload: Uint8Array }[] = [];
-  #clock = 0;
-
-  constructor(extra: Partial<HomeAgentOptions> = {}, now = 0) {
-    this.now = now;
-    this.agent = new HomeAgent({ ...options, ...extra });
-    this.agent.start(now);
-    this.drain();
-  }
-
-  drain(): void {
-    for (let output = this.agent.pollOutput(); output !== undefined; output = this.agent.pollOutput()) {
-      if (output.kind === 'event') this.events.push(output.event);
-      else if (output.kind === 'transmit' && output.transport === 'udp') {
-        assert.deepEqual(output.local, agent);
-        this.sent.push({ remote: `${output.remote.address}:${output.remote.port}`, payload: output.payload });
-      } else if (output.kind === 'effect') {
-        this.effects.push(output.effect);
-        if (output.effect.type !== 'journal') continue;
-        if (this.isHeld) this.held.push(output.effect.id);
-        else {
-          this.journal.push(output.effect.line);
-          this.agent.handleInput({ kind: 'effect-completed', id: output.effect.id }, this.now);
-        }
-      }
-    }
-  }
-
-  /** Until `at`, waking the agent when it asks for it. */
-  advance(at: number): void {
-    for (
-      let next = this.agent.pollTimeout();
-      next !== undefined && next.at <= at;
-      next = this.agent.pollTimeout()
-    ) {
-      this.now = Math.max(this.now, next.at);
-      this.agent.handleTimeout(this.now);
-      this.drain();
-    }
-    this.now = at;
-  }
-
-  receive(payload: Uint8Array, remote = umts, local = agent): void {
-    this.agent.handleInput({ kind: 'datagram-received', local, remote, payload }, this.now);
-    this.drain();
-  }
-
-  request(changes: Partial<RegistrationRequest> = {}): RegistrationRequest {
-    // Each a little later than the one before, as a clock is.
-    const identification = ntpTimestamp(this.now + timeOfDayOffsetMs + ++this.#clock / 1000);
-    return {
-      kind: 'registration-request',
-      simultaneousBindings: false,
-      broadcasts: false,
-      decapsulationByMobileNode: true,
-      minimalEncapsulation: false,
-      genericRoutingEncapsulation: false,
-      reverseTunnel: true,
-      lifetimeSeconds: 300,
-      homeAddress,
-      homeAgent: agent.address,
-      careOfAddress: umts.address,
-      identification,
-      extensions: [tunnelRequest],
-      ...changes,
-    };
-  }
-
-  register(changes: Partial<RegistrationRequest> = {}, remote = umts): RegistrationReply {
-    const before = this.sent.length;
-    this.receive(encodeMessage(this.request(changes), association), remote);
-    assert.equal(this.sent.length, before + 1, 'one answer');
-    return this.lastReply();
-  }
-
-  lastReply(): RegistrationReply {
-    const received = decodeMessage(this.sent.at(-1)!.payload);
-    assert.ok(!(received instanceof Malformed) && received.message.kind === 'registration-reply');
-    return received.message;
-  }
-
-  tunnel(): TunnelBinding | undefined {
-    const change = this.effects.findLast((effect) => effect.type === 'tunnel')?.change;
-    return change?.kind === 'bind' ? change.binding : undefined;
-  }
-
-  /** Where packets that no narrower rule names go. */
-  forwarding(): string[] | undefined {
-    return this.tunnel()
-      ?.rules.find(({ selector }) => Object.keys(selector).length === 0)
-      ?.endpoints.map(({ remote }) => remote.address);
-  }
-
-  refused(reason: string): number {
-    return this.agent.refusals.get(reason as never) ?? 0;
-  }
-}
-
-const ofPath = (
-  id: number,
-  careOf: typeof umts,
-  ...extensions: Extension[]
-): Partial<RegistrationRequest> => ({
-  careOfAddress: careOf.address,
-  extensions: [tunnelRequest, multipath(id), ...extensions],
-});
+  tunnelRequest,
+  umts,
+  wlan,
+} from './test-bench.ts';
 
 test('HomeAgent: accepts a registration, opens the tunnel, answers for the home address on the home link', () => {
   const bench = new Bench();
@@ -437,174 +290,6 @@ test('HomeAgent: requests over four accesses that overtake each other are all ac
     bench.receive(payload, { address: `192.0.2.${index + 1}`, port: 434 });
   assert.equal(bench.agent.bindings, 4);
   assert.equal(bench.agent.refusals.size, 0);
-});
-
-test('HomeAgent: without the S flag a registration replaces the others, with it packets go to all', () => {
-  const bench = new Bench();
-  bench.register();
-  bench.register({ simultaneousBindings: true, careOfAddress: wlan.address }, wlan);
-  assert.deepEqual(bench.forwarding(), [umts.address, wlan.address]);
-  bench.register({ careOfAddress: wlan.address }, wlan);
-  assert.deepEqual(bench.forwarding(), [wlan.address]);
-  assert.equal(bench.agent.bindings, 1);
-  assert.deepEqual(
-    bench.events.filter(({ type }) => type === 'binding-removed').map((event) => JSON.stringify(event)),
-    [
-      JSON.stringify({
-        type: 'binding-removed',
-        homeAddress,
-        careOfAddress: umts.address,
-        bindingId: undefined,
-        reason: 'replaced',
-      }),
-    ],
-  );
-});
-
-test('HomeAgent: the newest path forwards until a flow binding says otherwise; then the first live one of its list', () => {
-  const bench = new Bench();
-  bench.register(ofPath(1, umts));
-  bench.register(ofPath(2, wlan), wlan);
-  assert.deepEqual(bench.forwarding(), [wlan.address]);
-  bench.register(ofPath(1, umts));
-  assert.deepEqual(bench.forwarding(), [wlan.address], 'a renewed one is not new');
-  bench.register(ofPath(1, umts, forwardOver(1, 2)));
-  assert.deepEqual(bench.forwarding(), [umts.address]);
-  bench.register({ ...ofPath(1, umts), lifetimeSeconds: 0 });
-  assert.deepEqual(bench.forwarding(), [wlan.address]);
-  const changed = bench.events.filter((event) => event.type === 'binding-changed');
-  assert.deepEqual(
-    changed.map(({ careOfAddress }) => careOfAddress),
-    [umts.address, wlan.address, umts.address, wlan.address],
-  );
-});
-
-test('HomeAgent: flow bindings by protocol and ports, and drop', () => {
-  const bench = new Bench();
-  bench.register(ofPath(1, umts));
-  const voice: Extension = {
-    kind: 'flow-binding',
-    action: 'forward',
-    bindingIds: [2, 1],
-    selector: { destinationPort: { first: 40_000, last: 40_009 }, protocol: { first: 17 } },
-  };
-  const blocked: Extension = {
-    kind: 'flow-binding',
-    action: 'drop',
-    bindingIds: [255],
-    selector: { sourcePort: { first: 25 } },
-  };
-  bench.register(ofPath(2, wlan, voice, blocked, forwardOver(1)), wlan);
-  assert.deepEqual(
-    bench
-      .tunnel()
-      ?.rules.slice(0, 3)
-      .map(({ selector, endpoints }) => [selector, endpoints.map(({ remote }) => remote)]),
-    [
-      [{ protocol: 17, homePorts: [40_000, 40_009] }, [wlan]],
-      [{ correspondentPorts: [25, 25] }, []],
-      [{}, [umts]],
-    ],
-  );
-});
-
-test('HomeAgent: an older list of flow bindings that arrives late does not replace a newer one', () => {
-  const bench = new Bench();
-  bench.register(ofPath(1, umts));
-  bench.register(ofPath(2, wlan), wlan);
-  const older = encodeMessage(bench.request(ofPath(1, umts, forwardOver(1))), association);
-  bench.register(ofPath(2, wlan, forwardOver(2)), wlan);
-  bench.receive(older);
-  assert.equal(bench.lastReply().code, 0);
-  assert.deepEqual(bench.forwarding(), [wlan.address]);
-});
-
-test('HomeAgent: O replaces the other paths, but none that was registered later', () => {
-  const bench = new Bench();
-  bench.register(ofPath(1, umts));
-  const overwriting = bench.request({
-    ...ofPath(2, wlan),
-    extensions: [tunnelRequest, multipath(2, { overwrite: true })],
-  });
-  const three = { address: '192.0.2.3', port: 434 };
-  bench.register(ofPath(3, three), three);
-  bench.receive(encodeMessage(overwriting, association), wlan);
-  assert.equal(bench.lastReply().code, 0);
-  const ids = () => bench.agent.record(homeAddress).bindings.map(({ bindingId }) => bindingId);
-  assert.deepEqual(ids(), [3, 2]);
-  assert.equal(
-    bench.register({ ...ofPath(1, umts), identification: overwriting.identification - 1n }).code,
-    133,
-  );
-  assert.deepEqual(ids(), [3, 2]);
-});
-
-test('HomeAgent: B renews all paths, or with lifetime 0 takes all back', () => {
-  const bench = new Bench();
-  bench.register(ofPath(1, umts));
-  bench.register(ofPath(2, wlan), wlan);
-  bench.advance(200_000);
-  bench.register({ ...ofPath(2, wlan), extensions: [tunnelRequest, multipath(2, { bulk: true })] }, wlan);
-  bench.advance(400_000);
-  assert.equal(bench.agent.bindings, 2);
-  bench.register(
-    { ...ofPath(2, wlan), lifetimeSeconds: 0, extensions: [multipath(2, { bulk: true })] },
-    wlan,
-  );
-  assert.equal(bench.agent.bindings, 0);
-});
-
-test('HomeAgent: a path keeps its identifier when its care-of address changes', () => {
-  const bench = new Bench();
-  bench.register(ofPath(1, umts));
-  bench.register(ofPath(1, wlan), wlan);
-  assert.deepEqual(
-    bench.agent.record(homeAddress).bindings.map(({ careOfAddress }) => careOfAddress),
-    [wlan.address],
-  );
-});
-
-test('HomeAgent: eight bindings, the ninth is denied with 135, renewals and replacements are not', () => {
-  const bench = new Bench();
-  for (let id = 1; id <= 8; id++) assert.equal(bench.register(ofPath(id, umts)).code, 0);
-  assert.equal(bench.register(ofPath(9, umts)).code, 135);
-  assert.equal(bench.register(ofPath(8, umts)).code, 0);
-  assert.equal(
-    bench.register({ ...ofPath(9, umts), extensions: [tunnelRequest, multipath(9, { overwrite: true })] })
-      .code,
-    0,
-  );
-  assert.equal(bench.agent.bindings, 1);
-});
-
-test('HomeAgent: one deregistration takes one binding back, one with the home address takes all', () => {
-  const bench = new Bench();
-  bench.register({ simultaneousBindings: true });
-  bench.register({ simultaneousBindings: true, careOfAddress: wlan.address }, wlan);
-  assert.equal(bench.register({ lifetimeSeconds: 0, extensions: [] }).lifetimeSeconds, 0);
-  assert.deepEqual(bench.forwarding(), [wlan.address]);
-  bench.effects = [];
-  bench.register(
-    {
-      lifetimeSeconds: 0,
-      careOfAddress: homeAddress,
-      decapsulationByMobileNode: false,
-      reverseTunnel: false,
-      extensions: [],
-    },
-    { address: homeAddress, port: 434 },
-  );
-  assert.equal(bench.agent.bindings, 0);
-  bench.advance(5000);
-  // RFC 5944 §4.6: first stop answering for it, then tell its own address.
-  assert.deepEqual(
-    bench.effects.filter(({ type }) => type !== 'journal').map((effect) => JSON.stringify(effect)),
-    [
-      { type: 'tunnel', change: { kind: 'unbind', homeAddress } },
-      { type: 'proxy-arp', homeAddress, enabled: false },
-      ...[1, 2, 3].map(() => ({ type: 'gratuitous-arp', homeAddress, owner: 'mobile-node' })),
-    ].map((effect) => JSON.stringify(effect)),
-  );
 });
 
 test('HomeAgent: a binding that runs out is gone without a message', () => {
