@@ -46,11 +46,11 @@ tunnelTest(
     assert.ok(routeMtuIs(network, 1268));
     bindOver(network, 'umts');
     await assertMtus(1268);
-    const { unsent: tooLongBefore } = network.ha.counters();
-    for (const [from, to] of [
+    const directions = [
       ['cn', 'mn'],
       ['mn', 'cn'],
-    ] as const) {
+    ] as const;
+    for (const [from, to] of directions) {
       const sink = new PacketSink(network.topology.namespaceOf(to), 6000);
       sendWithout(network, from, to === 'mn' ? homeAddress : correspondent, 3000);
       let arrived = 0;
@@ -60,16 +60,15 @@ tunnelTest(
       });
       assert.equal(arrived, 1, `3,000 octets from ${from}`);
       sink.close();
-      const ends = {
-        cn: {
-          namespaceFd: network.topology.namespaceOf('cn').fd,
-          local: { address: correspondent, port: 5001 },
-        },
-        mn: {
-          namespaceFd: network.topology.namespaceOf('mn').fd,
-          local: { address: homeAddress, port: 5001 },
-        },
-      };
+    }
+    // What was sent before those datagrams, too long or not, has been dealt with before them.
+    const { unsent: tooLongBefore } = network.ha.counters();
+    const endOf = (name: 'cn' | 'mn', address: string) => ({
+      namespaceFd: network.topology.namespaceOf(name).fd,
+      local: { address, port: 5001 },
+    });
+    const ends = { cn: endOf('cn', correspondent), mn: endOf('mn', homeAddress) };
+    for (const [from, to] of directions) {
       const { sent, received } = await transferOverTcp(ends[from], ends[to], 1_000_001);
       assert.equal(received.digest, sent.digest);
     }
@@ -192,8 +191,7 @@ function kernelState(rtnetlink: Rtnetlink): {
   return { routes: linksAndRoutes(rtnetlink), parameters };
 }
 
-/** What a sender with DF finds out: it sends too much until nobody complains. */
-/** Sends what is thought to fit until it is known to be so much. */
+/** What a sender with DF finds out: it sends what it thinks to fit until it knows better. */
 async function discoveredMtu(
   network: TunnelNetwork,
   from: 'mn' | 'cn',
