@@ -1,5 +1,4 @@
 /** The address translator's tests: a translator with its engine in memory, and a controller that it serves. */
-import assert from 'node:assert/strict';
 import { SeededRandomSource } from '../../base/random-source.ts';
 import { natControlApplication } from '../../protocols/diameter/dictionary/nat-control.ts';
 import { DiameterEndpoint } from '../../protocols/diameter/endpoint.ts';
@@ -100,7 +99,7 @@ export class Lab {
 
   completed(request: number): readonly NatComponent[] {
     const outcome = this.outcomes().find((event) => event.request === request);
-    assert.ok(outcome?.kind === 'request-completed', JSON.stringify(outcome));
+    check(outcome?.kind === 'request-completed', `completed, not ${JSON.stringify(outcome)}`);
     return outcome.components;
   }
 
@@ -111,7 +110,7 @@ export class Lab {
   refusal(ask: (client: NatControlClient) => number): number {
     const request = ask(this.client);
     const outcome = this.outcomes().find((event) => event.request === request);
-    assert.ok(outcome?.kind === 'request-refused', JSON.stringify(outcome));
+    check(outcome?.kind === 'request-refused', `refused, not ${JSON.stringify(outcome)}`);
     return outcome.resultCode;
   }
 
@@ -187,4 +186,8 @@ export class Lab {
     this.network.settle();
     return client;
   }
+}
+
+function check(condition: boolean, what: string): asserts condition {
+  if (!condition) throw new Error(`expected: ${what}`);
 }
