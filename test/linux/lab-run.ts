@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import type { LabResult } from '../../src/testbed/lab-result.ts';
 import { detectLabTier, tierFor } from '../../src/testbed/lab-tier.ts';
@@ -25,7 +26,11 @@ export interface FinishedRun {
   readonly output: string;
   /** The files that the run wrote, by name. */
   readonly files: ReadonlyMap<string, string>;
+  /** The longest time for which the machine let a process wait that has nothing else to do than to look at the clock. */
+  readonly standstillMs: number;
 }
+
+const clockLookedAtEveryMs = 5;
 
 /** `prefix` is put before the command, such as `setpriv …`; `results` is where its files stay. */
 export async function runLab(
@@ -46,12 +51,16 @@ export async function runLab(
     '--output',
     results ?? join(folder, 'results'),
   ];
+  const delays = monitorEventLoopDelay({ resolution: clockLookedAtEveryMs });
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  delays.enable();
   let output = '';
   child.stdout.on('data', (octets) => {
     output += octets;
   });
   const [status] = await once(child, 'close');
+  delays.disable();
+  const standstillMs = Math.max(0, delays.max / 1e6 - clockLookedAtEveryMs);
   const lastLine = output.trimEnd().split('\n').at(-1) ?? '';
   const result = JSON.parse(lastLine) as LabResult;
   const files = new Map(
@@ -61,7 +70,7 @@ export async function runLab(
     ]),
   );
   rmSync(folder, { recursive: true });
-  return { status: status as number | null, result, output, files };
+  return { status: status as number | null, result, output, files, standstillMs };
 }
 
 /** Starts the lab and resolves when its traffic flows, with every process that belongs to it. */
