@@ -5,14 +5,9 @@
  *
  *   application-side offer/answer ──placed at the access's address──▶ network        network-side ──unchanged──▶ application
  *
- *   carried by A ──moveSession(B)──▶ accepted on B, INVITE over B ──200──▶ uplink by B ──dismiss(A)──▶ carried by B
- *                                            └──failure──▶ B dismissed, carried by A as before
- *
- * A call that still rings stays where it is while it can; when the access is gone it goes too (early-takeover.ts, move-requests.ts).
- * When to hand over and registration are the parent's (mobile-node.ts).
+ * Moves of sessions are session-moves.ts's. When to hand over and registration are the parent's (mobile-node.ts).
  */
 import type { DurationMs, Instant } from '../../base/instant.ts';
-import { familyOf } from '../../base/ip-address.ts';
 import type { Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import type { RandomSource } from '../../base/random-source.ts';
@@ -24,7 +19,7 @@ import type {
   LegName,
   SignallingPath,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
-import { fromOf, rseqOf, toOf, topViaOf } from '../../protocols/sip/message/header-fields.ts';
+import { fromOf, toOf, topViaOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
 import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
@@ -37,12 +32,12 @@ import {
   routeToNetwork,
   userOf,
 } from './call-routing.ts';
-import type { HandoverEvent, SessionMoveMethod } from './handover-event.ts';
-import { MobileSession, type Move } from './mobile-session.ts';
-import { MoveRequests } from './move-requests.ts';
+import type { HandoverEvent } from './handover-event.ts';
+import { MobileSession } from './mobile-session.ts';
 import { type NetworkAccess, signallingPathOf } from './network-access.ts';
 import { SessionFlows } from './session-flows.ts';
-import { descriptionOf, isAtInternalAddress } from './session-media.ts';
+import { isAtInternalAddress } from './session-media.ts';
+import { SessionMoves } from './session-moves.ts';
 import { StandInAddresses } from './stand-in-addresses.ts';
 
 type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
@@ -70,7 +65,7 @@ export class HandoverManager {
   readonly #options: HandoverManagerOptions;
   readonly #agent: BackToBackUserAgent;
   readonly #translator: LocalAddressTranslator;
-  readonly #requests: MoveRequests;
+  readonly #moves: SessionMoves;
   readonly flows: SessionFlows;
   readonly #standIns: StandInAddresses;
   readonly #registrar = new ApplicationRegistrar();
@@ -84,11 +79,15 @@ export class HandoverManager {
   #isMoving = false;
 
   constructor(options: HandoverManagerOptions) {
-    const { agent, publicIdentity, withReservation } = options;
+    const { agent, translator, publicIdentity, internalAddress, withReservation, joinsVersions } = options;
     this.#options = options;
     this.#agent = agent;
-    this.#requests = new MoveRequests(agent, publicIdentity, withReservation);
-    this.#translator = options.translator;
+    this.#translator = translator;
+    this.#moves = new SessionMoves({
+      ...{ agent, translator, publicIdentity, internalAddress, withReservation, joinsVersions },
+      accesses: this.#accesses,
+      tell: (event) => this.#events.push(event),
+    });
     this.#standIns = new StandInAddresses(options.internalAddress);
     this.flows = new SessionFlows(() => this.sessions, options.translator);
   }
@@ -141,7 +140,7 @@ export class HandoverManager {
   moveSessions(index: number, now: Instant): void {
     const access = this.#accesses.get(index);
     if (access === undefined) return;
-    for (const session of this.#sessions.values()) this.#moveSession(session, access, now);
+    for (const session of this.#sessions.values()) this.#moves.move(session, access, now);
   }
 
   /** Moves that are under way to this access are given up. */
@@ -166,7 +165,7 @@ export class HandoverManager {
     else if (event.type === 'call-confirmed') this.#confirmed(event.call, now);
     else if (event.type === 'ack-arrived') this.#acknowledged(event, now);
     else if (event.type === 'response-arrived') this.#answered(event, now);
-    else if (event.type === 'leg-replaced') this.#replaced(event, now);
+    else if (event.type === 'leg-replaced') this.#replaced(event.call, now);
     // It rings on: its access is gone, which is known, or the answer comes another way (RFC 3261 §18.2.2).
     else if (event.type === 'leg-lost' && event.cause !== 'transport-failed') this.#lost(event, now);
     else if (event.type === 'call-ended') this.#ended(event.call);
@@ -224,37 +223,17 @@ export class HandoverManager {
       // The application has it already (RFC 6337 §2.2: one answer to an offer).
       session.repeatsAnswer = false;
       session.hearMoveAnswer(description);
-      this.#setMedia(session);
+      this.#moves.setMedia(session);
       return void this.#agent.continueWith(event.token, '', now);
     }
     const said = fromNetwork
       ? session.fromNetwork(description, event.role, this.#standIns)
       : { description, role: event.role };
     session.hear(fromNetwork ? 'network' : 'application', said);
-    if (event.role === 'answer' && !this.#agreed(session, now))
+    if (event.role === 'answer' && !this.#moves.agreed(session, now))
       return void this.#agent.refuse(event.token, 500, 'Media collide with those of another session', now);
     const text = fromNetwork ? session.toApplication(said.description) : session.toNetwork(description);
     this.#agent.continueWith(event.token, text, now);
-  }
-
-  /**
-   * False when the media cannot be told from those of another session. A re-INVITE that moves the session has waited for the change
-   * (RFC 3261 §14.1), and offers what was before it.
-   */
-  #agreed(session: MobileSession, now: Instant): boolean {
-    const { move } = session;
-    if (move !== undefined && !move.isReplacement) {
-      move.isOutdated = true;
-      this.#agent.cancelLocally(move.request, now);
-    }
-    return this.#setMedia(session);
-  }
-
-  #setMedia(session: MobileSession): boolean {
-    const { agreement, move } = session;
-    if (agreement === undefined) return true;
-    const accesses = move ? ([session.access, move.access] as const) : ([session.access] as const);
-    return this.#translator.setMedia(session.id, session.bindings(), accesses).length === 0;
   }
 
   #confirmed(call: CallHandle, now: Instant): void {
@@ -263,196 +242,23 @@ export class HandoverManager {
     session.isConfirmed = true;
     const { id, peer, access, networkLeg } = session;
     this.#events.push({ type: 'session-established', session: id, peer, access: access.name });
-    if (networkLeg === 'callee') this.#knownAsConfirmed(session, now);
+    if (networkLeg === 'callee') this.#moves.knownAsConfirmed(session, now);
   }
 
   #acknowledged({ call, leg }: Event<'ack-arrived'>, now: Instant): void {
     const session = this.#sessions.get(call);
-    if (session?.networkLeg === leg && !session.isKnownAsConfirmed) this.#knownAsConfirmed(session, now);
-  }
-
-  /** A node that moved while it rang takes the session along now. */
-  #knownAsConfirmed(session: MobileSession, now: Instant): void {
-    session.isKnownAsConfirmed = true;
-    if (session.destination !== undefined && session.move === undefined)
-      this.#startMove(session, session.destination, now);
-  }
-
-  #moveSession(session: MobileSession, access: NetworkAccess, now: Instant): void {
-    // One that moves goes on from where it is on its way to (`#goOn`).
-    if (session.isMoving || session.access.address !== access.address) session.destination = access;
-    if (session.isMoving || session.access.address === access.address) return;
-    if (session.isKnownAsConfirmed && session.agreement !== undefined) this.#startMove(session, access, now);
-    else if (!this.#accesses.has(session.access.index)) this.#moveUnanswered(session, access, now);
-  }
-
-  /** Also to the access that carries the session: then it is a return, after a move of which nobody knows whether the AS saw it. */
-  #startMove(session: MobileSession, access: NetworkAccess, now: Instant): void {
-    const { internalAddress, joinsVersions = true } = this.#options;
-    if (!joinsVersions && familyOf(access.address) !== familyOf(internalAddress))
-      return void this.#moveFailed(session, access, 488, 'No translation between IPv4 and IPv6');
-    const { offer, text } = session.moveOffer(access, this.#options.withReservation);
-    session.startedAt = now;
-    // Accepted before the address is told: the translator may send there as soon as it knows.
-    this.#translator.accept(session.id, access);
-    const isReplacement = this.#requests.needsReplacement(session, access);
-    const request = isReplacement
-      ? this.#requests.replaceLeg(session, access, text, now)
-      : this.#requests.reinvite(session, access, text, !this.#accesses.has(session.access.index), now);
-    if (request === undefined) this.#moveFailed(session, access, 481, 'No dialog');
-    else
-      session.move = {
-        access,
-        request,
-        isReplacement,
-        offer,
-        isOutdated: false,
-        answer: undefined,
-        reservation: undefined,
-      };
-  }
-
-  /** The node's old place is gone, and nobody has answered yet, or the network may not know of it. */
-  #moveUnanswered(session: MobileSession, access: NetworkAccess, now: Instant): void {
-    if (session.isConfirmed) {
-      this.#requests.answerFrom(session, access, now);
-      this.#startMove(session, access, now);
-      return;
-    }
-    const offer = session.setUpOffer(access);
-    const isAgreed = session.agreement !== undefined;
-    if (session.networkLeg === 'callee') {
-      if (offer === undefined || !this.#requests.takeOver(session, access, offer, now)) return;
-      session.unanswered = 'taking over';
-      session.repeatsAnswer = isAgreed;
-      session.proxyCscf = access.proxyCscf;
-    } else session.unanswered = this.#requests.ringOn(session, access, isAgreed ? offer : undefined, now);
-    session.lostUntil = undefined;
-    session.startedAt = now;
-    session.access = access;
-    this.#translator.accept(session.id, access);
-    this.#translator.move(session.id, access);
-  }
-
-  /** By INVITE with Replaces the rest follows with its 200. */
-  #replaced({ call }: Event<'leg-replaced'>, now: Instant): void {
-    const session = this.#sessions.get(call);
-    if (session?.unanswered === 'taking over')
-      this.#movedUnanswered(session, 'INVITE with Target-Dialog', now);
-  }
-
-  #movedUnanswered(session: MobileSession, method: SessionMoveMethod, now: Instant): void {
-    session.unanswered = undefined;
-    this.#tellMoved(session, method, now);
-    this.#goOn(session, session.access, now);
+    if (session?.networkLeg === leg && !session.isKnownAsConfirmed)
+      this.#moves.knownAsConfirmed(session, now);
   }
 
   #answered(event: Event<'response-arrived'>, now: Instant): void {
     const session = this.#sessions.get(event.call);
-    if (session === undefined) return;
-    if (session.unanswered === event.request) this.#updated(session, event.response, now);
-    const { move } = session;
-    if (move === undefined) return;
-    const { statusCode, reasonPhrase } = event.response;
-    if (event.request === move.reservation && statusCode >= 300) this.#agent.cancelLocally(move.request, now);
-    if (event.request !== move.request) return;
-    if (statusCode < 200) this.#reserve(session, move, event.response, now);
-    else if (statusCode < 300) this.#moved(session, move, event.response, now);
-    else {
-      session.move = undefined;
-      // The dialog is gone on the other side (the core ended it, or the AS replaced it): by Replaces, then.
-      const isDialogGone = statusCode === 481 && !move.isReplacement;
-      if (isDialogGone || move.isOutdated) this.#startMove(session, move.access, now);
-      else {
-        this.#moveFailed(session, move.access, statusCode, reasonPhrase);
-        const { destination = session.access } = session;
-        if (destination.address === session.access.address)
-          this.#afterFailure(session, move, statusCode, now);
-        else this.#goOn(session, move.access, now);
-      }
-    }
+    if (session !== undefined) this.#moves.answered(session, event, now);
   }
 
-  /**
-   * The answer came ahead of the 200 because the network waits: for reservations, or for an access of the other version of IP to be ready for
-   * what comes from the place that it names. The new access carries the session's data, so they are there.
-   */
-  #reserve(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {
-    const answer = descriptionOf(response.body);
-    if (answer === undefined || move.reservation !== undefined || rseqOf(response) === undefined) return;
-    move.answer = answer;
-    this.#translator.accept(session.id, move.access, session.bindings(answer));
-    move.reservation = this.#requests.reserved(session, move, session.reservedOffer(move, answer), now);
-  }
-
-  #moved(session: MobileSession, move: Move, response: SipResponse, now: Instant): void {
-    const { access, isReplacement } = move;
-    const answer = descriptionOf(response.body) ?? move.answer;
-    const former = session.access;
-    session.move = undefined;
-    session.lostUntil = undefined;
-    session.access = access;
-    if (answer !== undefined) session.hearMoveAnswer(answer);
-    this.#translator.move(session.id, access, session.bindings());
-    if (!this.#accesses.has(former.index)) this.#translator.dismiss(session.id, former);
-    if (isReplacement) session.proxyCscf = access.proxyCscf;
-    this.#setMedia(session);
-    this.#tellMoved(session, isReplacement ? 'INVITE with Replaces' : 're-INVITE', now);
-    this.#goOn(session, access, now);
-  }
-
-  #tellMoved({ id, access, startedAt }: MobileSession, method: SessionMoveMethod, now: Instant): void {
-    this.#events.push({
-      type: 'session-moved',
-      session: id,
-      access: access.name,
-      sipMs: now - startedAt,
-      method,
-    });
-  }
-
-  /** An UPDATE that failed: the session moves once it is confirmed. */
-  #updated(session: MobileSession, response: SipResponse, now: Instant): void {
-    const answer = descriptionOf(response.body);
-    session.unanswered = undefined;
-    if (response.statusCode >= 300) return;
-    session.destination = undefined;
-    if (answer !== undefined) session.hearMoveAnswer(answer);
-    this.#setMedia(session);
-    this.#movedUnanswered(session, 'UPDATE', now);
-  }
-
-  #afterFailure(session: MobileSession, move: Move, statusCode: number, now: Instant): void {
-    const isReturn = move.access.address === session.access.address;
-    // No answer, or none that could arrive: the AS may have seen the move or not.
-    if (!isReturn && (statusCode === 408 || statusCode === 503)) this.#return(session, now);
-    else if (isReturn && (statusCode === 481 || statusCode === 603)) this.#agent.endCall(session.call, now);
-  }
-
-  /** Tells the AS again over the access that still carries the session where its media are. */
-  #return(session: MobileSession, now: Instant): void {
-    const isPossible = session.move === undefined && session.agreement !== undefined;
-    if (isPossible && this.#accesses.has(session.access.index)) this.#startMove(session, session.access, now);
-  }
-
-  #moveFailed(session: MobileSession, access: NetworkAccess, statusCode: number, reason: string): void {
-    if (access.address !== session.access.address) this.#translator.dismiss(session.id, access);
-    if (session.destination?.address === access.address) session.destination = undefined;
-    this.#events.push({
-      type: 'session-move-failed',
-      session: session.id,
-      access: access.name,
-      statusCode,
-      reason,
-    });
-  }
-
-  /** The node moved on while this session was still on its way. */
-  #goOn(session: MobileSession, arrived: NetworkAccess, now: Instant): void {
-    const { destination } = session;
-    session.destination = undefined;
-    if (destination !== undefined && destination.address !== arrived.address)
-      this.#moveSession(session, destination, now);
+  #replaced(call: CallHandle, now: Instant): void {
+    const session = this.#sessions.get(call);
+    if (session !== undefined) this.#moves.replaced(session, now);
   }
 
   #lost(event: Event<'leg-lost'>, now: Instant): void {
@@ -467,7 +273,7 @@ export class HandoverManager {
     }
     session.lostUntil = now + this.#options.graceMs;
     this.#events.push({ type: 'session-suspended', session: session.id, cause: event.cause });
-    if (!isExpected) this.#return(session, now);
+    if (!isExpected) this.#moves.return(session, now);
   }
 
   #ended(call: CallHandle): void {
