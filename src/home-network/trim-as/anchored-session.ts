@@ -43,6 +43,8 @@ export class AnchoredSession {
   nat: NatSession | undefined;
   components: Components = emptyList;
   handover: PendingHandover | undefined;
+  /** The correspondent has left; the mobile node does not know yet. */
+  isOver = false;
   /** Those that wait for the one at work. */
   #jobs: readonly Job[] = emptyList;
   #isBusy = false;

@@ -208,7 +208,10 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     }
     session.enqueue(now, (at) => {
       const { token, within, message: request } = event;
-      if (within !== undefined) this.#handovers.goOn(session, token, within, description, at);
+      if (session.isOver) {
+        this.#refuseAsOver(session, token, 481, at);
+        session.finishJob(at);
+      } else if (within !== undefined) this.#handovers.goOn(session, token, within, description, at);
       else if (request.kind === 'request' && isHandover(session, event, description)) {
         const method = request.method === 'UPDATE' ? 'UPDATE' : 're-INVITE';
         this.#handovers.begin(session, { token, method, request, offer: description }, at);
@@ -257,6 +260,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     if (session === undefined || leg !== session.mobileLeg || identityOfCaller(request) !== session.identity)
       this.#agent.refuse(token, 403, undefined, now);
     else if (isMalformed(offer)) this.#agent.refuse(token, 488, 'An offer is needed', now);
+    else if (session.isOver) this.#refuseAsOver(session, token, 603, now);
     else
       session.enqueue(now, (at) => {
         const replacement = { token, method: 'INVITE with Replaces', request, offer } as const;
@@ -281,8 +285,34 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     if (session === undefined) return;
     const isUsersBye = cause === 'bye' && message !== undefined && !isReleasedByNetwork(message);
     if (cause === 'transport-failed') this.#agent.endCall(call, now, { statusCode: 503 });
-    else if (leg !== session.mobileLeg || isUsersBye) this.#agent.endCall(call, now);
-    else this.#mobileLegLost(session, cause, now);
+    else if (leg !== session.mobileLeg) this.#correspondentLost(session, now);
+    else if (isUsersBye) this.#agent.endCall(call, now);
+    else if (!session.isOver) this.#mobileLegLost(session, cause, now);
+  }
+
+  /** The mobile node may be out of reach just now, and would be in a call with nobody: it is told again when the grace time is over. */
+  #correspondentLost(session: AnchoredSession, now: Instant): void {
+    const { call, mobileLeg, handover } = session;
+    if (this.#agent.sendLocally(call, mobileLeg, { method: 'BYE' }, now) === undefined) {
+      this.#agent.endCall(call, now);
+      return;
+    }
+    session.isOver = true;
+    this.#lost.add(session, now);
+    this.#release(session, now);
+    if (handover !== undefined)
+      this.#refuseAsOver(
+        session,
+        handover.token,
+        handover.method === 'INVITE with Replaces' ? 603 : 481,
+        now,
+      );
+  }
+
+  /** So the mobile node hears of it: RFC 3261 §12.2.2, and RFC 3891 §3 for the dialog that Replaces names. */
+  #refuseAsOver({ call }: AnchoredSession, token: Token, statusCode: 481 | 603, now: Instant): void {
+    this.#agent.refuse(token, statusCode, undefined, now);
+    this.#agent.endCall(call, now);
   }
 
   #mobileLegLost(session: AnchoredSession, cause: string, now: Instant): void {
@@ -298,13 +328,14 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   /** Silence is no proof: the mobile node has perhaps been back for long, and its media with it. */
   #graceTimeOver(session: AnchoredSession, now: Instant): void {
     const { call, mobileLeg } = session;
-    if (this.#agent.legOf(call, mobileLeg)?.state === 'confirmed') {
+    if (!session.isOver && this.#agent.legOf(call, mobileLeg)?.state === 'confirmed') {
       this.#lost.remove(session);
       return;
     }
+    const method = session.isOver ? 'BYE' : 'OPTIONS';
     const question =
       this.#lost.questionOf(session) === undefined
-        ? this.#agent.sendLocally(call, mobileLeg, { method: 'OPTIONS' }, now)
+        ? this.#agent.sendLocally(call, mobileLeg, { method }, now)
         : undefined;
     if (question === undefined) this.#agent.endCall(call, now);
     else this.#lost.asked(session, question, now);
@@ -322,12 +353,16 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     if (session === undefined) return;
     this.#sessions.delete(call);
     this.#lost.remove(session);
-    // Behind whatever is still asked of the translator, so that nothing is installed after the end.
+    this.#release(session, now);
+    this.#tell({ type: 'session-ended', session: call });
+  }
+
+  /** Behind whatever is still asked of the translator, so that nothing is installed after the end. */
+  #release(session: AnchoredSession, now: Instant): void {
     session.enqueue(now, (at) => {
       this.#control.release(session, at);
       session.finishJob(at);
     });
-    this.#tell({ type: 'session-ended', session: call });
   }
 
   #answerOutsideCalls(request: SipRequest, now: Instant): SipResponse {

@@ -79,12 +79,13 @@ export class HandoverManager {
   #isMoving = false;
 
   constructor(options: HandoverManagerOptions) {
-    const { agent, translator, publicIdentity, internalAddress, withReservation, joinsVersions } = options;
+    const { agent, translator, publicIdentity, internalAddress } = options;
+    const { withReservation, joinsVersions, graceMs } = options;
     this.#options = options;
     this.#agent = agent;
     this.#translator = translator;
     this.#moves = new SessionMoves({
-      ...{ agent, translator, publicIdentity, internalAddress, withReservation, joinsVersions },
+      ...{ agent, translator, publicIdentity, internalAddress, withReservation, joinsVersions, graceMs },
       accesses: this.#accesses,
       tell: (event) => this.#events.push(event),
     });
@@ -264,13 +265,12 @@ export class HandoverManager {
   #lost(event: Event<'leg-lost'>, now: Instant): void {
     const session = this.#sessions.get(event.call);
     if (session === undefined) return;
+    const isOfNetwork = event.leg === session.networkLeg;
     const isExpected = this.#isMoving || session.move !== undefined;
-    const isWaitedFor =
-      event.leg === session.networkLeg && session.isConfirmed && (isExpected || event.cause !== 'bye');
-    if (!isWaitedFor) {
-      this.#agent.endCall(event.call, now);
-      return;
-    }
+    const isWaitedFor = session.isConfirmed && !session.isOver && (isExpected || event.cause !== 'bye');
+    if (session.isOver && event.cause !== 'bye') return;
+    if (!isOfNetwork && session.isConfirmed) return void this.#moves.sayGoodbye(session, now);
+    if (!isWaitedFor) return void this.#agent.endCall(event.call, now);
     session.lostUntil = now + this.#options.graceMs;
     this.#events.push({ type: 'session-suspended', session: session.id, cause: event.cause });
     if (!isExpected) this.#moves.return(session, now);

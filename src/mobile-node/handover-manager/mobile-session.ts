@@ -57,6 +57,10 @@ export class MobileSession {
   isConfirmed = false;
   /** The other end of the network's leg knows the dialog as confirmed too: before, it would not find what a move replaces (RFC 3891 §3). */
   isKnownAsConfirmed = false;
+  /** The application has left; the network does not know yet. */
+  isOver = false;
+  /** The access was away since it began to carry the session: nobody knows what became of that in the network. */
+  isInDoubt = false;
   move: Move | undefined;
   /** A move of a call that still rings: the second INVITE waits for its first answer, or this UPDATE. */
   unanswered: 'taking over' | LocalRequestHandle | undefined;
@@ -101,7 +105,9 @@ export class MobileSession {
   /** The access that carries it is gone. A call that rings is given up at `until` unless it goes on by another one. */
   strand(until: Instant): void {
     this.unanswered = undefined;
+    this.isInDoubt = true;
     if (!this.isConfirmed) this.lostUntil = until;
+    else if (this.isOver) this.lostUntil = undefined;
   }
 
   /** What application and network have agreed on; `undefined` before the first answer. */

@@ -7,7 +7,7 @@
  *
  * A call that still rings stays where it is while it can; when the access is gone it goes too (early-takeover.ts, move-requests.ts).
  */
-import type { Instant } from '../../base/instant.ts';
+import type { DurationMs, Instant } from '../../base/instant.ts';
 import { familyOf } from '../../base/ip-address.ts';
 import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type { CallEvent } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
@@ -29,6 +29,7 @@ export interface SessionMoveParts {
   readonly internalAddress: string;
   readonly withReservation: boolean;
   readonly joinsVersions?: boolean | undefined;
+  readonly graceMs: DurationMs;
   /** Every access that has an address now, by index. */
   readonly accesses: ReadonlyMap<number, NetworkAccess>;
   readonly tell: (event: HandoverEvent) => void;
@@ -72,8 +73,9 @@ export class SessionMoves {
 
   move(session: MobileSession, access: NetworkAccess, now: Instant): void {
     // One that moves goes on from where it is on its way to (`#goOn`).
-    if (session.isMoving || session.access.address !== access.address) session.destination = access;
-    if (session.isMoving || session.access.address === access.address) return;
+    const isElsewhere = session.access.address !== access.address;
+    if (session.isMoving || isElsewhere) session.destination = access;
+    if (session.isMoving || !(isElsewhere || session.isInDoubt)) return;
     if (session.isKnownAsConfirmed && session.agreement !== undefined) this.#startMove(session, access, now);
     else if (!this.#parts.accesses.has(session.access.index)) this.#moveUnanswered(session, access, now);
   }
@@ -181,6 +183,7 @@ export class SessionMoves {
     const former = session.access;
     session.move = undefined;
     session.lostUntil = undefined;
+    session.isInDoubt = false;
     session.access = access;
     if (answer !== undefined) session.hearMoveAnswer(answer);
     this.#parts.translator.move(session.id, access, session.bindings());
@@ -188,7 +191,8 @@ export class SessionMoves {
     if (isReplacement) session.proxyCscf = access.proxyCscf;
     this.setMedia(session);
     this.#tellMoved(session, isReplacement ? 'INVITE with Replaces' : 're-INVITE', now);
-    this.#goOn(session, access, now);
+    if (session.isOver) this.sayGoodbye(session, now);
+    else this.#goOn(session, access, now);
   }
 
   #tellMoved({ id, access, startedAt }: MobileSession, method: SessionMoveMethod, now: Instant): void {
@@ -214,10 +218,26 @@ export class SessionMoves {
 
   #afterFailure(session: MobileSession, move: Move, statusCode: number, now: Instant): void {
     const isReturn = move.access.address === session.access.address;
-    // No answer, or none that could arrive: the AS may have seen the move or not.
-    if (!isReturn && (statusCode === 408 || statusCode === 503)) this.return(session, now);
-    else if (isReturn && (statusCode === 481 || statusCode === 603))
+    // The AS does not know the session (RFC 3891 §3).
+    const isEnded = statusCode === 481 || statusCode === 603;
+    const canReturn = !isReturn && this.#parts.accesses.has(session.access.index);
+    if (isEnded && (session.lostUntil !== undefined || !canReturn))
       this.#parts.agent.endCall(session.call, now);
+    // No answer, or none that could arrive: the AS may have seen the move or not.
+    else if (canReturn && (isEnded || statusCode === 408 || statusCode === 503)) this.return(session, now);
+  }
+
+  /**
+   * The application has left the session. The network is told when there is a way to it, and again after the next move if it does not answer:
+   * the BYE may go down with the access.
+   */
+  sayGoodbye(session: MobileSession, now: Instant): void {
+    const { agent, accesses, graceMs } = this.#parts;
+    session.isOver = true;
+    if (!accesses.has(session.access.index)) return;
+    session.lostUntil = now + graceMs;
+    const { call, networkLeg } = session;
+    if (agent.sendLocally(call, networkLeg, { method: 'BYE' }, now) === undefined) agent.endCall(call, now);
   }
 
   /** Tells the AS again over the access that still carries the session where its media are. */

@@ -42,7 +42,11 @@ export interface OutgoingRoute extends SignallingPath {
 
 /** A request that the owner originates inside a call; the other leg does not hear of it. */
 export interface LocalRequest {
-  readonly method: 'INVITE' | 'UPDATE' | 'INFO' | 'OPTIONS' | 'MESSAGE';
+  /**
+   * BYE: the leg is over with a 2xx or 481 to it; with any other answer, or none, it stays, so that the peer can be told again. It takes the
+   * header fields of the BYE by which the other leg was lost, if it was. `endCall` does not wait.
+   */
+  readonly method: 'INVITE' | 'UPDATE' | 'INFO' | 'OPTIONS' | 'MESSAGE' | 'BYE';
   /** An SDP offer (Content-Type application/sdp unless `headers` says another); an INVITE needs one. */
   readonly body?: string;
   readonly headers?: readonly HeaderChange[];

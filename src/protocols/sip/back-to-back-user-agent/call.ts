@@ -5,7 +5,6 @@
  * whatever comes of that is ignored; a BYE on a leg that is just being replaced by us counts only if the replacement fails.
  */
 import type { Instant } from '../../../base/instant.ts';
-import { emptyList, withItem, withoutItem } from '../../../base/short-list.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
 import type { LegEvent, LegOwner, OfferRole } from '../user-agent/leg-host.ts';
@@ -35,6 +34,7 @@ import { takeOverIncoming, takeOverOutgoing } from './early-takeover.ts';
 import { HeldRequests } from './held-requests.ts';
 import { addressingOf, sendReplacement } from './leg-invites.ts';
 import { localHeaders, toAnswer } from './local-answer.ts';
+import { LocalRequests } from './local-requests.ts';
 import { messageOf, type Origin, type Passage } from './passage.ts';
 import { otherOf, plainAnswer, Relay, type RelayOwner } from './relay.ts';
 
@@ -44,9 +44,7 @@ export class Call implements RelayOwner, LegOwner {
   readonly #relay: Relay;
   readonly #legs = new CallLegs();
   readonly #held: HeldRequests;
-  /** Requests of the owner's without final response. */
-  #localRequests: readonly { readonly outgoing: OutgoingRequest; readonly handle: LocalRequestHandle }[] =
-    emptyList;
+  readonly #localRequests: LocalRequests;
   /** What the call arrived with and where it goes, until it is confirmed. */
   #invite: IncomingRequest | undefined;
   #route: OutgoingRoute | undefined;
@@ -61,6 +59,7 @@ export class Call implements RelayOwner, LegOwner {
     this.#host = host;
     this.#relay = new Relay(this, host.userAgent.random);
     this.#held = new HeldRequests(this, host);
+    this.#localRequests = new LocalRequests(this, host);
   }
 
   get allLegs(): CallLeg[] {
@@ -114,7 +113,7 @@ export class Call implements RelayOwner, LegOwner {
     this.#host.addLeg(leg, this);
     const to = route.to ?? `<${route.requestUri}>`;
     const content = contentOf(route.body, route.headers, localHeaders);
-    return this.#name(leg, leg.invite({ ...route, to }, content, now));
+    return this.#localRequests.add(leg, leg.invite({ ...route, to }, content, now));
   }
 
   continueWith(held: Held, body: string, now: Instant): boolean {
@@ -152,11 +151,18 @@ export class Call implements RelayOwner, LegOwner {
     const dialog = leg?.mainDialog;
     if (leg === undefined || dialog === undefined || leg.isEnded) return undefined;
     if (request.abandonPending) leg.sender.abandonInvite(now);
+    if (request.method === 'BYE') {
+      const bye = leg.sendBye(changeHeaders(this.#lastBye, request.headers ?? []), now);
+      return bye && this.#localRequests.add(leg, bye);
+    }
     const { body, path } = request;
     const base = request.method === 'INVITE' || request.method === 'UPDATE' ? localHeaders : [];
     const hasOffer = base.length > 0 && body !== undefined && body !== '';
     const content = contentOf(body, request.headers, base);
-    return this.#name(leg, leg.request(request.method, content, dialog, { hasOffer, path }, now));
+    return this.#localRequests.add(
+      leg,
+      leg.request(request.method, content, dialog, { hasOffer, path }, now),
+    );
   }
 
   /** INVITE with Replaces from here: its 2xx makes the new dialog the leg. */
@@ -171,7 +177,7 @@ export class Call implements RelayOwner, LegOwner {
     if (outgoing === undefined) return undefined;
     this.#host.addLeg(leg, this);
     this.#legs.replacement = { name, leg, outgoing };
-    return this.#name(leg, outgoing);
+    return this.#localRequests.add(leg, outgoing);
   }
 
   /** The INVITE to the callee rings on in another dialog, by another way. */
@@ -356,17 +362,16 @@ export class Call implements RelayOwner, LegOwner {
 
   #handleLocalResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
     const { outgoing, leg, response, dialog } = event;
-    const local = this.#localRequests.find((one) => one.outgoing === outgoing);
-    if (local === undefined) return;
-    const { handle: request } = local;
+    const request = this.#localRequests.handleOf(outgoing);
+    if (request === undefined) return;
     const isSuccess = response.statusCode >= 200 && response.statusCode < 300;
     if (event.isReliable && dialog !== undefined)
       leg.sender.sendPrack(outgoing, response, dialog, emptyContent, now);
     if (isSuccess && outgoing.method === 'INVITE') leg.sender.sendAck(outgoing, emptyContent, now);
     this.#host.emit({ type: 'response-arrived', call: this.handle, leg: name, request, response });
     if (response.statusCode < 200) return;
-    this.#localRequests = withoutItem(this.#localRequests, local);
-    this.#host.forgetRequest(request);
+    this.#localRequests.forget(outgoing);
+    if (outgoing.method === 'BYE' && (isSuccess || response.statusCode === 481)) leg.end(now);
     if (this.#legs.replacement?.outgoing === outgoing) {
       if (isSuccess) this.#completeReplacement(now);
       else this.#dropReplacement();
@@ -467,16 +472,11 @@ export class Call implements RelayOwner, LegOwner {
     this.#host.emit(message === undefined ? event : { ...event, message });
   }
 
-  #name(leg: CallLeg, outgoing: OutgoingRequest): LocalRequestHandle {
-    const handle = this.#host.nameRequest(this, leg, outgoing);
-    this.#localRequests = withItem(this.#localRequests, { outgoing, handle });
-    return handle;
-  }
-
   #replacementNamed(request: LocalRequestHandle): Replacement | undefined {
     const { replacement } = this.#legs;
-    const local = this.#localRequests.find(({ handle }) => handle === request);
-    return local !== undefined && local.outgoing === replacement?.outgoing ? replacement : undefined;
+    const outgoing = replacement?.outgoing;
+    const isNamed = outgoing !== undefined && this.#localRequests.handleOf(outgoing) === request;
+    return isNamed ? replacement : undefined;
   }
 
   #finish(now: Instant): void {
@@ -490,7 +490,7 @@ export class Call implements RelayOwner, LegOwner {
       call: this.handle,
       ...(statusCode === undefined ? {} : { statusCode }),
     });
-    for (const { handle } of this.#localRequests) this.#host.forgetRequest(handle);
+    this.#localRequests.clear();
     this.#host.remove(this, now);
   }
 }

@@ -49,6 +49,7 @@ export class CallLeg implements SessionTimerOwner {
   readonly #host: LegHost;
   #isSilent = false;
   #hangUpAfterAck: HangUp | undefined;
+  #bye: OutgoingRequest | undefined;
   /** The session description that was sent last, which a mere refresh repeats. */
   #lastDescription = '';
 
@@ -126,6 +127,15 @@ export class CallLeg implements SessionTimerOwner {
     else if (invite?.state === 'accepted') this.#hangUpAfterAck = hangUp;
     else if (this.confirmed !== undefined) this.#sendBye(this.confirmed, hangUp, now);
     else this.end(now);
+  }
+
+  /** BYE whose answer is told: the leg goes on until its owner ends it. Undefined: the peer may not be sent one now (RFC 3261 §15). */
+  sendBye(content: MessageContent, now: Instant): OutgoingRequest | undefined {
+    if (this.isEnded || this.confirmed === undefined || this.#receiver.initialInvite !== undefined)
+      return undefined;
+    this.sender.acknowledgeOpenInvite(now);
+    this.#bye = this.sender.sendBye(this.confirmed, content, now, false);
+    return this.#bye;
   }
 
   handleRequest(event: Extract<SipEvent, { kind: 'request' }>, dialog: LegDialog, now: Instant): void {
@@ -219,7 +229,7 @@ export class CallLeg implements SessionTimerOwner {
     if (this.isEnded || this.confirmed === undefined) return;
     const content = contentOf(undefined, [['Reason', 'SIP;cause=408;text="session timer expired"']]);
     const bye = this.sender.sendBye(this.confirmed, content, now);
-    this.emit({ kind: 'lost', leg: this, cause: 'session-expired', message: bye });
+    this.emit({ kind: 'lost', leg: this, cause: 'session-expired', message: bye.request });
     this.end(now);
   }
 
@@ -250,8 +260,11 @@ export class CallLeg implements SessionTimerOwner {
   }
 
   #sendBye(dialog: LegDialog, hangUp: HangUp, now: Instant): void {
-    this.sender.acknowledgeOpenInvite(now);
-    this.sender.sendBye(dialog, hangUp.content, now);
+    if (this.#bye?.state === 'sent') this.#bye.isAbandoned = true;
+    else {
+      this.sender.acknowledgeOpenInvite(now);
+      this.sender.sendBye(dialog, hangUp.content, now);
+    }
     this.end(now);
   }
 }

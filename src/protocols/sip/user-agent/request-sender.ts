@@ -154,13 +154,12 @@ export class RequestSender implements LegTimer {
     this.#finish(inFlight, givenUpResponse(inFlight), now);
   }
 
-  /** Returns what went out. */
-  sendBye(dialog: LegDialog, content: MessageContent, now: Instant): SipRequest {
+  /** Waits for nothing that is under way; its answer is told unless nobody waits for it. */
+  sendBye(dialog: LegDialog, content: MessageContent, now: Instant, isAbandoned = true): OutgoingRequest {
     const bye = new OutgoingRequest('BYE', content, dialog);
-    bye.isAbandoned = true;
-    const routed = dialog.dialog.buildRequest('BYE');
-    this.#transmit(bye, routed, now);
-    return routed.request;
+    bye.isAbandoned = isAbandoned;
+    this.#transmit(bye, dialog.dialog.buildRequest('BYE'), now);
+    return bye;
   }
 
   handleResponse(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
