@@ -4,6 +4,7 @@ import type { DurationMs } from '../../base/instant.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import { duration, transportAddress } from './configuration-values.ts';
 import { journalDirectory } from './core-values.ts';
+import { furtherAddresses, type ProxyCscfConfiguration } from './p-cscf.ts';
 import {
   digestAlgorithms,
   type RegistrationConfiguration,
@@ -22,8 +23,8 @@ export interface ImsCoreConfiguration {
   readonly functions: readonly CoreFunction[];
   /** The home domain: of the users, of digest challenges, of Diameter. */
   readonly domain: string;
-  /** A P-CSCF at each address. */
-  readonly 'p-cscf': readonly TransportAddress[];
+  /** A P-CSCF at each place. */
+  readonly 'p-cscf': readonly Pick<ProxyCscfConfiguration, 'sip' | 'further-addresses'>[];
   readonly 'i-cscf': TransportAddress;
   readonly 's-cscf': TransportAddress;
   /** Diameter Cx. */
@@ -47,6 +48,12 @@ export interface ImsCoreConfiguration {
   readonly control?: string | undefined;
 }
 
+/** By its address, or with those that it has besides. */
+const proxyCscfPlace = z.preprocess(
+  (source) => (typeof source === 'string' ? { sip: source } : source),
+  z.strictObject({ sip: transportAddress, 'further-addresses': furtherAddresses }),
+);
+
 export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z
   .strictObject({
     functions: z
@@ -54,7 +61,7 @@ export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z
       .min(1)
       .default([...coreFunctions]),
     domain: z.string().min(1).toLowerCase(),
-    'p-cscf': z.array(transportAddress).min(1),
+    'p-cscf': z.array(proxyCscfPlace).min(1),
     'i-cscf': transportAddress,
     's-cscf': transportAddress,
     hss: transportAddress,
@@ -70,8 +77,8 @@ export const imsCoreSchema: z.ZodType<ImsCoreConfiguration> = z
     control: z.string().optional(),
   })
   .superRefine(({ tls, 'p-cscf': proxies }, context) => {
-    const places = new Set(proxies.map(({ address }) => address));
-    if (tls !== undefined && places.size < proxies.length)
+    const places = proxies.flatMap(({ sip, 'further-addresses': further }) => [sip, ...further]);
+    if (tls !== undefined && new Set(places.map(({ address }) => address)).size < places.length)
       context.addIssue({
         code: 'custom',
         path: ['tls'],

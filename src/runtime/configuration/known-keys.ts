@@ -6,7 +6,8 @@ export function knownKeys(schema: z.core.$ZodType, path: readonly PropertyKey[])
     return knownKeys(schema.unwrap(), path);
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
     return knownKeys(schema.unwrap(), path);
-  if (schema instanceof z.ZodPipe) return knownKeys(schema.in, path);
+  if (schema instanceof z.ZodPipe)
+    return knownKeys(schema.in instanceof z.ZodTransform ? schema.out : schema.in, path);
   if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => knownKeys(option, path));
   const [key, ...rest] = path;
   if (schema instanceof z.ZodArray) return key === undefined ? [] : knownKeys(schema.element, rest);

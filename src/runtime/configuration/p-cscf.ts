@@ -1,11 +1,15 @@
 /** The configuration file of `trimaran p-cscf` (examples/p-cscf.yaml). */
 import { z } from 'zod';
+import type { TransportAddress } from '../../base/network.ts';
 import { type AccessNetwork, parsePrefix } from '../../ims-core/p-cscf/access-networks.ts';
+import { transportAddress } from './configuration-values.ts';
 import { journalDirectory } from './core-values.ts';
 import { hostTable, type SipConfiguration, sipKeys } from './sip-values.ts';
 
 /** `hosts`: each home domain with its I-CSCF, and other names that Route headers may hold. */
 export interface ProxyCscfConfiguration extends SipConfiguration {
+  /** Where it is to users besides `sip`, at which the core finds it: of the other version of IP, for accesses that have nothing else. */
+  readonly 'further-addresses': readonly TransportAddress[];
   /** P-Visited-Network-ID. */
   readonly 'visited-network': string;
   /** Which accesses users come from, for P-Access-Network-Info with network-provided. */
@@ -16,8 +20,14 @@ export interface ProxyCscfConfiguration extends SipConfiguration {
   readonly control?: string | undefined;
 }
 
+export const furtherAddresses: z.ZodType<readonly TransportAddress[], string[] | undefined> = z
+  .array(transportAddress)
+  .max(8)
+  .default([]);
+
 export const proxyCscfSchema: z.ZodType<ProxyCscfConfiguration> = z.strictObject({
   ...sipKeys,
+  'further-addresses': furtherAddresses,
   'visited-network': z.string().min(1),
   hosts: hostTable.refine((table) => table.size > 0, 'no home domain is named'),
   'access-networks': z

@@ -54,16 +54,19 @@ export const sipKeys: {
 };
 
 /** The same for the options of a machine. The address also stands in the function's own URIs. */
-export function toSip({ sip, hosts, dns = false, tls }: SipConfiguration): {
+export function toSip(
+  { sip, hosts, dns = false, tls }: SipConfiguration,
+  furtherAddresses: readonly TransportAddress[] = [],
+): {
   readonly address: TransportAddress;
   readonly listen: readonly SipListener[];
   readonly hosts: HostTable;
   readonly locatesServers: boolean;
 } {
-  const listen: SipListener[] = [
-    { transport: 'udp', ...sip },
-    { transport: 'tcp', ...sip },
-  ];
-  if (tls !== undefined) listen.push({ transport: 'tls', address: sip.address, port: tls.port });
+  const listen = [sip, ...furtherAddresses].flatMap((place): SipListener[] => [
+    { transport: 'udp', ...place },
+    { transport: 'tcp', ...place },
+    ...(tls === undefined ? [] : [{ transport: 'tls' as const, address: place.address, port: tls.port }]),
+  ]);
   return { address: sip, listen, hosts, locatesServers: dns };
 }

@@ -86,8 +86,8 @@ function startProxies(configuration: ImsCoreConfiguration, host: RoleHost): Runn
     ...{ 'visited-network': domain, ...names, 'access-networks': [] },
     ...{ 'unregistered-in-dialog': inDialog, journal, tls },
   };
-  return addresses.map((sip, index) =>
-    startProxyCscf({ sip, ...common }, host, addresses.length === 1 ? 'p-cscf' : `p-cscf-${index + 1}`),
+  return addresses.map((place, index) =>
+    startProxyCscf({ ...place, ...common }, host, addresses.length === 1 ? 'p-cscf' : `p-cscf-${index + 1}`),
   );
 }
 

@@ -26,7 +26,7 @@ export function startProxyCscf(
     tls: toTlsCredentials(tls),
     create: (journal) =>
       new ProxyCscf({
-        ...toSip(configuration),
+        ...toSip(configuration, configuration['further-addresses']),
         visitedNetwork: configuration['visited-network'],
         accessNetworks: configuration['access-networks'],
         unregisteredInDialog: configuration['unregistered-in-dialog'],
