@@ -1,6 +1,7 @@
 /** From what both ends of each flow and the captures on both nodes reported to the flows of the result: what was sent, lost, late, and who was seen. */
 import type { Instant } from '../base/instant.ts';
-import { accessPlaces, labAddresses } from './lab-addresses.ts';
+import { familyOf } from '../base/ip-address.ts';
+import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import type { FlowResult } from './lab-result.ts';
 import type { BulkReport, CapturedFlow, InteractiveReport, RtpReport } from './media/media-protocol.ts';
@@ -43,7 +44,7 @@ export function flowResults(
   { captures, scenario, busy, originAt }: FlowContext,
 ): FlowResult[] {
   const times = { busy, originAt };
-  const places = accessPlaces(scenario.accesses.map(({ name }) => name));
+  const places = accessPlaces(scenario.accesses);
   const seen = remotesOf(plan, reports, captures, places);
   switch (reports.media) {
     case 'rtp':
@@ -168,14 +169,16 @@ function remotesOf(
   plan: PlannedFlow,
   reports: FlowReports,
   captures: Captures,
-  places: readonly { readonly address: string }[],
+  places: readonly AccessPlace[],
 ) {
   const protocol = reports.media === 'rtp' ? 'udp' : 'tcp';
   const { correspondentNode } = labAddresses;
   const ends = (side: 'mobile' | 'correspondent') => (reports.media === 'rtp' ? undefined : reports[side]);
   const portAt = (side: 'mobile' | 'correspondent'): number => portOf(ends(side)?.local) ?? plan.port;
   const atCorrespondent = [`${correspondentNode}:${portAt('correspondent')}`];
-  const addresses = [...places.map(({ address }) => address), plan.mobileAddress];
+  // Over an access of the other version of IP packets come from elsewhere than the application sees: the node itself translates them.
+  const own = places.filter(({ family }) => family === familyOf(plan.mobileAddress));
+  const addresses = [...own.map(({ address }) => address), plan.mobileAddress];
   const atMobile = addresses.map((address) => `${address}:${portAt('mobile')}`);
   const told = (side: 'mobile' | 'correspondent'): readonly string[] =>
     reports.media === 'rtp' ? reports[side].remotes : [reports[side].remote];

@@ -65,7 +65,7 @@ class KernelRun {
     this.#scenario = scenario;
     this.#captureFolder = captureFolder;
     this.#tell = tell;
-    this.#places = accessPlaces(scenario.accesses.map(({ name }) => name));
+    this.#places = accessPlaces(scenario.accesses);
     this.#startsUp = new Map(scenario.accesses.map(({ name, startsUp }) => [name, startsUp]));
     this.#isUp = new Map(this.#startsUp);
     const figure = scenario.architecture === 'trim' ? 'TRIM fig. 7' : 'MIP-SIP fig. 3';

@@ -5,9 +5,10 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { TrimaranError } from '../base/trimaran-error.ts';
 import { NetworkNamespace } from '../drivers/linux/network-namespace.ts';
 import { Rtnetlink } from '../drivers/linux/rtnetlink.ts';
-import { hasIpFamily, writeSysctl } from '../drivers/linux/sysctl.ts';
+import { forwarding, hasIpFamily, type Sysctl, writeSysctl } from '../drivers/linux/sysctl.ts';
 import { AccessLink, accessLinkEnds } from './access-link.ts';
 import type { LinkShaping } from './link-shaping.ts';
 import { addMasquerade } from './masquerade.ts';
@@ -35,7 +36,10 @@ export class KernelTopology {
   /** Built when it returns. Needs CAP_NET_ADMIN and CAP_SYS_ADMIN in its user namespace: throws EPERM without. */
   constructor(description: TopologyDescription, options: KernelTopologyOptions) {
     this.#options = options;
-    for (const node of description.nodes) this.#nodes.set(node.name, this.#createPlace(node));
+    for (const node of description.nodes) {
+      const speaksIpv6 = ipv6AddressesOf(node, description).length > 0;
+      this.#nodes.set(node.name, this.#createPlace(node, speaksIpv6));
+    }
     for (const link of description.links) this.#createLink(link);
     for (const node of description.nodes) {
       const { rtnetlink } = this.#place(node.name);
@@ -43,6 +47,8 @@ export class KernelTopology {
       for (const route of node.routes ?? []) rtnetlink.replaceRoute(route);
       this.namespaceOf(node.name).run(() => guardRouter(node));
     }
+    for (const node of description.nodes)
+      untilTheirOwn(this.#place(node.name).rtnetlink, ipv6AddressesOf(node, description));
   }
 
   namespaceOf(node: string): NetworkNamespace {
@@ -81,13 +87,14 @@ export class KernelTopology {
     return place;
   }
 
-  #createPlace({ isRouter }: Pick<NodeDescription, 'isRouter'>): Place {
+  #createPlace({ isRouter }: Pick<NodeDescription, 'isRouter'>, speaksIpv6: boolean): Place {
     const namespace = NetworkNamespace.create();
     const rtnetlink = namespace.run(() => {
       // To switch forwarding resets others, so it comes first.
       writeSysctl({ name: 'ipv4/ip_forward', value: isRouter ? '1' : '0' });
       for (const name of switchedOff) writeSysctl({ name, value: '0' });
-      if (hasIpFamily(6)) for (const name of ipv6Switches) writeSysctl({ name, value: '1' });
+      if (speaksIpv6 && isRouter) writeSysctl(forwarding[6]);
+      if (hasIpFamily(6)) for (const setting of ipv6Settings(speaksIpv6)) writeSysctl(setting);
       return new Rtnetlink();
     });
     rtnetlink.changeLink('lo', { up: true });
@@ -102,7 +109,7 @@ export class KernelTopology {
       this.#introduce(link, first.macAddress, second.macAddress);
       return;
     }
-    const { namespace, rtnetlink } = this.#createPlace({});
+    const { namespace, rtnetlink } = this.#createPlace({}, false);
     const macAddresses = accessLinkEnds.map((name, index) => {
       const far = this.#vethEnd(index === 0 ? a : b);
       rtnetlink.createVethPair(this.#vethEnd({ interface: name }), far);
@@ -163,5 +170,40 @@ function guardRouter({ strictSourceOn, natOn }: NodeDescription): void {
 const switchedOff: readonly string[] = ['all', 'default'].flatMap((link) =>
   ['rp_filter', 'send_redirects', 'accept_redirects'].map((name) => `ipv4/conf/${link}/${name}`),
 );
-/** The lab speaks IPv4: no router solicitations or duplicate detection among the packets that are counted. */
-const ipv6Switches: readonly string[] = ['all', 'default'].map((link) => `ipv6/conf/${link}/disable_ipv6`);
+/** Nobody solicits routers or looks for duplicates among the packets that are counted, nor has addresses that the topology does not name. */
+function ipv6Settings(speaksIpv6: boolean): Sysctl[] {
+  const settings: Readonly<Record<string, string>> = speaksIpv6
+    ? { addr_gen_mode: '1', accept_ra: '0', router_solicitations: '0', accept_redirects: '0' }
+    : { disable_ipv6: '1' };
+  return ['all', 'default'].flatMap((link) =>
+    Object.entries(settings).map(([name, value]) => ({ name: `ipv6/conf/${link}/${name}`, value })),
+  );
+}
+
+/** On the loopback interface and on links; without prefix length. */
+function ipv6AddressesOf(
+  { name, loopbackAddresses = [] }: NodeDescription,
+  { links }: TopologyDescription,
+): string[] {
+  const ends = links.flatMap((link) => link.ends).filter(({ node }) => node === name);
+  return [...loopbackAddresses, ...ends.flatMap(({ addresses }) => addresses)]
+    .filter((address) => address.includes(':'))
+    .map((address) => address.split('/')[0] ?? '');
+}
+
+/** The kernel makes IPv6 addresses its own a moment after it was told of them (net/ipv6/addrconf.c, in a work queue). Throws LAB_TIMEOUT. */
+function untilTheirOwn(rtnetlink: Rtnetlink, addresses: readonly string[]): void {
+  if (addresses.length === 0) return;
+  const sleep = new Int32Array(new SharedArrayBuffer(4));
+  for (let waitedMs = 0; waitedMs < patienceMs; waitedMs++) {
+    const own = new Set(
+      rtnetlink.routes().flatMap(({ table, destination }) => (table === localTable ? destination : [])),
+    );
+    if (addresses.every((address) => own.has(`${address}/128`))) return;
+    Atomics.wait(sleep, 0, 0, 1);
+  }
+  throw new TrimaranError('LAB_TIMEOUT', `the kernel does not take ${addresses.join(', ')} for its own`);
+}
+
+const localTable = 255;
+const patienceMs = 10_000;

@@ -4,8 +4,10 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { hasIpFamily } from '../drivers/linux/sysctl.ts';
 import { tunObstacle } from '../drivers/linux/tun-device.ts';
-import type { LabArchitecture } from './lab-topology.ts';
+import { hasIpv6 } from './lab-addresses.ts';
+import type { Scenario } from './scenario.ts';
 
 export type LabTier = 'root' | 'user-namespace' | 'virtual';
 
@@ -40,13 +42,19 @@ export function detectLabTier(): LabTierReport {
   return { tier: 'virtual', ...explain(rootRefusal, userRefusal) };
 }
 
-/** What the scenario's network needs beyond namespaces: tunnels, in the MIP-SIP paper's. */
-export function tierFor(architecture: LabArchitecture, report: LabTierReport): LabTierReport {
-  if (architecture === 'trim' || report.tier === 'virtual') return report;
+/** What the scenario's network needs beyond namespaces: tunnels, in the MIP-SIP paper's; the change between IPv4 and IPv6, where it has both. */
+export function tierFor(
+  { architecture, accesses }: Pick<Scenario, 'architecture' | 'accesses'>,
+  report: LabTierReport,
+): LabTierReport {
+  const isOfBothVersions = hasIpv6(accesses);
+  if ((architecture === 'trim' && !isOfBothVersions) || report.tier === 'virtual') return report;
+  if (isOfBothVersions && !hasIpFamily(6))
+    return { tier: 'virtual', reason: 'the kernel has no IPv6', remedy: 'Boot without ipv6.disable=1.' };
   const obstacle = tunObstacle();
-  return obstacle === undefined
-    ? report
-    : { tier: 'virtual', reason: `${obstacle.reason}, which tunnels need`, remedy: obstacle.remedy };
+  if (obstacle === undefined) return report;
+  const need = isOfBothVersions ? 'the change between IPv4 and IPv6 needs' : 'tunnels need';
+  return { tier: 'virtual', reason: `${obstacle.reason}, which ${need}`, remedy: obstacle.remedy };
 }
 
 function refusalOf(tier: 'root' | 'user-namespace'): string | undefined {

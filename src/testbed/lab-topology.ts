@@ -6,6 +6,8 @@
  *   mn ────────┤                  ├── home ──┤               y: 192.0.2.1, .2 (towards the MN)
  *              └─ wlan ─ ar-wlan ─┘          └── cn
  *
+ * An access may have IPv6 alone; then its router, home and the translator have IPv6 too (2001:db8:…), and the correspondent has not.
+ *
  * MIP–SIP fig. 3 has a home agent on the home link and a SIP server in place of all that, and the correspondent is SIP peer and TCP server.
  *
  *              ┌─ umts ── ar-umts ──┐          ┌── home-agent   home link 10.30.0.0/24, with the home address
@@ -14,7 +16,14 @@
  */
 import { type AccessProfile, accessProfiles } from '../access-network/access-profiles.ts';
 import type { DurationMs } from '../base/instant.ts';
-import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
+import { familyOf } from '../base/ip-address.ts';
+import {
+  type AccessPlace,
+  accessPlaces,
+  hasIpv6,
+  labAddresses,
+  type NumberedAccess,
+} from './lab-addresses.ts';
 import type { LinkDescription, LinkEnd, NodeDescription, TopologyDescription } from './topology.ts';
 
 export type LabArchitecture = 'trim' | 'mip-sip';
@@ -22,8 +31,7 @@ export type LabArchitecture = 'trim' | 'mip-sip';
 export type LabNode = 'mn' | `ar-${string}` | 'home' | 'translator' | 'home-agent' | 'sip-server' | 'cn';
 
 /** One access network of the lab; what is on its router besides routing. */
-export interface LabAccess {
-  readonly name: string;
+export interface LabAccess extends NumberedAccess {
   readonly profile: AccessProfile;
   /** The router translates what leaves to an address of its own, with connection tracking; it drops sources that are not its link's. */
   readonly nat?: boolean;
@@ -41,18 +49,17 @@ export function labTopology(
   architecture: LabArchitecture = 'trim',
   homeDelayMs: DurationMs = 0,
 ): TopologyDescription {
-  const places = accessPlaces(accesses.map(({ name }) => name));
-  const { nodes, links, homeRoutes } = architecture === 'trim' ? trimHome : mipSipHome(homeDelayMs);
+  const places = accessPlaces(accesses);
+  const { nodes, links, homeRoutes, homeAddresses } =
+    architecture === 'trim' ? trimHome(hasIpv6(accesses)) : mipSipHome(homeDelayMs);
   const home: NodeDescription = {
     name: 'home',
     isRouter: true,
-    loopbackAddresses: homeAddresses[architecture].map((address) => `${address}/32`),
+    loopbackAddresses: homeAddresses.map(asHost),
     routes: [
       // Behind address translation there is nothing that anybody could have a route to.
-      ...places.flatMap(({ address, routerAddress }, index) =>
-        accesses[index]?.nat
-          ? []
-          : [{ destination: address.replace(/\d+$/, '0/24'), gateway: routerAddress }],
+      ...places.flatMap(({ network, routerAddress }, index) =>
+        accesses[index]?.nat ? [] : [{ destination: network, gateway: routerAddress }],
       ),
       ...homeRoutes,
     ],
@@ -94,46 +101,54 @@ function accessRouter(
 }
 
 function accessLink(place: AccessPlace, profile: AccessProfile): LinkDescription {
-  const { name, address, gateway } = place;
+  const { name, address, gateway, prefixLength } = place;
   const ends = [
-    end('mn', place.interface, `${address}/24`),
-    end(`ar-${name}`, 'radio', `${gateway}/24`),
+    end('mn', place.interface, `${address}/${prefixLength}`),
+    end(`ar-${name}`, 'radio', `${gateway}/${prefixLength}`),
   ] as const;
   return { name, profile, ends };
 }
 
-function coreLink({ name, routerAddress, homeAddress }: AccessPlace): LinkDescription {
+function coreLink({ name, routerAddress, homeAddress, prefixLength }: AccessPlace): LinkDescription {
   return {
     name: `core-${name}`,
-    ends: [end(`ar-${name}`, 'core', `${routerAddress}/24`), end('home', `ar-${name}`, `${homeAddress}/24`)],
+    ends: [
+      end(`ar-${name}`, 'core', `${routerAddress}/${prefixLength}`),
+      end('home', `ar-${name}`, `${homeAddress}/${prefixLength}`),
+    ],
   };
 }
 
 function defaultRoute(gateway: string) {
-  return { destination: '0.0.0.0/0', gateway };
+  return { destination: familyOf(gateway) === 6 ? '::/0' : '0.0.0.0/0', gateway };
 }
 
-const homeAddresses: Readonly<Record<LabArchitecture, readonly string[]>> = {
-  trim: [
+function asHost(address: string): string {
+  return `${address}/${familyOf(address) === 6 ? 128 : 32}`;
+}
+
+const { wire } = accessProfiles;
+
+interface HomeNetwork {
+  readonly homeAddresses: readonly string[];
+  readonly nodes: readonly NodeDescription[];
+  readonly links: readonly LinkDescription[];
+  readonly homeRoutes: NonNullable<NodeDescription['routes']>;
+}
+
+const { ipv6 } = labAddresses;
+const homeIpv6 = '2001:db8:20::1';
+
+const trimHome = (withIpv6: boolean): HomeNetwork => ({
+  homeAddresses: [
     labAddresses.proxyCscf,
     labAddresses.interrogatingCscf,
     labAddresses.servingCscf,
     labAddresses.homeSubscriberServer,
     labAddresses.secondProxyCscf,
     labAddresses.trimApplicationServer,
+    ...(withIpv6 ? [ipv6.proxyCscf, ipv6.secondProxyCscf] : []),
   ],
-  'mip-sip': [],
-};
-
-const { wire } = accessProfiles;
-
-interface HomeNetwork {
-  readonly nodes: readonly NodeDescription[];
-  readonly links: readonly LinkDescription[];
-  readonly homeRoutes: NonNullable<NodeDescription['routes']>;
-}
-
-const trimHome: HomeNetwork = {
   nodes: [
     {
       name: 'translator',
@@ -141,26 +156,34 @@ const trimHome: HomeNetwork = {
       loopbackAddresses: [
         ...labAddresses.translatorTowardsPeers,
         ...labAddresses.translatorTowardsMobileNodes,
-      ].map((address) => `${address}/32`),
-      routes: [defaultRoute('10.20.0.1')],
+        ...(withIpv6 ? [ipv6.translatorTowardsMobileNodes] : []),
+      ].map(asHost),
+      routes: [defaultRoute('10.20.0.1'), ...(withIpv6 ? [defaultRoute(homeIpv6)] : [])],
     },
   ],
   links: [
     {
       name: 'translator',
       ends: [
-        end('translator', 'eth0', `${labAddresses.translator}/24`),
-        end('home', 'translator', '10.20.0.1/24'),
+        end(
+          'translator',
+          'eth0',
+          `${labAddresses.translator}/24`,
+          ...(withIpv6 ? [`${ipv6.translator}/64`] : []),
+        ),
+        end('home', 'translator', '10.20.0.1/24', ...(withIpv6 ? [`${homeIpv6}/64`] : [])),
       ],
     },
   ],
   homeRoutes: [
     { destination: '198.51.100.0/24', gateway: labAddresses.translator },
     { destination: '192.0.2.0/24', gateway: labAddresses.translator },
+    ...(withIpv6 ? [{ destination: '2001:db8:f::/64', gateway: ipv6.translator }] : []),
   ],
-};
+});
 
 const mipSipHome = (delayMs: DurationMs): HomeNetwork => ({
+  homeAddresses: [],
   nodes: [
     { name: 'home-agent', isRouter: true, routes: [defaultRoute('10.30.0.1')] },
     { name: 'sip-server', routes: [defaultRoute('10.40.0.1')] },
@@ -187,6 +210,6 @@ const mipSipHome = (delayMs: DurationMs): HomeNetwork => ({
   homeRoutes: [],
 });
 
-function end(node: LabNode, name: string, address: string): LinkEnd {
-  return { node, interface: name, addresses: [address] };
+function end(node: LabNode, name: string, ...addresses: readonly string[]): LinkEnd {
+  return { node, interface: name, addresses };
 }

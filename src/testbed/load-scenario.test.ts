@@ -43,10 +43,10 @@ test('loadScenario: a profile is changed only where the file says so', () => {
   assert.equal(profile.downlink.delayMs, 50);
   assert.equal(profile.uplink.delayMs, 75);
   assert.deepEqual(
-    accesses.map(({ name, startsUp }) => [name, startsUp]),
+    accesses.map(({ name, family, startsUp }) => [name, family, startsUp]),
     [
-      ['3g', true],
-      ['wlan', true],
+      ['3g', 4, true],
+      ['wlan', 4, true],
     ],
   );
   assert.equal(flows[0]?.direction, 'both');
@@ -140,6 +140,13 @@ test('loadScenario: what is wrong is told with line, column and what was meant',
     [minimal.replace('rtp-audio', 'rtp-audio, by: sip'), /flows\[0\]\.by: only in the architecture mip-sip/],
     [minimal.replace('timeline:', 'policy: {}\ntimeline:'), /policy: needs the measurements of Mobile IP/],
     [minimal.replace('umts,', 'umts, cost: 0,'), /accesses\.3g\.cost/],
+    [ofIpv6(', nat: true'), /accesses\.wlan\.nat: the router of the lab does that for IPv4 alone/],
+    [
+      ofIpv6('').replace('title', 'architecture: mip-sip\ntitle'),
+      /accesses\.wlan\.ip: Mobile IP here is of IPv4/,
+    ],
+    [`${ofIpv6('')}ims: { core: kamailio }`, /accesses\.wlan\.ip: Kamailio's P-CSCF/],
+    [ofIpv6('').replace('ip: 6', 'ip: 5'), /accesses\.wlan\.ip/],
     [minimal.replace('3, every: 500ms', '3'), /repeat and every go together/],
     [
       minimal.replace('rtp-audio', 'tcp-limited, direction: both'),
@@ -160,6 +167,10 @@ test('loadScenario: a mistyped name is told what was meant', () => {
     message: /did you mean "trim-fifty"\?/,
   });
 });
+
+function ofIpv6(more: string): string {
+  return minimal.replace('wlan: { profile: wlan }', `wlan: { profile: wlan, ip: 6${more} }`);
+}
 
 function loadFrom(text: string): ReturnType<typeof loadScenario> {
   const folder = mkdtempSync(join(tmpdir(), 'trimaran-scenario-'));

@@ -1,13 +1,14 @@
 /** The files of a run: its result, the data of TRIM fig. 8 and 9 and of MIP–SIP Table 1, the ladder of its messages and their trace. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatTransportAddress } from '../base/network.ts';
 import type { TraceEntry } from '../base/trace.ts';
 import { formatLadder } from '../observation/message-ladder.ts';
 import type { LabMeasurements } from './assess-run.ts';
 import { formatOverheads, payloadOverheads } from './capture/payload-overhead.ts';
 import { readPcapng } from './capture/read-pcapng.ts';
 import type { MeasuredFlow } from './flow-results.ts';
-import { accessPlaces } from './lab-addresses.ts';
+import { accessPlaces, type NumberedAccess } from './lab-addresses.ts';
 import { labLadder } from './lab-ladder.ts';
 import type { LabResult } from './lab-result.ts';
 import type { Series } from './media/media-protocol.ts';
@@ -18,11 +19,11 @@ export function writeResultFiles(
   folder: string,
   result: LabResult,
   measured: LabMeasurements,
-  { accessNames, isCaptured }: { readonly accessNames: readonly string[]; readonly isCaptured: boolean },
+  { accesses, isCaptured }: { readonly accesses: readonly NumberedAccess[]; readonly isCaptured: boolean },
 ): LabResult {
   mkdirSync(folder, { recursive: true });
   const contents: Record<string, readonly [string, string | undefined]> = {
-    figure8: ['figure-8.csv', figure8(measured, accessNames)],
+    figure8: ['figure-8.csv', figure8(measured, accesses)],
     figure9: ['figure-9.csv', figure9(measured)],
     ladder: ['ladder.txt', `${ladder(measured).join('\n')}\n`],
     table1: ['table-1.csv', isCaptured ? table1(folder) : undefined],
@@ -50,12 +51,12 @@ function table1(folder: string): string | undefined {
 /** TRIM fig. 8: what came in over each access for the RTP programs of the mobile node. */
 function figure8(
   { flows, captures, trafficBeganAt }: LabMeasurements,
-  accessNames: readonly string[],
+  accesses: readonly NumberedAccess[],
 ): string | undefined {
   const ports = flows.filter(({ plan }) => plan.media === 'rtp').map(({ plan }) => plan.port);
   if (ports.length === 0) return undefined;
-  const columns = accessPlaces(accessNames).map(({ name, address }) => {
-    const ends = ports.map((port) => `${address}:${port}`);
+  const columns = accessPlaces(accesses).map(({ name, address }) => {
+    const ends = ports.map((port) => formatTransportAddress({ address, port }));
     const incoming = captures.mobile.filter(
       ({ protocol, destination }) => protocol === 'udp' && ends.includes(destination),
     );

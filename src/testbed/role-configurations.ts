@@ -2,13 +2,17 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { formatTransportAddress } from '../base/network.ts';
 import type { TerminalMedium } from '../correspondent-node/terminal-description.ts';
 import {
   type AccessPlace,
   accessPlaces,
   applicationPort,
+  hasIpv6,
   internalAddress,
   labAddresses,
+  type NumberedAccess,
+  proxyCscfOf,
 } from './lab-addresses.ts';
 import {
   correspondentIdentity,
@@ -90,7 +94,7 @@ function configurationOf(role: LabRole, settings: RoleSettings, { folder, contro
         realm: labDomain,
         listen: diameter(labAddresses.translator),
         controllers: [diameterHosts.trimAs],
-        pool: { addresses: labAddresses.translatorTowardsPeers, 'first-port': 20_000, 'last-port': 29_999 },
+        pool: { addresses: translatorPool(settings.accesses), 'first-port': 20_000, 'last-port': 29_999 },
       };
     case 'trim-as':
       return {
@@ -117,12 +121,21 @@ function configurationOf(role: LabRole, settings: RoleSettings, { folder, contro
   }
 }
 
+/** x:a and y:b come from the same addresses; an IPv6 access gets a y:b of its own version. */
+export function translatorPool(accesses: readonly NumberedAccess[]): string[] {
+  const own = hasIpv6(accesses) ? [labAddresses.ipv6.translatorTowardsMobileNodes] : [];
+  return [...labAddresses.translatorTowardsPeers, ...own];
+}
+
 function imsCore(settings: ImsSettings): unknown {
-  const { proxyCscfs, core } = settings;
+  const { proxyCscfs, core, accesses } = settings;
   return {
     functions: [...cscfs.filter((name) => core[name] === 'trimaran'), 'hss'],
     domain: labDomain,
-    'p-cscf': proxyCscfAddresses(proxyCscfs).map(sip),
+    'p-cscf': proxyCscfAddresses(proxyCscfs).map((address, index) => ({
+      sip: sip(address),
+      'further-addresses': hasIpv6(accesses) ? [sip(proxyCscfOf(6, index > 0))] : [],
+    })),
     'i-cscf': sip(labAddresses.interrogatingCscf),
     's-cscf': sip(labAddresses.servingCscf),
     hss: diameter(labAddresses.homeSubscriberServer),
@@ -141,14 +154,13 @@ export function proxyCscfAddresses(proxyCscfs: ImsSettings['proxyCscfs']): strin
 }
 
 function mobileNode(settings: ImsSettings, control: string): object {
-  const places = accessPlaces(settings.accesses.map(({ name }) => name));
+  const places = accessPlaces(settings.accesses);
   const preferred = settings.policy.kind === 'preference' ? settings.policy.order : [];
   const order = [...new Set([...preferred, ...places.map(({ name }) => name)])];
   const accessOf = (name: string): unknown => {
     const index = places.findIndex((place) => place.name === name);
     const access = settings.accesses[index]!;
-    const isShared = settings.proxyCscfs === 'shared' || index === 0;
-    const trimProxy = isShared ? proxyCscf : secondProxyCscf;
+    const trimProxy = proxyCscfOf(access.family, settings.proxyCscfs === 'per-access' && index > 0);
     return {
       ...placeOf(places[index]!),
       'proxy-cscf': sip(settings.architecture === 'trim' ? trimProxy : labAddresses.sipServer),
@@ -174,7 +186,7 @@ function placeOf({ name, interface: link, gateway }: AccessPlace) {
 }
 
 function diameter(address: string): string {
-  return `${address}:3868`;
+  return formatTransportAddress({ address, port: 3868 });
 }
 
 /** What a terminal registers as, in the form of its configuration file. */
@@ -195,5 +207,5 @@ function credentialsOf(identity: string, { authentication }: Pick<ImsSettings, '
 }
 
 function sip(address: string): string {
-  return `${address}:5060`;
+  return formatTransportAddress({ address, port: 5060 });
 }

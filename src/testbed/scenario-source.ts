@@ -33,6 +33,8 @@ const accessSource = profileSource.extend({
   /** Scores of MIP–SIP equation 6, in place of the profile's. */
   power: z.number().positive().optional(),
   cost: z.number().positive().optional(),
+  /** Of the access network, which has the other version nowhere; then the home network has both. */
+  ip: z.union([z.literal(4), z.literal(6)]).default(4),
   nat: z.boolean().default(false),
   'strict-source': z.boolean().default(false),
 });
@@ -184,6 +186,7 @@ export const scenarioSchema: z.ZodType<Scenario> = scenarioSource
       accesses: Object.entries(accesses).map(([key, access]) => ({
         name: key,
         profile: profileOf(access),
+        family: access.ip,
         nat: access.nat,
         strictSource: access['strict-source'],
         startsUp: access.starts === 'up',
@@ -242,6 +245,17 @@ function contradictions(source: Source): Contradiction[] {
     if (flow.by === 'sip' && flow.kind.startsWith('tcp-'))
       say(['flows', index, 'by'], 'SIP mobility breaks TCP connections (MIP-SIP §2.2); Mobile IP moves them');
   });
+  for (const [name, access] of Object.entries(accesses)) {
+    if (access.ip === 4) continue;
+    if (architecture === 'mip-sip') say(['accesses', name, 'ip'], 'Mobile IP here is of IPv4 (RFC 5944)');
+    for (const key of ['nat', 'strict-source'] as const)
+      if (access[key]) say(['accesses', name, key], 'the router of the lab does that for IPv4 alone');
+    if (source.ims.core['p-cscf'] === 'kamailio')
+      say(
+        ['accesses', name, 'ip'],
+        "Kamailio's P-CSCF of the lab has IPv4 alone; a p-cscf of trimaran can stand before its others",
+      );
+  }
   timeline.forEach((step, index) => {
     if (lastInstant(step) >= source.duration) say(['timeline', index, 'at'], 'is after the end');
     for (const name of accessesIn(step))

@@ -25,7 +25,7 @@ import { sipUri } from '../protocols/sip/message/sip-uri.ts';
 import type { Faults } from '../sim/fault-injector.ts';
 import type { VirtualHost } from '../sim/virtual-host.ts';
 import { VirtualNetwork } from '../sim/virtual-network.ts';
-import { internalAddress, labAddresses } from './lab-addresses.ts';
+import { hasIpv6, internalAddress, labAddresses, proxyCscfOf } from './lab-addresses.ts';
 import { type LabAccess, trimAccesses } from './lab-topology.ts';
 import { correspondentIdentity, labDomain, mobileIdentity, privateIdentityOf } from './lab-users.ts';
 import { VirtualMobileNode } from './virtual-mobile-node.ts';
@@ -38,7 +38,7 @@ import {
 
 export interface VirtualLabOptions {
   readonly seed: number;
-  /** 3G with HSPA, and WLAN, by default. */
+  /** 3G with HSPA, and WLAN, by default. Where one has IPv6, the P-CSCFs and the translator have both versions. */
   readonly accesses?: readonly LabAccess[];
   /** Sessions reserve resources on both sides and after each handover (TRIM fig. 4 and 6 as printed). */
   readonly withReservation: boolean;
@@ -50,9 +50,7 @@ export interface VirtualLabOptions {
   readonly zone?: ReadonlyMap<string, readonly DnsRecord[]>;
   /** Of signalling, on the mobile node's access links. */
   readonly faults?: Faults;
-  /** With a P-CSCF each: WLAN has IPv6 and nothing else, and so has its P-CSCF on that side. The translator has addresses of both versions. */
-  readonly isWlanIpv6?: boolean;
-  /** Then all the same a translator that has IPv4 addresses alone. */
+  /** All the same a translator that has IPv4 addresses alone. */
   readonly isTranslatorIpv4Only?: boolean;
   /** Whether the mobile node translates between IPv4 and IPv6; it does by default. */
   readonly joinsVersions?: boolean;
@@ -73,7 +71,6 @@ const addresses = {
   secondTranslator: '10.20.0.3',
   secondTranslatorPool: ['198.51.100.11', '192.0.2.11'],
 } as const;
-const ipv6 = { wlan: '2001:db8:2::2', proxyCscf: '2001:db8:a::14', translator: '2001:db8:f::1' } as const;
 const diameterHosts = {
   interrogatingCscf: `icscf.${labDomain}`,
   servingCscf: `scscf.${labDomain}`,
@@ -107,6 +104,7 @@ export class VirtualLab implements VirtualTestNetwork {
   readonly correspondentHost: VirtualHost;
   readonly trimApplicationServer: TrimApplicationServer;
   readonly #options: VirtualLabOptions;
+  readonly #accesses: readonly LabAccess[];
   readonly #hosts = new Map<string, VirtualHost>();
   readonly #translators = new Map<TranslatorName, AddressTranslator>();
   #translatorStarts = 0;
@@ -117,6 +115,7 @@ export class VirtualLab implements VirtualTestNetwork {
 
   constructor(options: VirtualLabOptions) {
     this.#options = options;
+    this.#accesses = options.accesses ?? trimAccesses;
     this.network = new VirtualNetwork(options.seed);
     this.terminateRegistration = this.#addCore();
     this.trimApplicationServer = this.#addApplicationServer();
@@ -165,14 +164,14 @@ export class VirtualLab implements VirtualTestNetwork {
   #addCore(): TerminateRegistration {
     const hosts = new Map([[labDomain, at(addresses.interrogatingCscf)]]);
     const hss = this.#hssPeer();
-    const proxies = this.#options.proxyCscfs === 'shared' ? ['p-cscf'] : ['p-cscf', 'p-cscf-2'];
+    const { isSecured, proxyCscfs } = this.#options;
+    const proxies = proxyCscfs === 'shared' ? ['p-cscf'] : ['p-cscf', 'p-cscf-2'];
     proxies.forEach((name, index) => {
-      const address = index === 0 ? addresses.proxyCscf : addresses.secondProxyCscf;
-      const own = index === 1 && this.#options.isWlanIpv6 ? [address, ipv6.proxyCscf] : [address];
+      const address = proxyCscfOf(4, index > 0);
+      const own = hasIpv6(this.#accesses) ? [address, proxyCscfOf(6, index > 0)] : [address];
       const common = {
         ...sipAt(address),
-        listen: own.flatMap((one) => sipAt(one).listen),
-        ...(this.#options.isSecured && { listen: [...sipAt(address).listen, byTls(address)] }),
+        listen: own.flatMap((one) => [...sipAt(one).listen, ...(isSecured ? [byTls(one)] : [])]),
         visitedNetwork: labDomain,
         unregisteredInDialog: 'refuse',
         hosts,
@@ -252,8 +251,8 @@ export class VirtualLab implements VirtualTestNetwork {
   /** On a machine of its own without any memory: also in place of one that was killed. */
   startTranslator(name: TranslatorName): void {
     const { host: originHost, address, pool: ipv4Pool } = translatorPlaces[name];
-    const { isWlanIpv6, isTranslatorIpv4Only } = this.#options;
-    const pool = isWlanIpv6 && !isTranslatorIpv4Only ? [...ipv4Pool, ipv6.translator] : ipv4Pool;
+    const hasBoth = hasIpv6(this.#accesses) && !this.#options.isTranslatorIpv4Only;
+    const pool = hasBoth ? [...ipv4Pool, addresses.ipv6.translatorTowardsMobileNodes] : ipv4Pool;
     const { first, last } = this.#options.translatorPorts ?? { first: 20_000, last: 29_999 };
     const machine = new AddressTranslator({
       diameter: {
@@ -285,15 +284,15 @@ export class VirtualLab implements VirtualTestNetwork {
   }
 
   #addMobileNode(): VirtualMobileNode {
-    const { accesses = trimAccesses, preference, faults, mobileNodePassword, proxyCscfs } = this.#options;
-    const { onMobileNodeEvent, isSecured, isWlanIpv6, joinsVersions, zone } = this.#options;
+    const { preference, faults, mobileNodePassword, proxyCscfs } = this.#options;
+    const { onMobileNodeEvent, isSecured, joinsVersions, zone } = this.#options;
+    const accesses = this.#accesses;
     if (zone !== undefined) this.network.zone = zone;
     const isShared = proxyCscfs === 'shared';
     return new VirtualMobileNode({
       network: this.network,
       accesses,
       ...(faults && { faults }),
-      ...(isWlanIpv6 && { ipv6Addresses: new Map([['wlan', ipv6.wlan]]) }),
       onEvent: (event, now) => {
         this.mobileNodeEvents.push(event);
         onMobileNodeEvent?.(event, now);
@@ -306,10 +305,9 @@ export class VirtualLab implements VirtualTestNetwork {
           expiresSeconds: 600,
         },
         proxyOf: (index) => {
-          const second = isWlanIpv6 ? ipv6.proxyCscf : addresses.secondProxyCscf;
           const isFirst = isShared || index === 0;
           if (zone !== undefined) return sipUri({ host: `pcscf-${isFirst ? 1 : 2}.${labDomain}` });
-          const address = isFirst ? addresses.proxyCscf : second;
+          const address = proxyCscfOf(accesses[index]?.family, !isFirst);
           return isSecured ? byTls(address) : at(address);
         },
         ...(isSecured && { tls: { port: byTls('').port, serverName: labDomain } }),

@@ -26,8 +26,6 @@ import type { LabAccess } from './lab-topology.ts';
 export interface VirtualMobileNodeOptions {
   readonly network: VirtualNetwork;
   readonly accesses: readonly LabAccess[];
-  /** In place of the lab's IPv4 addresses, by name of the access. */
-  readonly ipv6Addresses?: ReadonlyMap<string, string>;
   /** Of signalling, on the access links. */
   readonly faults?: Faults;
   readonly onEvent: (event: MobileNodeEvent, now: number) => void;
@@ -95,17 +93,11 @@ export class VirtualMobileNode {
     return access;
   }
 
-  #attach({
-    network,
-    accesses,
-    faults,
-    ipv6Addresses,
-  }: VirtualMobileNodeOptions): Map<string, VirtualAccess> {
-    const places = accessPlaces(accesses.map(({ name }) => name));
+  #attach({ network, accesses, faults }: VirtualMobileNodeOptions): Map<string, VirtualAccess> {
+    const places = accessPlaces(accesses);
     return new Map(
       accesses.map(({ name, profile: { uplink, downlink }, nat, strictSource }, index) => {
-        const { address = places[index]!.address } = { address: ipv6Addresses?.get(name) };
-        const place = { ...places[index]!, address };
+        const place = places[index]!;
         const router = new VirtualAccessRouter({
           ...(strictSource && { strictSource: place.address }),
           ...(nat && { natAddress: place.routerAddress }),
@@ -147,7 +139,7 @@ export class VirtualMobileNode {
 }
 
 function newMachine({ network, accesses, machine }: VirtualMobileNodeOptions): MobileNode {
-  const places = accessPlaces(accesses.map(({ name }) => name));
+  const places = accessPlaces(accesses);
   const { proxyOf, ...rest } = machine;
   return new MobileNode({
     ...rest,

@@ -55,7 +55,7 @@ class VirtualRun {
   #messagesTold = 0;
 
   constructor({ scenario, tell }: VirtualRunOptions) {
-    this.#places = accessPlaces(scenario.accesses.map(({ name }) => name));
+    this.#places = accessPlaces(scenario.accesses);
     this.#scenario = scenario;
     this.#tell = tell;
     this.#log = new HandoverLog(tell);

@@ -4,6 +4,7 @@ import type { TransportAddress } from '../../src/base/network.ts';
 import { passwordOf } from '../../src/testbed/lab-users.ts';
 import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
 import { ScriptedPhone } from './scripted-phone.ts';
+import { ipv6WlanAccesses } from './trim-call.ts';
 
 const places = {
   phone: { address: '10.64.0.1', port: 5062 },
@@ -31,17 +32,17 @@ export function video(port: number = 40_010): string[] {
 }
 
 /** How the access networks reach the core, and whether handovers reserve resources. */
-export type Form = Pick<VirtualLabOptions, 'withReservation' | 'proxyCscfs' | 'isWlanIpv6'>;
+export type Form = Pick<VirtualLabOptions, 'withReservation' | 'proxyCscfs' | 'accesses'>;
 
 export const networks: readonly Omit<Form, 'withReservation'>[] = [
   { proxyCscfs: 'shared' },
   { proxyCscfs: 'per-access' },
-  { proxyCscfs: 'per-access', isWlanIpv6: true },
+  { proxyCscfs: 'per-access', accesses: ipv6WlanAccesses },
 ];
 
-export function formOf({ withReservation, proxyCscfs, isWlanIpv6 }: Form): string {
+export function formOf({ withReservation, proxyCscfs, accesses }: Form): string {
   const method = proxyCscfs === 'shared' ? 're-INVITE' : 'Replaces';
-  return `${withReservation ? 'preconditions, ' : ''}${method}${isWlanIpv6 ? ', IPv6' : ''}`;
+  return `${withReservation ? 'preconditions, ' : ''}${method}${accesses === ipv6WlanAccesses ? ', IPv6' : ''}`;
 }
 
 interface ChangeableCallOptions extends Form {

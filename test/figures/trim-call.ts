@@ -14,6 +14,7 @@ import type {
 import type { MobileNodeEvent } from '../../src/mobile-node/mobile-node-output.ts';
 import { ladderArrows } from '../../src/observation/message-ladder.ts';
 import { isSignalling } from '../../src/sim/fault-injector.ts';
+import { type LabAccess, trimAccesses } from '../../src/testbed/lab-topology.ts';
 import { correspondentIdentity, mobileIdentity } from '../../src/testbed/lab-users.ts';
 import { VirtualLab, type VirtualLabOptions } from '../../src/testbed/virtual-lab.ts';
 import { RtpParty } from './rtp-party.ts';
@@ -29,6 +30,10 @@ const nodes: readonly string[] = [
   'translator',
   'cn',
 ];
+/** The mobile node's WLAN has IPv6 and nothing else. */
+export const ipv6WlanAccesses: readonly LabAccess[] = trimAccesses.map((access) =>
+  access.name === 'wlan' ? { ...access, family: 6 } : access,
+);
 export const audio = { media: 'audio', transport: 'udp', port: 40_000, formats: ['8'] } as const;
 
 const internalAddress = '10.64.0.1';

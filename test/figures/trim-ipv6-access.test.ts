@@ -10,9 +10,9 @@ import { test } from 'node:test';
 import { perfectLink } from '../../src/access-network/link-characteristics.ts';
 import { audio as audioLines, ChangeableCall, description, video } from './changeable-call.ts';
 import { RtpParty } from './rtp-party.ts';
-import { audio, TrimCall, type TrimCallOptions } from './trim-call.ts';
+import { audio, ipv6WlanAccesses, TrimCall, type TrimCallOptions } from './trim-call.ts';
 
-const common = { proxyCscfs: 'per-access', isWlanIpv6: true } as const;
+const common = { proxyCscfs: 'per-access', accesses: ipv6WlanAccesses } as const;
 
 for (const withReservation of [false, true])
   for (const originator of ['mobile node', 'correspondent'] as const) {

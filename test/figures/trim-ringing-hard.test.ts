@@ -11,10 +11,11 @@ import { isEstablished, TrimCall, type TrimCallOptions } from './trim-call.ts';
 const ringMs = 3000;
 type Originator = NonNullable<TrimCallOptions['originator']>;
 
-// A call to the node has its ACK sent by way of the old P-CSCF, which in the lab has no IPv6 to reach the node with.
 for (const originator of ['mobile node', 'correspondent'] as const)
-  for (const network of networks.filter(({ isWlanIpv6 }) => !isWlanIpv6 || originator === 'mobile node'))
+  for (const network of networks)
     for (const withReservation of [false, true]) {
+      // A call to the node would be answered from the other version of IP than it was offered to.
+      if (network.accesses !== undefined && originator === 'correspondent' && !withReservation) continue;
       const form = formOf({ ...network, withReservation });
       const options = { originator, ...network, withReservation, ringMs };
 

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { randomBelow, randomFraction, SeededRandomSource } from '../../src/base/random-source.ts';
-import { isEstablished, TrimCall } from './trim-call.ts';
+import { ipv6WlanAccesses, isEstablished, TrimCall } from './trim-call.ts';
 
 const runs = 1000;
 /** 64·T1 of every transaction that may still be under way, and the grace time of sessions that lost a leg, with something to spare. */
@@ -19,9 +19,9 @@ function faultOf(seed: number): string | undefined {
   const isWlanIpv6 = seed % 4 === 0;
   const call = new TrimCall({
     seed,
-    isWlanIpv6,
+    ...(isWlanIpv6 && { accesses: ipv6WlanAccesses }),
     withReservation: chance(50),
-    proxyCscfs: chance(50) && !isWlanIpv6 ? 'shared' : 'per-access',
+    proxyCscfs: chance(50) ? 'shared' : 'per-access',
     originator: chance(50) ? 'mobile node' : 'correspondent',
     packetIntervalMs: 50,
     faults: {

@@ -9,6 +9,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import type { LabResult } from '../../src/testbed/lab-result.ts';
 import { detectLabTier, tierFor } from '../../src/testbed/lab-tier.ts';
+import { loadScenario } from '../../src/testbed/load-scenario.ts';
+import type { Scenario } from '../../src/testbed/scenario.ts';
 
 const binary = new URL('../../src/cli/main.js', import.meta.url).pathname;
 const { tier, reason } = detectLabTier();
@@ -16,9 +18,15 @@ const { tier, reason } = detectLabTier();
 /** Of tests that need the kernel: why they are skipped here, or false. */
 export const skip: string | false = tier === 'virtual' ? reason : false;
 
-const withTunnels = tierFor('mip-sip', { tier, reason, remedy: '' });
 /** The same for the MIP-SIP paper's network. */
-export const skipTunnels: string | false = withTunnels.tier === 'virtual' ? withTunnels.reason : false;
+export const skipTunnels: string | false = skipOf(loadScenario('mip-sip'));
+/** The same where an access has IPv6. */
+export const skipVersions: string | false = skipOf(loadScenario('trim-ipv6'));
+
+function skipOf(scenario: Scenario): string | false {
+  const possible = tierFor(scenario, { tier, reason, remedy: '' });
+  return possible.tier === 'virtual' ? possible.reason : false;
+}
 
 export interface FinishedRun {
   readonly status: number | null;

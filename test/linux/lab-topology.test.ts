@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { accessProfiles } from '../../src/access-network/access-profiles.ts';
+import { familyOf } from '../../src/base/ip-address.ts';
 import { NftablesTranslator } from '../../src/drivers/linux/nftables-translator.ts';
 import { readKernelState } from '../../src/testbed/kernel-state.ts';
 import { KernelTopology } from '../../src/testbed/kernel-topology.ts';
-import { accessPlaces, labAddresses } from '../../src/testbed/lab-addresses.ts';
+import { type AccessPlace, accessPlaces, labAddresses } from '../../src/testbed/lab-addresses.ts';
 import { labTopology } from '../../src/testbed/lab-topology.ts';
 import { kernelTest } from './own-namespace.ts';
 
@@ -21,16 +22,30 @@ kernelTest(
     ] as const;
     for (const { address, gateway } of accessPlaces()) {
       topology.configure('mn', (rtnetlink) => rtnetlink.replaceRoute({ destination: '0.0.0.0/0', gateway }));
-      for (const [node, role] of roles) {
-        const receiver = bind(topology, node, role);
-        const sender = bind(topology, 'mn', address);
-        sender.send('x', receiver.address().port, role);
-        const [, remote] = await once(receiver, 'message');
-        assert.equal(remote.address, address);
-        receiver.close();
-        sender.close();
-      }
+      for (const [node, role] of roles)
+        assert.equal(await sourceSeenBy(topology, node, role, address), address);
     }
+    await topology.close();
+  },
+);
+
+kernelTest(
+  'labTopology: over an access that has IPv6 alone the mobile node reaches P-CSCFs and translator by IPv6, and nobody by IPv4',
+  async () => {
+    const accesses = [{ name: 'wlan', profile: accessProfiles.wlan, family: 6 }] as const;
+    const topology = new KernelTopology(labTopology(accesses), { seed: 1 });
+    const [{ address, gateway }] = accessPlaces(accesses) as [AccessPlace];
+    topology.configure('mn', (rtnetlink) => rtnetlink.replaceRoute({ destination: '::/0', gateway }));
+    const { proxyCscf, secondProxyCscf, translatorTowardsMobileNodes } = labAddresses.ipv6;
+    for (const [node, role] of [
+      ['home', proxyCscf],
+      ['home', secondProxyCscf],
+      ['translator', translatorTowardsMobileNodes],
+    ] as const)
+      assert.equal(await sourceSeenBy(topology, node, role, address), address);
+    const { addresses, routes } = topology.namespaceOf('mn').run(readKernelState);
+    const ofWlan = (lines: readonly string[]) => lines.filter((line) => line.includes('10.1.'));
+    assert.deepEqual([ofWlan(addresses), ofWlan(routes)], [[], []]);
     await topology.close();
   },
 );
@@ -47,7 +62,7 @@ kernelTest(
     const peer = bind(topology, 'cn', labAddresses.correspondentNode);
     const heard: string[] = [];
     peer.on('message', (text, { address }) => heard.push(`${text} from ${address}`));
-    const [, guarded] = accessPlaces(accesses.map(({ name }) => name));
+    const [, guarded] = accessPlaces(accesses);
     topology.configure('mn', (rtnetlink) => {
       rtnetlink.addAddress('lo', '10.99.0.1/32');
       rtnetlink.replaceRoute({ destination: '0.0.0.0/0', gateway: guarded?.gateway ?? '' });
@@ -101,10 +116,27 @@ kernelTest('readKernelState: lists nftables tables', () => {
   assert.deepEqual(readKernelState().tables, []);
 });
 
+/** Of a datagram from the mobile node's access address to one of a role. */
+async function sourceSeenBy(
+  topology: KernelTopology,
+  node: string,
+  role: string,
+  address: string,
+): Promise<string> {
+  const receiver = bind(topology, node, role);
+  const sender = bind(topology, 'mn', address);
+  sender.send('x', receiver.address().port, role);
+  const [, remote] = await once(receiver, 'message');
+  receiver.close();
+  sender.close();
+  return remote.address;
+}
+
 function bind(topology: KernelTopology, node: string, address: string) {
+  const family = familyOf(address);
   const socket = createSocket({
-    type: 'udp4',
-    lookup: (name, _options, callback) => callback(null, name, 4),
+    type: family === 6 ? 'udp6' : 'udp4',
+    lookup: (name, _options, callback) => callback(null, name, family),
   });
   topology.namespaceOf(node).run(() => socket.bind({ address, port: 0 }));
   return socket;

@@ -8,7 +8,7 @@ import { type TestContext, test } from 'node:test';
 import { readKernelState } from '../../src/testbed/kernel-state.ts';
 import type { FlowResult } from '../../src/testbed/lab-result.ts';
 import { loadScenario } from '../../src/testbed/load-scenario.ts';
-import { type FinishedRun, runLab, skip, startLab, untilNothingIsLeft } from './lab-run.ts';
+import { type FinishedRun, runLab, skip, skipVersions, startLab, untilNothingIsLeft } from './lab-run.ts';
 
 test('TRIM, UDP: fifty soft handovers, 0 packets lost and 0 duplicated in both directions', {
   skip,
@@ -90,6 +90,22 @@ test('TRIM with a P-CSCF per access and reservations: INVITE with Replaces, and 
   for (const { methods } of run.result.handovers) assert.deepEqual(methods, ['INVITE with Replaces']);
 });
 
+test('TRIM between versions of IP: from an IPv4 access to one that has IPv6 alone and back, six times, and nothing is lost', {
+  skip: skipVersions,
+}, async (context) => {
+  const run = await runLab(['trim-ipv6']);
+  tellFlows(context, run.result);
+  assertSeamless(run, 6);
+  assertCarriedByBoth(run);
+  const [toMobileNode, toCorrespondent, transfer, terminal] = run.result.flows;
+  for (const voice of [toMobileNode, toCorrespondent])
+    assert.deepEqual([voice?.kind, voice?.lost, voice?.duplicated], ['rtp-audio', 0, 0]);
+  for (const { bytesIntact, received = 0 } of [transfer ?? assert.fail(), terminal ?? assert.fail()])
+    assert.ok(bytesIntact === true && received > 0);
+  for (const { remotesSeenByPeer, remotesSeenByApplication } of run.result.flows)
+    assert.match([...remotesSeenByPeer, ...remotesSeenByApplication].join(), /^(198\.51\.100\.\d:\d+,?){2}$/);
+});
+
 test('TRIM, hard: the access vanishes under a call and a transfer, and both go on over the other', {
   skip,
 }, async (context) => {
@@ -118,10 +134,7 @@ test('trimaran lab run: the default scenario, for an ordinary user, in less than
     const isPath = /^[a-z0-9]+: \//.test(line);
     assert.ok(isPath || line.length <= 80, line);
   }
-  const [heading, ...rows] = (run.files.get('figure-8.csv') ?? '').trim().split('\n');
-  assert.equal(heading, 'seconds,3g kbit/s,wlan kbit/s');
-  const carriedBy = (index: number): number => rows.filter((row) => Number(row.split(',')[index]) > 0).length;
-  assert.ok(carriedBy(1) > 20 && carriedBy(2) > 20, 'video came over both accesses');
+  assertCarriedByBoth(run);
   assert.match(run.files.get('figure-9.csv') ?? '', /^seconds,sequence octets,kbit\/s\n/);
   assert.match(run.files.get('ladder.txt') ?? '', /INVITE/);
 });
@@ -153,6 +166,14 @@ function assertSeamless({ status, result }: FinishedRun, handovers: number): voi
     assert.equal(flow.remotesSeenByPeer.length, 1, `${flow.name}: ${flow.remotesSeenByPeer}`);
     assert.equal(flow.remotesSeenByApplication.length, 1, `${flow.name}: ${flow.remotesSeenByApplication}`);
   }
+}
+
+/** In some tenths of a second over the one, in some over the other. */
+function assertCarriedByBoth({ files }: FinishedRun): void {
+  const [heading, ...rows] = (files.get('figure-8.csv') ?? '').trim().split('\n');
+  assert.equal(heading, 'seconds,3g kbit/s,wlan kbit/s');
+  const carriedBy = (index: number): number => rows.filter((row) => Number(row.split(',')[index]) > 0).length;
+  assert.ok(carriedBy(1) > 20 && carriedBy(2) > 20, 'RTP came over both accesses');
 }
 
 function longestStallIn({ stalls }: FlowResult, fromMs: number, lengthMs: number): number {

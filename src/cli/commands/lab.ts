@@ -56,6 +56,7 @@ export const labCommand: Command = {
   examples: [
     ['trimaran lab run', 'A video call, a transfer and a terminal session go 3G, WLAN, 3G.'],
     ['trimaran lab run trim-fifty --json', 'Fifty handovers; the last line is the result as JSON.'],
+    ['trimaran lab run trim-ipv6', 'From an access with IPv4 to one with IPv6 alone and back.'],
     ['trimaran lab run trim-tcp --virtual --seed 7', 'TRIM fig. 9 in virtual time.'],
     [
       'trimaran lab run mip-sip',
@@ -80,7 +81,7 @@ async function run({ options, operands }: CommandArguments): Promise<ExitCode> {
   const report: LabTierReport =
     options['virtual'] === true
       ? { tier: 'virtual', reason: 'asked for by --virtual', remedy: '' }
-      : tierFor(scenario.architecture, detectLabTier());
+      : tierFor(scenario, detectLabTier());
   const folder = typeof options['output'] === 'string' ? options['output'] : join('results', scenario.name);
   const isCaptured = options['capture'] === true && report.tier !== 'virtual';
   if (isCaptured) makeFolder(folder);
@@ -149,7 +150,7 @@ function keep(
 ): LabResult {
   try {
     return writeResultFiles(folder, result, measured, {
-      accessNames: accesses.map(({ name }) => name),
+      accesses,
       isCaptured,
     });
   } catch (error) {
