@@ -94,7 +94,7 @@ test('TRIM between versions of IP: from an IPv4 access to one that has IPv6 alon
   skip: skipVersions,
 }, async (context) => {
   const run = await runLab(['trim-ipv6']);
-  tellFlows(context, run.result);
+  tellFlows(context, run);
   assertSeamless(run, 6);
   assertCarriedByBoth(run);
   const [toMobileNode, toCorrespondent, transfer, terminal] = run.result.flows;
