@@ -90,6 +90,28 @@ for (const proxyCscfs of ['shared', 'per-access'] as const)
         }
     });
 
+for (const proxyCscfs of ['shared', 'per-access'] as const)
+  for (const withReservation of [false, true])
+    test(`ringing: the access dies while the application server waits for a translator that is dead: one call, nothing is refused (${formOf({ proxyCscfs, withReservation })})`, () => {
+      for (const afterMs of [40, 300, 9000]) {
+        const call = new TrimCall({ proxyCscfs, withReservation, ringMs, hasSecondTranslator: true });
+        call.lab.host('translator').kill();
+        call.dial();
+        call.run(afterMs);
+        replaceAccess(call, 100);
+        // The request to the translator is given up after 10 s.
+        const isUp = call.runUntil(() => isUpOver(call, 'wlan'), 12_000 + ringMs);
+        const context = `after ${afterMs} ms`;
+        assert.ok(isUp, context);
+        assert.deepEqual([heard(call, 'cn', /^INVITE /), heard(call, 'phone', /^180 /)], [1, 1], context);
+        assert.deepEqual([heard(call, 'mn', /^5/), heard(call, 'phone', /^5/)], [0, 0], context);
+        call.run(1000);
+        call.hangUp('phone');
+        call.run(5000);
+        assert.equal(call.whatIsLeft(), undefined, context);
+      }
+    });
+
 test('ringing: who gives up after the move reaches the other side', () => {
   for (const originator of ['mobile node', 'correspondent'] as const) {
     const call = ring({ originator, ringMs: 60_000 });

@@ -221,8 +221,19 @@ export class Relay {
     }
     const other = this.#owner.leg(otherOf(from));
     const dialog = this.#counterpart(incoming.dialog, from);
-    if (other === undefined || other.isEnded || dialog === undefined) this.#respondBusy(leg, incoming, now);
-    else if (incoming.method === 'PRACK') this.#passPrack(passage, other, content, now);
+    const acknowledged = incoming.acknowledges?.origin;
+    if (
+      incoming.method === 'PRACK' &&
+      (acknowledged === undefined || !isReliableResponse(acknowledged.response))
+    )
+      // The other leg's response was not reliable, or is not from there, where nobody may have answered yet.
+      leg.respond(incoming, plainAnswer(passage.role === 'offer' ? 488 : 200), undefined, now);
+    else if (other === undefined || other.isEnded || dialog === undefined)
+      this.#respondBusy(leg, incoming, now);
+    else if (acknowledged !== undefined) {
+      const { request, response, dialog: of } = acknowledged;
+      this.#link(passage, other.sender.sendPrack(request, response, of, content, now));
+    }
     // Both peers changed the session at the same time; each would wait for the other's answer (RFC 3261 §14.2).
     else if (incoming.method === 'INVITE' && this.#isRelayingInviteOf(other))
       leg.respond(incoming, plainAnswer(491), undefined, now);
@@ -231,17 +242,6 @@ export class Relay {
         passage,
         other.request(incoming.method, content, dialog, { hasOffer: passage.role === 'offer' }, now),
       );
-  }
-
-  /** Where the other leg's response was not reliable, or is not from there, its PRACK ends here. */
-  #passPrack(passage: RequestPassage, other: CallLeg, content: MessageContent, now: Instant): void {
-    const origin = passage.incoming.acknowledges?.origin;
-    if (origin === undefined || !isReliableResponse(origin.response)) {
-      const statusCode = passage.role === 'offer' ? 488 : 200;
-      passage.leg.respond(passage.incoming, plainAnswer(statusCode), undefined, now);
-      return;
-    }
-    this.#link(passage, other.sender.sendPrack(origin.request, origin.response, origin.dialog, content, now));
   }
 
   #passResponse(passage: ResponsePassage, now: Instant): void {
@@ -266,8 +266,9 @@ export class Relay {
     const origin = this.#originNow(passage);
     const { incoming, leg } = origin;
     const isSuccess = response.statusCode >= 200;
-    // A telephone that is told again that it rings begins its tone anew.
-    const isKnown = passage.isReminder && response.statusCode === incoming.progress && !tellsMedia(passage);
+    // A telephone that is told again that it rings begins its tone anew; a 183 without media says nothing.
+    const isNews = response.statusCode !== incoming.progress && response.statusCode !== 183;
+    const isKnown = passage.isReminder && !isNews && !tellsMedia(passage);
     const isReliable = !isSuccess && !isKnown && wantsReliability(incoming.request, passage.isReliable);
     if (passage.isReliable && !isReliable && dialog !== undefined)
       passage.leg.sender.sendPrack(outgoing, response, dialog, emptyContent, now);
