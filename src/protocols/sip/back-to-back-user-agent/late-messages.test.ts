@@ -71,6 +71,32 @@ test('BackToBackUserAgent: a 200 that comes again is acknowledged again with its
   assert.equal(mn.isUp, true);
 });
 
+test('BackToBackUserAgent: a 200 that comes after the call is acknowledged, and the dialog of another fork is ended', () => {
+  const { network, callee, inDialog } = called();
+  const [invite] = callee.requests('INVITE');
+  const answered = (toTag: string): string[] => {
+    const before = callee.received.length;
+    callee.respond(invite!, 200, { toTag, body: sdp(correspondent) });
+    network.run(network.now + 200);
+    const requests = callee.received.slice(before).filter((message) => message.kind === 'request');
+    for (const request of requests) if (request.method === 'BYE') callee.respond(request, 200);
+    return requests.map((request) => `${request.method} ${toTagOf(request)} ${cseqOf(request).number}`);
+  };
+  const { number } = cseqOf(invite!);
+  assert.deepEqual(answered('one'), []);
+  inDialog('ACK', 1);
+  inDialog('BYE', 2);
+  network.run(network.now + 200);
+  const [bye] = callee.requests('BYE');
+  callee.respond(bye!, 200);
+  network.run(network.now + 10_000);
+  assert.deepEqual(answered('one'), [`ACK one ${number}`]);
+  assert.deepEqual(answered('two'), [`ACK two ${number}`, `BYE two ${number + 1}`]);
+  assert.deepEqual(answered('two'), [`ACK two ${number}`]);
+  network.run(network.now + 32_000);
+  assert.deepEqual(answered('three'), [], 'the transaction has ended');
+});
+
 test('BackToBackUserAgent: each leg numbers its reliable responses, and a PRACK that names another one is answered 481', () => {
   const { network, caller, callee, inDialog, provisional } = ringing();
   const rseq = Number(provisional().headers.get('RSeq'));

@@ -3,6 +3,7 @@
  * above may rely on, an error answer that needs no state, or nothing.
  */
 import { isMalformed, type Malformed } from '../../../base/malformed.ts';
+import { textHash } from '../../../base/text-hash.ts';
 import { createResponse } from '../message/create-response.ts';
 import { toTagOf } from '../message/header-fields.ts';
 import { headerNameOf } from '../message/header-names.ts';
@@ -68,14 +69,11 @@ function refuse(request: SipRequest, { statusCode, reasonPhrase }: Rejection): S
   return { kind: 'refused', response };
 }
 
-/** FNV-1a over what a repetition and an ACK have in common with the request. */
+/** From what a repetition and an ACK have in common with the request. */
 function statelessToTag(headers: SipHeaders): string {
   const text = `${headers
     .get('Via')
     ?.split(';')
     .find((part) => part.startsWith('branch='))} ${headers.get('Call-ID')}`;
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++)
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
-  return `stateless-${hash.toString(36)}`;
+  return `stateless-${textHash(text).toString(36)}`;
 }

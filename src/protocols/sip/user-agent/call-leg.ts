@@ -12,7 +12,7 @@ import type { Instant } from '../../../base/instant.ts';
 import { emptyList, withItem } from '../../../base/short-list.ts';
 import { listIncludes } from '../message/header-fields.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { SipEvent } from '../transaction/sip-event.ts';
+import type { ClientTransactionId, SipEvent } from '../transaction/sip-event.ts';
 import type { Answer, IncomingRequest } from './incoming-request.ts';
 import type { InviteAddressing } from './initial-invite.ts';
 import type { LegDialog } from './leg-dialog.ts';
@@ -38,6 +38,8 @@ export class CallLeg implements SessionTimerOwner {
   /** Those that live: several early ones or the confirmed one. */
   dialogs: readonly LegDialog[] = emptyList;
   confirmed: LegDialog | undefined;
+  /** Of the INVITE that made the leg, when that was ours. */
+  inviteTransaction: ClientTransactionId | undefined;
   isEnded = false;
   /** Serves no call any more; kept by the user agent alone, until nothing of it is under way. */
   isForgotten = false;

@@ -9,12 +9,12 @@ import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput, TransportAddress } from '../../../base/network.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import { RefusalLog } from '../../../base/refusal-log.ts';
-import type { RoutedRequest } from '../dialog/dialog.ts';
+import { Dialog, type RoutedRequest } from '../dialog/dialog.ts';
 import type { SipEndpoint, SipListener } from '../endpoint.ts';
 import { createResponse } from '../message/create-response.ts';
-import { callIdOf, fromTagOf, rackOf, toTagOf } from '../message/header-fields.ts';
+import { callIdOf, cseqOf, fromTagOf, rackOf, toTagOf } from '../message/header-fields.ts';
 import type { Replaces } from '../message/replaces.ts';
-import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { SipRequest, type SipResponse } from '../message/sip-message.ts';
 import {
   type ClientTransactionId,
   isClientTransaction,
@@ -82,10 +82,13 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   readonly #takesNotifications: boolean;
   /** By the tag that is ours: no two dialogs have the same, whoever chose the Call-ID. */
   readonly #legs = new Map<string, CallLeg>();
+  /** Requests of ours to which something can still come. */
   readonly #outgoing = new Map<
     ClientTransactionId,
     { readonly leg: CallLeg; readonly outgoing: OutgoingRequest }
   >();
+  /** By which way the ACK goes to a 2xx that comes although its call is over: until their transactions end, all that is left of most INVITEs. */
+  readonly #lateAcks = new Map<ClientTransactionId, SignallingPath>();
   /** That came in, until their failure is sent or their 2xx acknowledged. */
   readonly #invites = new Map<
     ServerTransactionId,
@@ -204,7 +207,9 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     const target = this.resolve(path, routed.nextHop);
     if (target === undefined) return undefined;
     const transaction = this.#endpoint.sendRequest(routed.request, target, now);
-    this.#outgoing.set(transaction, { leg, outgoing });
+    if (outgoing.dialog === undefined) leg.inviteTransaction = transaction;
+    // Whatever comes to a BYE, its dialog is over.
+    if (outgoing.method !== 'BYE') this.#outgoing.set(transaction, { leg, outgoing });
     return transaction;
   }
 
@@ -361,14 +366,31 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
 
   #handleResponse(transaction: ClientTransactionId, response: SipResponse, now: Instant): void {
     const sent = this.#outgoing.get(transaction);
+    const path = this.#lateAcks.get(transaction);
     if (sent !== undefined) {
       const { leg, outgoing } = sent;
+      if (isLastResponse(outgoing, response)) this.#outgoing.delete(transaction);
       if (outgoing.transaction === transaction) leg.handleResponse(outgoing, response, now);
       // A late 2xx may have made another dialog, which was ended at once.
       if (leg.isForgotten) this.forget(leg, now);
-    } else if (this.#outside.has(transaction) && response.statusCode > 100) {
+    } else if (path !== undefined) this.#handleLateSuccess(response, path, now);
+    else if (this.#outside.has(transaction) && response.statusCode > 100) {
       this.#events.push({ kind: 'outside-response', transaction, response });
     }
+  }
+
+  /** Repeated, it is acknowledged again; from another fork, the dialog that it makes is ended at once (RFC 3261 §13.2.2.4). */
+  #handleLateSuccess(response: SipResponse, path: SignallingPath, now: Instant): void {
+    const invite = new SipRequest('INVITE', '');
+    invite.headers.appendFrom(response.headers, 'CSeq');
+    const dialog = Dialog.asCaller(invite, response);
+    if (dialog.remoteTarget === '') return;
+    this.sendAck(dialog.buildAck(cseqOf(response).number), path, now);
+    if (this.#ended.has(dialog.callId, dialog.localTag, dialog.remoteTag, now)) return;
+    this.#ended.add(dialog, now);
+    const bye = dialog.buildRequest('BYE');
+    const target = this.resolve(path, bye.nextHop);
+    if (target !== undefined) this.#endpoint.sendRequest(bye.request, target, now);
   }
 
   #handleFailure(transaction: ClientTransactionId, statusCode: 408 | 503, now: Instant): void {
@@ -391,6 +413,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
       return;
     }
     this.#outgoing.delete(transaction);
+    this.#lateAcks.delete(transaction);
     this.#outside.delete(transaction);
   }
 
@@ -402,5 +425,17 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   #bury(leg: CallLeg, now: Instant): void {
     for (const { dialog } of leg.allDialogs)
       if (this.#legs.delete(dialog.localTag)) this.#ended.add(dialog, now);
+    this.#keepLateAck(leg);
   }
+
+  /** The INVITE of the leg was answered: nothing of it needs the leg any more but where it forked, and then early dialogs count too. */
+  #keepLateAck({ inviteTransaction, confirmed, allDialogs, presentPath }: CallLeg): void {
+    if (inviteTransaction === undefined || confirmed === undefined || allDialogs.length > 1) return;
+    if (this.#outgoing.delete(inviteTransaction)) this.#lateAcks.set(inviteTransaction, presentPath);
+  }
+}
+
+/** Only to an INVITE more than one comes up: each 2xx. */
+function isLastResponse({ method }: OutgoingRequest, { statusCode }: SipResponse): boolean {
+  return statusCode >= (method === 'INVITE' ? 300 : 200);
 }
