@@ -168,9 +168,11 @@ export class TranslatorControl {
         done(undefined, at);
         return;
       }
-      // A translator that did not answer may have carried it out all the same.
-      if (outcome.kind === 'request-lost') this.#client.close(nat, at);
-      else if (outcome.resultCode === resultCode.resourceFailure) this.#selection.rest(host, at);
+      // A translator that was asked and did not answer may have carried it out all the same.
+      const wasAsked = outcome.kind === 'request-lost' && outcome.reason !== 'too-many-outstanding';
+      if (wasAsked) this.#client.close(nat, at);
+      if (outcome.kind === 'request-refused' && outcome.resultCode === resultCode.resourceFailure)
+        this.#selection.rest(host, at);
       this.#open(session, change, [...refused, host], at, done);
     });
   }

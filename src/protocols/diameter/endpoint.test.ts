@@ -9,7 +9,7 @@ import { cxApplication, cxAvps, cxCommands } from './dictionary/cx.ts';
 import { Dictionary } from './dictionary/dictionary.ts';
 import { natControlApplication } from './dictionary/nat-control.ts';
 import { DiameterEndpoint, type DiameterEndpointOptions } from './endpoint.ts';
-import { maximumPendingConnections } from './limits.ts';
+import { maximumOutstandingRequests, maximumPendingConnections } from './limits.ts';
 import { type DiameterMessage, decodeMessage, encodeMessage, MalformedMessage } from './message.ts';
 import { resultCode } from './result-code.ts';
 import { TestNetwork } from './test-network.ts';
@@ -99,29 +99,44 @@ test('DiameterEndpoint: a request to a peer that is not there fails at once', ()
 });
 
 test('DiameterEndpoint: a request goes to the next peer with the T bit when the connection breaks', () => {
-  const network = new TestNetwork();
-  const servers = ['hss1.example', 'hss2.example'].map((host, index) => {
-    const address = `192.0.2.${20 + index}`;
-    const server = endpoint(host, { listen: [{ address, port }], peers: [{ host: 'cscf.example' }] });
-    network.add(address, server);
-    server.start(0);
-    return { host, server, address };
-  });
-  const client = endpoint('cscf.example', {
-    peers: servers.map(({ host, address }) => ({ host, address: { address, port } })),
-  });
-  network.add('192.0.2.1', client);
-  client.start(0);
-  network.settle();
+  const { network, client, servers } = withTwoServers();
   const request = client.request(['hss1.example', 'hss2.example'], locationInfo, network.now);
   network.settle();
   network.remove('192.0.2.20');
-  const second = servers[1]?.server ?? assert.fail();
+  const second = servers[1].server;
   second.answer(nextRequest(second).request, resultAvps(2001));
   network.settle();
   const answer = events(client).find(({ kind }) => kind === 'answer-received');
   assert.ok(answer?.kind === 'answer-received');
   assert.deepEqual([answer.request, answer.peer], [request, 'hss2.example']);
+});
+
+test('DiameterEndpoint: a peer that is connected and answers nothing fills its own room, not that of the others', () => {
+  const { client, servers, network } = withTwoServers();
+  const [dead, living] = servers;
+  for (let asked = 0; asked < maximumOutstandingRequests; asked++)
+    client.request(dead.host, locationInfo, network.now);
+  network.settle();
+  events(client);
+  const refused = client.request(dead.host, locationInfo, network.now);
+  assert.deepEqual(events(client), [
+    { kind: 'request-failed', request: refused, asked: locationInfo, reason: 'too-many-outstanding' },
+  ]);
+  for (const peers of [living.host, [dead.host, living.host]]) {
+    const request = client.request(peers, locationInfo, network.now);
+    network.settle();
+    living.server.answer(nextRequest(living.server).request, resultAvps(2001));
+    network.settle();
+    const [answer] = events(client);
+    assert.ok(answer?.kind === 'answer-received');
+    assert.deepEqual([answer.request, answer.peer], [request, living.host]);
+  }
+  network.run(10_000);
+  const failures = events(client).map((event) => event.kind === 'request-failed' && event.reason);
+  assert.deepEqual(new Set(failures), new Set(['timed-out']));
+  assert.equal(failures.length, maximumOutstandingRequests);
+  client.request(dead.host, locationInfo, network.now);
+  assert.deepEqual(events(client), [], 'there is room again');
 });
 
 test('DiameterEndpoint: an outstanding request fails when the connection breaks and there is no other peer', () => {
@@ -353,6 +368,25 @@ function message(
 ): DiameterMessage {
   const flags = { isRequest: true, isProxiable: true, isError: false, isRetransmitted: false };
   return { commandCode, applicationId, ...flags, hopByHopId: 5, endToEndId: 6, avps };
+}
+
+function withTwoServers() {
+  const network = new TestNetwork();
+  const started = (host: string, index: number) => {
+    const address = `192.0.2.${20 + index}`;
+    const server = endpoint(host, { listen: [{ address, port }], peers: [{ host: 'cscf.example' }] });
+    network.add(address, server);
+    server.start(0);
+    return { host, server, address };
+  };
+  const servers = [started('hss1.example', 0), started('hss2.example', 1)] as const;
+  const client = endpoint('cscf.example', {
+    peers: servers.map(({ host, address }) => ({ host, address: { address, port } })),
+  });
+  network.add('192.0.2.1', client);
+  client.start(0);
+  network.settle();
+  return { network, client, servers };
 }
 
 function pair() {

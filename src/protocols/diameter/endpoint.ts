@@ -346,18 +346,26 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
     this.#events.push({ kind: 'answer-received', request: id, asked, peer: peer.host, avps });
   }
 
-  /** Sends to the first peer that is available; those behind it are kept for a failover. */
+  /**
+   * Sends to the first peer that is available and has room: one that is connected and answers nothing takes none from the others. Those behind it
+   * are kept for a failover.
+   */
   #dispatch(request: OutstandingRequest): void {
-    const first = request.peers.findIndex(({ isAvailable }) => isAvailable);
-    const peer = request.peers[first];
-    if (peer?.connection === undefined) this.#reportFailure(request, 'peer-down');
-    else if (this.#outstanding.size >= maximumOutstandingRequests)
-      this.#reportFailure(request, 'too-many-outstanding');
+    const { peers } = request;
+    const first = peers.findIndex(
+      (peer) => peer.isAvailable && this.#outstanding.countOf(peer) < maximumOutstandingRequests,
+    );
+    const peer = peers[first];
+    if (peer?.connection === undefined)
+      this.#reportFailure(
+        request,
+        peers.some(({ isAvailable }) => isAvailable) ? 'too-many-outstanding' : 'peer-down',
+      );
     else
       this.#sendRequest(
         peer,
         peer.connection,
-        first === 0 ? request : { ...request, peers: request.peers.slice(first) },
+        first === 0 ? request : { ...request, peers: peers.slice(first) },
       );
   }
 

@@ -3,6 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { baseCommands } from './dictionary/base.ts';
 import { type OutstandingRequest, OutstandingRequests } from './outstanding-requests.ts';
+import { DiameterPeer } from './peer.ts';
+
+/** Only who it is matters. */
+const peers: readonly [DiameterPeer, DiameterPeer] = [
+  Object.create(DiameterPeer.prototype),
+  Object.create(DiameterPeer.prototype),
+];
 
 test('OutstandingRequests: give out by deadline what is neither answered nor taken out, also after failovers', () => {
   const step = fc.record({ wait: fc.nat(3), answered: fc.nat(20), isLate: fc.boolean() });
@@ -15,11 +22,12 @@ test('OutstandingRequests: give out by deadline what is neither answered nor tak
         now += wait;
         // One that was sent before and goes to another peer keeps its deadline.
         const deadline = now + (isLate ? 5 : 10);
-        requests.add(++hopByHopId, request(hopByHopId, deadline));
+        requests.add(++hopByHopId, request(hopByHopId, deadline, peers[hopByHopId % 2]));
         expected.set(hopByHopId, deadline);
         requests.delete(answered);
         expected.delete(answered);
-        assert.equal(requests.size, expected.size);
+        for (const [index, peer] of peers.entries())
+          assert.equal(requests.countOf(peer), [...expected.keys()].filter((id) => id % 2 === index).length);
         assert.equal(requests.peek()?.at, expected.size === 0 ? undefined : Math.min(...expected.values()));
       }
       const order = [...expected].sort(([, a], [, b]) => a - b).map(([id]) => id);
@@ -46,7 +54,7 @@ function taken(requests: OutstandingRequests, now: number): number[] {
   return order;
 }
 
-function request(id: number, deadline: number): OutstandingRequest {
+function request(id: number, deadline: number, peer: DiameterPeer = peers[0]): OutstandingRequest {
   const asked = { command: baseCommands.deviceWatchdog, avps: [] };
-  return { id, asked, peers: [], sessionId: '', endToEndId: id, deadline, isRetransmitted: false };
+  return { id, asked, peers: [peer], sessionId: '', endToEndId: id, deadline, isRetransmitted: false };
 }

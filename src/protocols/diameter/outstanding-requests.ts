@@ -24,11 +24,14 @@ interface Entry extends Timeout {
 
 export class OutstandingRequests {
   readonly #entries = new Map<number, Entry>();
+  /** How many each peer owes an answer to. */
+  readonly #counts = new Map<DiameterPeer, number>();
   #first: Entry | undefined;
   #last: Entry | undefined;
 
-  get size(): number {
-    return this.#entries.size;
+  /** Those whose answer that peer owes. */
+  countOf(peer: DiameterPeer): number {
+    return this.#counts.get(peer) ?? 0;
   }
 
   get(hopByHopId: number): OutstandingRequest | undefined {
@@ -47,12 +50,14 @@ export class OutstandingRequests {
     this.#join(earlier, entry);
     this.#join(entry, later);
     this.#entries.set(hopByHopId, entry);
+    this.#count(request, 1);
   }
 
   delete(hopByHopId: number): void {
     const entry = this.#entries.get(hopByHopId);
     if (entry === undefined) return;
     this.#entries.delete(hopByHopId);
+    this.#count(entry.request, -1);
     this.#join(entry.earlier, entry.later);
   }
 
@@ -72,6 +77,10 @@ export class OutstandingRequests {
     for (const { hopByHopId, request } of this.#entries.values())
       if (request.peers[0] === peer) found.push([hopByHopId, request]);
     return found;
+  }
+
+  #count({ peers: [peer] }: OutstandingRequest, change: 1 | -1): void {
+    if (peer !== undefined) this.#counts.set(peer, this.countOf(peer) + change);
   }
 
   /** Puts two entries side by side; undefined is the end of the list. */
