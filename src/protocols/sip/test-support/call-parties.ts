@@ -123,6 +123,8 @@ export class Party extends TestHost {
   answers = true;
   /** Leaves the offers of later requests unanswered. */
   slow = false;
+  /** Answers the offers of later requests ahead of the final response, which it never gives. */
+  holdsBack = false;
   #invite: Token | undefined;
 
   constructor(
@@ -238,7 +240,7 @@ export class Party extends TestHost {
       event.role === 'offer'
         ? sdp(this.address, event.body.includes('curr:qos') ? 'sendrecv' : undefined)
         : '';
-    this.agent.answerLocally(event.token, { statusCode: 200, body }, now);
+    this.agent.answerLocally(event.token, { statusCode: this.holdsBack ? 183 : 200, body }, now);
     if (event.within !== undefined && event.body.includes('curr:qos local sendrecv')) {
       this.#reply({ statusCode: 180 });
       this.after(this.ringMs, () => this.accept());

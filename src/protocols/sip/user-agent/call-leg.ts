@@ -52,7 +52,8 @@ export class CallLeg implements SessionTimerOwner {
   #isSilent = false;
   #hangUpAfterAck: HangUp | undefined;
   #bye: OutgoingRequest | undefined;
-  /** The session description that was sent last, which a mere refresh repeats. */
+  /** Of this side: the one that is agreed on, which a mere refresh repeats, and the last one, which goes with an INVITE that fails. */
+  #agreedDescription = '';
   #lastDescription = '';
 
   constructor(path: SignallingPath, host: LegHost) {
@@ -202,7 +203,6 @@ export class CallLeg implements SessionTimerOwner {
 
   /** What the leg adds to every request of its own but ACK (RFC 4028 §7.1). */
   completeRequest(request: SipRequest): void {
-    this.noteDescription(request);
     if (!listIncludes(request, 'Supported', 'timer')) request.headers.append('Supported', 'timer');
     if (this.refreshesSession(request.method)) this.sessionTimer.writeRequest(request);
   }
@@ -212,16 +212,26 @@ export class CallLeg implements SessionTimerOwner {
     return method === 'INVITE' || (method === 'UPDATE' && this.confirmed !== undefined);
   }
 
+  /** An answer, or an offer that is answered. */
   noteDescription(message: SipMessage): void {
-    if (isSessionDescription(message)) this.#lastDescription = message.body;
+    if (!isSessionDescription(message)) return;
+    this.#lastDescription = message.body;
+    if (!this.sender.hasUnansweredInvite && this.#receiver.openInvite?.state !== 'open')
+      this.#agreedDescription = message.body;
+  }
+
+  /** RFC 6141 §3.4: what was agreed on ahead of the final response to a re-INVITE holds if that is a success. */
+  inviteEnded(isSuccess: boolean): void {
+    if (isSuccess) this.#agreedDescription = this.#lastDescription;
+    else this.#lastDescription = this.#agreedDescription;
   }
 
   /** RFC 4028 §7.4: an UPDATE without offer, or a re-INVITE that offers what is there already. */
   refreshSession(method: 'UPDATE' | 'INVITE', now: Instant): void {
     const dialog = this.confirmed;
     if (dialog === undefined || this.isEnded) return;
-    const hasOffer = method === 'INVITE' && this.#lastDescription !== '';
-    const content = contentOf(hasOffer ? this.#lastDescription : undefined);
+    const hasOffer = method === 'INVITE' && this.#agreedDescription !== '';
+    const content = contentOf(hasOffer ? this.#agreedDescription : undefined);
     const refresh = new OutgoingRequest(hasOffer ? 'INVITE' : 'UPDATE', content, dialog, { hasOffer });
     refresh.isRefresh = true;
     this.sender.send(refresh, now);

@@ -141,8 +141,10 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
   }
 
   completeResponse(incoming: IncomingRequest, response: SipResponse, now: Instant): void {
-    this.#leg.noteDescription(response);
-    const isSuccess = response.statusCode >= 200 && response.statusCode < 300;
+    const isFinal = response.statusCode >= 200;
+    const isSuccess = isFinal && response.statusCode < 300;
+    if (response.statusCode < 300) this.#leg.noteDescription(response);
+    if (isFinal && incoming.method === 'INVITE') this.#leg.inviteEnded(isSuccess);
     if (isSuccess && this.#leg.refreshesSession(incoming.method))
       this.#leg.sessionTimer.writeSuccess(incoming.request, response, now);
   }

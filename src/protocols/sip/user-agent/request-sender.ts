@@ -15,7 +15,7 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { CallLeg } from './call-leg.ts';
 import { buildInitialInvite, type InviteAddressing } from './initial-invite.ts';
 import { LegDialog } from './leg-dialog.ts';
-import type { LegHost, LegTimer } from './leg-host.ts';
+import type { LegHost, LegTimer, OfferRole } from './leg-host.ts';
 import { maxEarlyDialogs, maxQueuedRequests, maxRetries } from './limits.ts';
 import { emptyContent, type MessageContent, writeContent } from './message-content.ts';
 import { isNextReliable, noteOffer, roleOf } from './offer-rules.ts';
@@ -43,6 +43,10 @@ export class RequestSender implements LegTimer {
   /** The initial INVITE, while the leg is early. */
   get initialInvite(): OutgoingRequest | undefined {
     return this.#invite?.dialog === undefined ? this.#invite : undefined;
+  }
+
+  get hasUnansweredInvite(): boolean {
+    return this.#invite?.state === 'sent';
   }
 
   /** The path of an INVITE under way that moves the leg. */
@@ -277,17 +281,9 @@ export class RequestSender implements LegTimer {
     if (isReliable) {
       invite.mayHaveMovedTarget = true;
       dialog.dialog.refreshTarget(response);
-      noteOffer(dialog, role);
+      this.#noteOffer(invite, dialog, role);
     }
-    this.#leg.emit({
-      kind: 'response',
-      leg: this.#leg,
-      outgoing: invite,
-      response,
-      dialog,
-      role,
-      isReliable,
-    });
+    this.#tell(invite, response, dialog, role, isReliable);
     this.#leg.pump(now);
   }
 
@@ -306,7 +302,10 @@ export class RequestSender implements LegTimer {
     dialog.lastReliable = undefined;
     const role = roleOf(invite, response);
     invite.owesAnswer = role === 'offer';
-    if (!wasFinished) noteOffer(dialog, role ?? 'answer');
+    if (!wasFinished) {
+      this.#noteOffer(invite, dialog, role ?? 'answer');
+      this.#leg.inviteEnded(true);
+    }
     this.#leg.sessionTimer.takeSuccess(invite.request!, response, now);
     if (invite.isRefresh) this.sendAck(invite, emptyContent, now);
     if (invite.isAbandoned || wasFinished) {
@@ -316,15 +315,7 @@ export class RequestSender implements LegTimer {
     }
     if (invite.path !== undefined) this.#leg.path = invite.path;
     this.#leg.confirm(dialog);
-    this.#leg.emit({
-      kind: 'response',
-      leg: this.#leg,
-      outgoing: invite,
-      response,
-      dialog,
-      role,
-      isReliable: false,
-    });
+    this.#tell(invite, response, dialog, role);
     this.#leg.pump(now);
   }
 
@@ -364,6 +355,7 @@ export class RequestSender implements LegTimer {
 
   #succeed(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
     if (isTargetRefresh(outgoing.method)) outgoing.dialog!.dialog.refreshTarget(response);
+    if (outgoing.isPartOfInvite) this.#leg.noteDescription(outgoing.request!);
     if (outgoing.method !== 'UPDATE') return;
     if (this.#leg.confirmed !== undefined)
       this.#leg.sessionTimer.takeSuccess(outgoing.request!, response, now);
@@ -374,6 +366,7 @@ export class RequestSender implements LegTimer {
   #finish(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
     const wasAbandoned = outgoing.isAbandoned && outgoing.method !== 'INVITE';
     outgoing.state = 'finished';
+    if (outgoing.method === 'INVITE') this.#leg.inviteEnded(false);
     const { dialog } = outgoing;
     if (wasAbandoned) {
       this.#leg.pump(now);
@@ -381,9 +374,26 @@ export class RequestSender implements LegTimer {
     }
     if (response.statusCode >= 300) this.#failParts(outgoing, now);
     const role = roleOf(outgoing, response);
-    this.#leg.emit({ kind: 'response', leg: this.#leg, outgoing, response, dialog, role, isReliable: false });
+    this.#tell(outgoing, response, dialog, role);
     if (response.statusCode >= 300) this.#afterFailure(outgoing, response, now);
     this.#leg.pump(now);
+  }
+
+  #tell(
+    outgoing: OutgoingRequest,
+    response: SipResponse,
+    dialog: LegDialog | undefined,
+    role: OfferRole | undefined,
+    isReliable = false,
+  ): void {
+    this.#leg.emit({ kind: 'response', leg: this.#leg, outgoing, response, dialog, role, isReliable });
+  }
+
+  /** A response to INVITE, which may answer what that offered. */
+  #noteOffer(invite: OutgoingRequest, dialog: LegDialog, role: OfferRole | undefined): void {
+    const wasOpen = dialog.openOffer === 'ours';
+    noteOffer(dialog, role);
+    if (wasOpen && dialog.openOffer === undefined) this.#leg.noteDescription(invite.request!);
   }
 
   #afterFailure(outgoing: OutgoingRequest, response: SipResponse, now: Instant): void {
@@ -424,15 +434,7 @@ export class RequestSender implements LegTimer {
     if (outgoing.isAbandoned) return;
     const request = outgoing.request ?? dialog!.dialog.buildRequest(outgoing.method).request;
     const response = createResponse(request, statusCode);
-    this.#leg.emit({
-      kind: 'response',
-      leg: this.#leg,
-      outgoing,
-      response,
-      dialog,
-      role: undefined,
-      isReliable: false,
-    });
+    this.#tell(outgoing, response, dialog, undefined);
     this.#leg.pump(now);
   }
 

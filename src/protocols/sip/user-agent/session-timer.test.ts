@@ -86,6 +86,42 @@ test('SessionTimer: refreshes at half the interval, by UPDATE if the peer allows
   assert.equal(modern.peer.requests('INVITE').length, 0);
 });
 
+test('SessionTimer: a refresh repeats what was agreed on last, not what was refused or given up since', () => {
+  const { network, peer, party, success, inDialog } = called([['Session-Expires', '600']]);
+  const repeated = (until: number): string => {
+    const before = peer.requests('INVITE').length;
+    network.run(until);
+    const [refresh] = peer.requests('INVITE').slice(before);
+    peer.respond(refresh!, 200, { body: sdp(correspondent), headers: [['Session-Expires', '600']] });
+    return refresh!.body;
+  };
+  const offer = (direction: string, statusCode: number): void => {
+    party.reInvite(direction);
+    network.run(network.now + 100);
+    const body = statusCode === 200 ? { body: sdp(correspondent) } : {};
+    peer.respond(peer.requests('INVITE').at(-1)!, statusCode, body);
+    network.run(network.now + 100);
+  };
+  offer('inactive', 488);
+  assert.equal(repeated(300_500), success().body, 'an offer that is refused');
+  offer('sendonly', 200);
+  const held = sdp(self, undefined, 'sendonly');
+  assert.equal(repeated(601_500), held, 'an offer that is accepted');
+  // An answer in a 183, and then the re-INVITE fails.
+  party.holdsBack = true;
+  const headers: Fields = [
+    ['Supported', '100rel'],
+    ['Contact', `<sip:raw@${correspondent}:5060>`],
+  ];
+  inDialog('INVITE', 2, headers, sdp(correspondent, 'none'));
+  network.run(network.now + 100);
+  assert.equal(peer.statuses('INVITE').at(-1), 183);
+  network.run(network.now + 33_000);
+  assert.equal(peer.statuses('INVITE').at(-1), 504);
+  inDialog('ACK', 2);
+  assert.equal(repeated(904_000), held, 'an answer whose INVITE has failed');
+});
+
 test('SessionTimer: a refresh that fails is tried again while there is time; then the session ends with BYE', () => {
   const { network, peer } = called([
     ['Session-Expires', '600'],
@@ -210,9 +246,9 @@ function called(headers: Fields) {
   network.run(150);
   const success = () =>
     peer.received.find((message) => message.kind === 'response' && message.statusCode === 200)!;
-  const inDialog = (method: string, number: number, fields: Fields = []) => {
+  const inDialog = (method: string, number: number, fields: Fields = [], body = '') => {
     const to = ['To', success().headers.get('To')!] as const;
-    peer.send(method, { headers: [to, ['CSeq', `${number} ${method}`], ...fields] });
+    peer.send(method, { headers: [to, ['CSeq', `${number} ${method}`], ...fields], body });
   };
   if (peer.statuses('INVITE').includes(200)) inDialog('ACK', 1);
   return { network, peer, party, success, inDialog };
