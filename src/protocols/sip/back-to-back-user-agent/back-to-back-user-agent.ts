@@ -362,10 +362,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     if (incoming.request.headers.has('Replaces')) this.#handleReplacement(leg, incoming, now);
     else if (this.#handleTakeover(leg, incoming, now)) return;
     else if (this.#calls.size >= this.#maximumCalls) leg.respond(incoming, plainAnswer(503), undefined, now);
-    else {
-      this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
-      this.#createCall().arrive(leg, incoming);
-    }
+    else this.#createCall().arrive(leg, incoming);
   }
 
   /** RFC 3891 §3. The owner decides whether the sender may. */
@@ -384,11 +381,8 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     const call = callOf(found.leg);
     const statusCode = replacementRefusal(found, call, replaces);
     if (statusCode !== undefined) leg.respond(incoming, plainAnswer(statusCode), undefined, now);
-    else {
-      this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
-      if (!call!.offerReplacement(found.leg, leg, incoming))
-        leg.respond(incoming, plainAnswer(491), undefined, now);
-    }
+    else if (!call!.offerReplacement(found.leg, leg, incoming))
+      leg.respond(incoming, plainAnswer(491), undefined, now);
   }
 
   /** RFC 4538 §4: a dialog that is not known here is not spoken of here. */
@@ -403,7 +397,6 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     const first = found === undefined || found === 'ended' ? undefined : found.leg;
     const call = first && callOf(first);
     if (first === undefined || call?.nameOf(first) !== 'caller') return false;
-    this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
     if (!call.offerReplacement(first, leg, incoming)) leg.respond(incoming, plainAnswer(491), undefined, now);
     return true;
   }

@@ -81,7 +81,7 @@ export interface StrayRequestRefused {
 }
 
 export type CallEvent =
-  /** An initial INVITE. Owner: `routeCall`, `answerLocally` (one-legged call: the owner is the callee), or `refuse`. 100 was sent. */
+  /** An initial INVITE. Owner: `routeCall`, `answerLocally` (one-legged call: the owner is the callee), or `refuse`. A 100 goes out by itself. */
   | {
       readonly type: 'call-arrived';
       readonly call: CallHandle;
