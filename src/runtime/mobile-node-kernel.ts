@@ -2,7 +2,7 @@
  * The mobile node's hold on the kernel (TRIM fig. 3(b), "lower layers"): carries out its effects, and tells it of links, addresses and first
  * packets. With Mobile IP it holds the tunnel too (MIP–SIP §3). Everything it changes is taken back when it closes; what a crashed predecessor left is taken away when it opens.
  */
-import { ipFamilyOf } from '../base/ip-address.ts';
+import { familyOf, ipFamilyOf } from '../base/ip-address.ts';
 import { AccessRouting, type SessionPeer } from '../drivers/linux/access-routing.ts';
 import { HomeAddressRouting } from '../drivers/linux/home-address-routing.ts';
 import { type NetworkEvent, NetworkMonitor } from '../drivers/linux/network-monitor.ts';
@@ -137,6 +137,7 @@ export class MobileNodeKernel {
   #attach(effect: Extract<MobileNodeEffect, { type: 'attach-access' }>): void {
     try {
       this.#routing.attach(effect);
+      if (familyOf(effect.address) !== familyOf(this.#internalAddress)) this.#translator.expectBothVersions();
       this.#onInput({ kind: 'effect-completed', id: effect.id });
     } catch (error) {
       // The link may be gone again by now; the monitor will tell.

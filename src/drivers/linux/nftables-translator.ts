@@ -48,7 +48,7 @@ import {
   sysctlsOf,
   writeSysctl,
 } from './sysctl.ts';
-import { cleanUpAfterGateways, VersionGateway } from './version-gateway.ts';
+import { canChangeVersions, cleanUpAfterGateways, VersionGateway } from './version-gateway.ts';
 
 export interface NftablesTranslatorOptions
   extends Pick<RuleSetOptions, 'placement' | 'addresses'>,
@@ -85,7 +85,7 @@ export class NftablesTranslator {
   readonly #ownAddresses: ReadonlySet<string>;
   readonly #table: TranslationTable;
   #errors: IcmpErrorRelay | undefined;
-  /** From the first flow on that changes its version of IP. */
+  /** From the first flow on that changes its version of IP, or from when it was expected. */
   #gateway: VersionGateway | undefined;
   /** What was counted for a flow under its former versions: an element counts from zero. */
   readonly #counted = new Map<string, Counted>();
@@ -140,6 +140,14 @@ export class NftablesTranslator {
       this.#commitThrough(changes);
       for (const [key, sum] of counted) sum ? this.#counted.set(key, sum) : this.#counted.delete(key);
     });
+  }
+
+  /**
+   * Flows that change their version of IP are to be expected: the first of them need not wait for the thread to begin, which takes a tenth of
+   * a second. Does nothing where the machine has no such flows (canChangeVersions).
+   */
+  expectBothVersions(): void {
+    if (canChangeVersions()) this.#joinVersions();
   }
 
   /**
@@ -227,8 +235,7 @@ export class NftablesTranslator {
     const inKernel = ({ key, before, after }: FlowChange): FlowChange => {
       if (after === undefined || this.#isInner(key) || !changesFamily(key, after))
         return { key, before, after };
-      this.#gateway ??= this.#namespace.run(() => this.#openGateway());
-      const version = this.#gateway.enter(key.family, key.source, after);
+      const version = this.#joinVersions().enter(key.family, key.source, after);
       entered.push(after);
       return { key, before, after: version };
     };
@@ -246,6 +253,11 @@ export class NftablesTranslator {
         before && !this.#isInner(key) && changesFamily(key, before) ? [before] : [],
       ),
     );
+  }
+
+  #joinVersions(): VersionGateway {
+    this.#gateway ??= this.#namespace.run(() => this.#openGateway());
+    return this.#gateway;
   }
 
   #openGateway(): VersionGateway {

@@ -5,7 +5,7 @@
  *
  *   x:a ◀ c:q ──nftables──▶ 198.18.n ◀ c:q ──TUN, n = (y6, m6)──▶ m6:p ◀ y6:b ──routed on
  *
- * It begins with the first such flow; without one there is no device and no other kernel parameter.
+ * It begins with the first such flow, or when such flows are expected; until then there is no device and no other kernel parameter.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { TrimaranError } from '../../base/trimaran-error.ts';

@@ -2,6 +2,7 @@
  * The role `address-translator` (TRIM fig. 2): the machine of home-network/address-translator over real sockets, its transactions carried
  * out by nftables in the kernel of this network namespace.
  */
+import { familyOf } from '../../base/ip-address.ts';
 import type { TrimaranError } from '../../base/trimaran-error.ts';
 import { NftablesTranslator } from '../../drivers/linux/nftables-translator.ts';
 import { canChangeVersions } from '../../drivers/linux/version-gateway.ts';
@@ -28,6 +29,7 @@ export const addressTranslatorRole: Role<AddressTranslatorConfiguration> = {
 function startAddressTranslator(configuration: AddressTranslatorConfiguration, host: RoleHost): RunningRole {
   const { addresses, 'first-port': firstPort, 'last-port': lastPort } = configuration.pool;
   const engine = openEngine(configuration);
+  if (new Set(addresses.map(familyOf)).size > 1) engine.expectBothVersions();
   const machine = new AddressTranslator({
     joinsVersions: canChangeVersions(),
     diameter: {
