@@ -118,6 +118,17 @@ test('toIpv4: only what fits any IPv6 link may be fragmented on; a source route 
   assert.equal(toFour(routed(1)), undefined);
 });
 
+test('toIpv6, toIpv4: what is neither UDP nor TCP has no way', () => {
+  for (const protocol of [0, 1, 43, 50, 58]) {
+    const packet = ipv4Packet(17, new Uint8Array(24), {});
+    packet[9] = protocol;
+    assert.equal(toSix(packet), undefined);
+    const six = toSix(ipv4Packet(17, new Uint8Array(24), {})) ?? assert.fail();
+    six[6] = protocol;
+    assert.equal(toFour(six), undefined);
+  }
+});
+
 test('toIpv6, toIpv4: no octets make them throw', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 20, maxLength: 120 }), (octets) => {

@@ -34,6 +34,7 @@ export function toIpv6(
   const fragment = view.getUint16(at + 6);
   const isFragment = (fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET)) !== 0;
   const protocol = view.getUint8(at + 9);
+  if (!isTransport(protocol)) return undefined;
   const transport = { at: at + headerLength, length: length - headerLength };
   const before = onesComplementSumAt(view, at + 12, 8);
   if ((fragment & FRAGMENT_OFFSET) === 0) {
@@ -161,9 +162,11 @@ function readHeaders(view: DataView, at: number, length: number): Ipv6Headers | 
     if (fragment !== undefined && fragment.offset > 0) break;
   }
   if (transportAt > at + length) return undefined;
-  return next === ipProtocol.udp || next === ipProtocol.tcp
-    ? { protocol: next, transportAt, fragment }
-    : undefined;
+  return isTransport(next) ? { protocol: next, transportAt, fragment } : undefined;
+}
+
+function isTransport(protocol: number): boolean {
+  return protocol === ipProtocol.udp || protocol === ipProtocol.tcp;
 }
 
 function checksumAt({ at }: PacketSpan, protocol: number): number {

@@ -1,4 +1,4 @@
-/** IP packets as address translators and tunnels see them: read, translated, quoted in ICMP errors, cut into segments. */
+/** IP packets as address translators and tunnels see them: read, translated, also to the other version, quoted in ICMP errors, cut into segments. */
 import assert from 'node:assert/strict';
 import { isMalformed } from '../../../src/base/malformed.ts';
 import { type RandomSource, randomBelow } from '../../../src/base/random-source.ts';
@@ -12,6 +12,13 @@ import {
   writeMergedHeaders,
   writeSegmentHeaders,
 } from '../../../src/protocols/ip/tcp-segmentation.ts';
+import {
+  fragmentsOf,
+  type PacketSpan,
+  toIpv4,
+  toIpv6,
+  versionHeadroom,
+} from '../../../src/protocols/ip/version-change.ts';
 import { PacketTranslator } from '../../../src/translation/packet-translator.ts';
 import type { FuzzTarget } from '../fuzz-target.ts';
 
@@ -22,10 +29,18 @@ const udp6 =
   '6000 0000 000c 1140 20010db8000000000000000000000002 20010db8000000000000000000000001 0fa0 7530 000c 1234 01020304';
 const fragment6 =
   '6000 0000 0014 2c40 20010db8000000000000000000000002 20010db8000000000000000000000001 1100 0001 00000007 0fa0 7530 000c 1234 01020304';
+/** Of the flow between versions, as it leaves in the other one, and what comes back there. */
+const [changing4, changed6] = [
+  udp4.replace('c0000201', 'c0000209'),
+  udp6.replace('0002 2001', '0009 2001').replace('0001 0fa0', '0077 0fa0'),
+];
+const answer6 = changed6.replace('0009 2001', '0077 2001').replace('0077 0fa0 7530', '0009 7530 0fa0');
 const packets = [
   ...[udp4, tcp4, udp6, fragment6],
+  ...[changing4, tcp4.replace('c0000201', 'c0000209'), answer6],
   `4500 003c 0001 0000 4001 0000 c6336401 c0000201 0304 0000 0000 05dc ${reversed(udp4)}`,
   `6000 0000 003c 3a40 20010db80000000000000000000000ff 20010db8000000000000000000000001 0200 0000 00000500 ${udp6}`,
+  `6000 0000 003c 3a40 20010db80000000000000000000000ff 20010db8000000000000000000000009 0200 0000 00000500 ${changed6}`,
 ].map((text) => withChecksums(Buffer.from(text.replaceAll(' ', ''), 'hex')));
 
 /** Two flows, of which the corpus has packets, in both directions. */
@@ -53,6 +68,30 @@ for (const [mark, family, protocol, source, destination, moved] of [
     },
   ]);
 }
+
+/** And one of each protocol that goes from IPv4 to IPv6, with what comes back. */
+for (const [mark, protocol] of [
+  [21, 'udp'],
+  [22, 'tcp'],
+] as const) {
+  const [inner, outer] = [
+    { source: '10.1.0.2', destination: '192.0.2.9' },
+    { source: '2001:db8::9', destination: '2001:db8::77' },
+  ];
+  const back = ({ source, destination }: typeof inner) => ({ source: destination, destination: source });
+  const port = 30_000;
+  translator.apply([
+    { kind: 'define-version', mark, family: 6, protocol, rewrite: outer },
+    { kind: 'select-version', mark, key: { family: 4, protocol, ...inner, port, portOf: 'destination' } },
+    { kind: 'define-version', mark: mark + 10, family: 4, protocol, rewrite: back(inner) },
+    {
+      kind: 'select-version',
+      mark: mark + 10,
+      key: { family: 6, protocol, ...back(outer), port, portOf: 'source' },
+    },
+  ]);
+}
+const pairs = { 4: Buffer.from('0a010002c0000209', 'hex'), 6: Buffer.alloc(32, 0x21) };
 
 export const ipPacket: FuzzTarget = {
   name: 'ip-packet',
@@ -84,6 +123,7 @@ export const ipPacket: FuzzTarget = {
       translator.translate(input);
       translator.translateIcmpError(input);
       rewriteTwice(packet, input);
+      changeVersionTwice(packet, input, random);
     }
     segment(input, random);
     return isAccepted;
@@ -117,6 +157,40 @@ function rewriteTwice(packet: IpPacket, input: Uint8Array): void {
   // In one's complement 0000 and ffff are one number (RFC 1624 §3), and which of both comes out depends on the way.
   if (differs >= 0)
     assert.ok([0, 255].includes(packet.octets[differs]!) || (differs & 1) === 1, `octet ${differs} differs`);
+}
+
+/** Whatever has a way to the other version can be read there, in pieces too, and comes back with the same content. */
+function changeVersionTwice({ family }: IpPacket, input: Uint8Array, random: RandomSource): void {
+  const memory = new Uint8Array(versionHeadroom + input.length);
+  memory.set(input, versionHeadroom);
+  const view = viewOf(memory);
+  const change = (to: 4 | 6, span: PacketSpan): PacketSpan | undefined =>
+    to === 6
+      ? toIpv6(view, span, pairs[6], 'complete')
+      : toIpv4(view, span, pairs[4], 'complete', randomBelow(random, 0x1_0000));
+  const contentOf = ({ at, length }: PacketSpan): Uint8Array => {
+    const packet = IpPacket.read(memory.slice(at, at + length));
+    assert.ok(!isMalformed(packet), 'cannot be read in the other version');
+    return packet.transport;
+  };
+  const other = change(family === 4 ? 6 : 4, { at: versionHeadroom, length: input.length });
+  if (other === undefined) return;
+  const content = contentOf(other);
+  if (family === 4) {
+    const pieces = fragmentsOf(memory.slice(other.at, other.at + other.length), 7);
+    assert.ok(pieces.every(({ length }) => length <= 1280 && length >= 40));
+  }
+  const same = change(family, other);
+  if (same === undefined) return;
+  const after = contentOf(same);
+  assert.equal(after.length, content.length);
+  const differs = after.findIndex((octet, index) => octet !== content[index] && !inChecksum(index));
+  assert.equal(differs, -1, `octet ${differs} differs`);
+}
+
+/** Of UDP or TCP. */
+function inChecksum(index: number): boolean {
+  return [6, 7, 16, 17].includes(index);
 }
 
 /** A packet with a right checksum gives segments with right ones, and together they hold its payload. */
