@@ -20,6 +20,8 @@ export type ClientTransactionOutput =
 export interface ClientTransaction extends Machine<ClientTransactionInput, ClientTransactionOutput> {
   /** No response yet / only provisional ones / a final one. */
   readonly progress: 'unanswered' | 'proceeding' | 'answered';
+  /** See transaction-deadlines.ts. */
+  readonly isAbsorbing: boolean;
 }
 
 export interface TransactionOptions {

@@ -2,7 +2,6 @@
  * All client transactions of an endpoint (RFC 3261 §17.1, §9.1, §18.1): Via and branch, choice of transport by size, matching of
  * responses, CANCEL, and what the failure of a connection or address means for whom.
  */
-import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import type { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
@@ -27,6 +26,7 @@ import { InviteClientTransaction } from './invite-client-transaction.ts';
 import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
 import type { ClientTransactionId, SipEvent, SipTarget, SipTransportProtocol } from './sip-event.ts';
 import type { SipTimers } from './timers.ts';
+import { TransactionDeadlines } from './transaction-deadlines.ts';
 import { clientKey, clientKeyOf, cookieKey, magicCookie } from './transaction-key.ts';
 
 const viaName = headerNameOf('Via');
@@ -54,7 +54,7 @@ interface Entry {
   prepared: Prepared | undefined;
   cancellation: 'none' | 'wanted' | 'sent';
   flow: SipFlow | undefined;
-  /** As it stands in the queue of deadlines. */
+  /** As it is noted among the deadlines. */
   timeout: Timeout | undefined;
 }
 
@@ -69,7 +69,7 @@ export class ClientTransactions {
   readonly #entries = new Map<ClientTransactionId, Entry>();
   readonly #byKey = new Map<string, Entry>();
   readonly #flows = new FlowIndex<Entry>();
-  readonly #deadlines = new DeadlineQueue<ClientTransactionId>();
+  readonly #deadlines = new TransactionDeadlines<Entry>();
   #count = 0;
 
   constructor(
@@ -129,8 +129,11 @@ export class ClientTransactions {
     if (entry === undefined) return false;
     this.#overload.noteResponse(response, entry.route.remote, now);
     this.#drive(entry, { kind: 'response', response }, now);
-    if (entry.transaction.progress === 'answered') entry.prepared = undefined;
-    else this.#sendCancelIfDue(entry, now);
+    if (entry.transaction.progress === 'answered') {
+      entry.prepared = undefined;
+      // That a flow fails is nothing to it any more.
+      this.#flows.remove(entry);
+    } else this.#sendCancelIfDue(entry, now);
     return true;
   }
 
@@ -160,9 +163,11 @@ export class ClientTransactions {
   }
 
   handleTimeout(now: Instant): void {
-    for (let id = this.#deadlines.takeDue(now); id !== undefined; id = this.#deadlines.takeDue(now)) {
-      const entry = this.#entries.get(id)!;
-      entry.timeout = undefined;
+    for (
+      let entry = this.#deadlines.takeDue(now);
+      entry !== undefined;
+      entry = this.#deadlines.takeDue(now)
+    ) {
       entry.transaction.handleTimeout(now);
       this.#settle(entry, now);
     }
@@ -219,11 +224,7 @@ export class ClientTransactions {
         if (!entry.isCancel) this.#events.push(eventOf(output, id));
       }
     }
-    const timeout = transaction.pollTimeout();
-    if (timeout === entry.timeout) return;
-    entry.timeout = timeout;
-    if (timeout === undefined) this.#deadlines.delete(id);
-    else this.#deadlines.set(id, timeout.at, timeout.reason);
+    this.#deadlines.note(entry);
   }
 
   /** RFC 3261 §9.1: not before a provisional response, not after a final one. */
@@ -269,9 +270,7 @@ export class ClientTransactions {
     const request = original.clone();
     request.headers.prepend(viaName, this.#viaOf(transport, local, `${magicCookie}${branch}`));
     const key = clientKey(`${cookieKey}${branch}`, local, request.method);
-    const remote = { address: target.address, port: target.port };
-    const { serverName } = target;
-    const route = { transport, local, remote, serverName, flow: undefined };
+    const route = this.#transport.routeTo(transport, local, target);
     return { request, octets: serializeSipMessage(request), route, key };
   }
 
@@ -289,7 +288,7 @@ export class ClientTransactions {
     this.#flows.remove(entry);
     this.#entries.delete(entry.id);
     this.#byKey.delete(entry.key);
-    this.#deadlines.delete(entry.id);
+    this.#deadlines.delete(entry);
   }
 }
 

@@ -71,6 +71,10 @@ export class InviteClientTransaction implements ClientTransaction {
     return this.#state === 'proceeding' ? 'proceeding' : 'answered';
   }
 
+  get isAbsorbing(): boolean {
+    return this.#state === 'accepted';
+  }
+
   handleInput(input: ClientTransactionInput, now: Instant): void {
     switch (input.kind) {
       case 'response':

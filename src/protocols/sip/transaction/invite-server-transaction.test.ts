@@ -8,7 +8,12 @@ import type { ServerTransactionInput } from './server-transaction.ts';
 import { defaultSipTimers } from './timers.ts';
 
 const retransmission: ServerTransactionInput = { kind: 'retransmission' };
-const ack: ServerTransactionInput = { kind: 'ack', ack: testRequest('ACK') };
+const peer = { address: '192.0.2.1', port: 5060 };
+const ack: ServerTransactionInput = {
+  kind: 'ack',
+  ack: testRequest('ACK'),
+  arrival: { source: peer, local: peer, transport: 'udp' },
+};
 const failure: ServerTransactionInput = { kind: 'transport-failed' };
 
 test('InviteServerTransaction: sends 100 when nothing else was sent for 200 ms, and repeats it for each repeated INVITE', () => {

@@ -65,13 +65,17 @@ export class InviteServerTransaction implements ServerTransaction {
     return this.#state !== 'proceeding';
   }
 
+  get isAbsorbing(): boolean {
+    return this.#state === 'accepted';
+  }
+
   handleInput(input: ServerTransactionInput, now: Instant): void {
     switch (input.kind) {
       case 'retransmission':
         if (this.#state === 'proceeding' || this.#state === 'completed') this.#sendLast();
         break;
       case 'ack':
-        this.#handleAck(input.ack, now);
+        this.#handleAck(input, now);
         break;
       case 'respond':
         this.#respond(input.response, now);
@@ -126,8 +130,8 @@ export class InviteServerTransaction implements ServerTransaction {
     if (!this.#isReliable) this.#running.start('G', now + this.#retransmissionMs);
   }
 
-  #handleAck(ack: SipRequest, now: Instant): void {
-    if (this.#state === 'accepted') this.#outputs.push({ kind: 'ack', ack });
+  #handleAck(ack: Extract<ServerTransactionInput, { kind: 'ack' }>, now: Instant): void {
+    if (this.#state === 'accepted') this.#outputs.push(ack);
     if (this.#state !== 'completed') return;
     this.#state = 'confirmed';
     this.#running.stopAll();

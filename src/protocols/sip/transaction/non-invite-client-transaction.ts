@@ -62,6 +62,11 @@ export class NonInviteClientTransaction implements ClientTransaction {
     return this.#state === 'proceeding' ? 'proceeding' : 'answered';
   }
 
+  /** For timer K, which is shorter. */
+  get isAbsorbing(): boolean {
+    return false;
+  }
+
   handleInput(input: ClientTransactionInput, now: Instant): void {
     if (this.progress === 'answered') return;
     if (input.kind === 'response') this.#handleResponse(input.response, now);

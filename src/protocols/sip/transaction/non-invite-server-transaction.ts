@@ -63,6 +63,10 @@ export class NonInviteServerTransaction implements ServerTransaction {
     return this.#state === 'completed' || this.#state === 'terminated';
   }
 
+  get isAbsorbing(): boolean {
+    return this.#state === 'completed';
+  }
+
   handleInput(input: ServerTransactionInput, now: Instant): void {
     if (this.#state === 'terminated') return;
     if (input.kind === 'retransmission') this.#sendLast();

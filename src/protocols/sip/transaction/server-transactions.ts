@@ -2,7 +2,6 @@
  * All server transactions of an endpoint (RFC 3261 §17.2, §8.2.2.2, §9.2): matching of requests, ACK and CANCEL, merged requests,
  * and where responses go. CANCEL is answered without a transaction of its own: a repeated one gets the same answer.
  */
-import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import type { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
@@ -12,7 +11,7 @@ import { topViaOf, toTagOf } from '../message/header-fields.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { acknowledgesStatelessResponse, statelessResponse } from '../transport/message-screening.ts';
-import { defaultPortOf, responseRoute, type SipRoute } from '../transport/sip-route.ts';
+import { defaultPortOf, type SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
 import { FlowIndex } from './flow-index.ts';
 import { InviteServerTransaction } from './invite-server-transaction.ts';
@@ -20,6 +19,7 @@ import { NonInviteServerTransaction } from './non-invite-server-transaction.ts';
 import type { ServerTransaction, ServerTransactionInput } from './server-transaction.ts';
 import type { ServerTransactionId, SipArrival, SipEvent } from './sip-event.ts';
 import type { SipTimers } from './timers.ts';
+import { TransactionDeadlines } from './transaction-deadlines.ts';
 import { hasMagicCookie, mergeKeyOf, serverKeyOf } from './transaction-key.ts';
 import type { UpstreamOverload } from './upstream-overload.ts';
 
@@ -29,14 +29,13 @@ interface Entry {
   readonly mergeKey: string | undefined;
   /** Refused here: the transaction user has never heard of it. */
   readonly isMerged: boolean;
-  readonly arrival: SipArrival;
   route: SipRoute;
   readonly transaction: ServerTransaction;
   /** To tag of the last response, which the answer to a CANCEL repeats and an ACK of RFC 2543 is known by. */
   toTag: string | undefined;
   isCancelled: boolean;
   flow: SipFlow | undefined;
-  /** As it stands in the queue of deadlines. */
+  /** As it is noted among the deadlines. */
   timeout: Timeout | undefined;
 }
 
@@ -56,7 +55,7 @@ export class ServerTransactions {
   readonly #byKey = new Map<string, Entry>();
   readonly #byMergeKey = new Map<string, Entry>();
   readonly #flows = new FlowIndex<Entry>();
-  readonly #deadlines = new DeadlineQueue<ServerTransactionId>();
+  readonly #deadlines = new TransactionDeadlines<Entry>();
   #count = 0;
 
   constructor(transport: SipTransport, events: Fifo<SipEvent>, options: ServerTransactionsOptions) {
@@ -95,7 +94,8 @@ export class ServerTransactions {
   answerFrom(id: ServerTransactionId, local: TransportAddress): void {
     const entry = this.#entries.get(id);
     if (entry === undefined || sameTransportAddress(entry.route.local, local)) return;
-    entry.route = { ...entry.route, local, connection: undefined, flow: undefined };
+    const { transport, remote } = entry.route;
+    entry.route = this.#transport.routeTo(transport, local, remote);
   }
 
   /** Each message that failed is told once, however many failures a peer has made look like it. */
@@ -107,9 +107,11 @@ export class ServerTransactions {
   }
 
   handleTimeout(now: Instant): void {
-    for (let id = this.#deadlines.takeDue(now); id !== undefined; id = this.#deadlines.takeDue(now)) {
-      const entry = this.#entries.get(id)!;
-      entry.timeout = undefined;
+    for (
+      let entry = this.#deadlines.takeDue(now);
+      entry !== undefined;
+      entry = this.#deadlines.takeDue(now)
+    ) {
       entry.transaction.handleTimeout(now);
       this.#settle(entry, now);
     }
@@ -125,7 +127,7 @@ export class ServerTransactions {
     connection: ConnectionId | undefined,
     now: Instant,
   ): void {
-    const route = responseRoute(request, arrival, connection);
+    const route = this.#transport.responseRoute(request, arrival, connection);
     if (connection !== undefined) this.#noteAlias(request, connection);
     const { overload, maximum } = this.#options;
     const isAdmitted = overload?.admits(request, this.#entries.size, now) ?? true;
@@ -135,7 +137,7 @@ export class ServerTransactions {
     }
     const mergeKey = this.#options.refusesMerged ? mergeKeyOf(request) : undefined;
     const isMerged = mergeKey !== undefined && this.#byMergeKey.has(mergeKey);
-    const entry = this.#add(request, arrival, route, { mergeKey, isMerged }, now);
+    const entry = this.#add(request, route, { mergeKey, isMerged }, now);
     if (isMerged) this.#drive(entry, { kind: 'respond', response: statelessResponse(request, 482) }, now);
     else {
       const { source, local, transport } = arrival;
@@ -152,7 +154,6 @@ export class ServerTransactions {
 
   #add(
     request: SipRequest,
-    arrival: SipArrival,
     route: SipRoute,
     merge: Pick<Entry, 'mergeKey' | 'isMerged'>,
     now: Instant,
@@ -167,7 +168,6 @@ export class ServerTransactions {
       key: serverKeyOf(request),
       mergeKey: merge.mergeKey,
       isMerged: merge.isMerged,
-      arrival,
       route,
       transaction,
       toTag: undefined,
@@ -185,7 +185,7 @@ export class ServerTransactions {
   #handleAck(ack: SipRequest, arrival: SipArrival, now: Instant): void {
     const entry = this.#byKey.get(serverKeyOf(ack, 'INVITE'));
     if (entry !== undefined && (hasMagicCookie(ack) || entry.toTag === toTagOf(ack)))
-      this.#drive(entry, { kind: 'ack', ack }, now);
+      this.#drive(entry, { kind: 'ack', ack, arrival }, now);
     else if (!acknowledgesStatelessResponse(ack))
       this.#events.push({ kind: 'ack', request: ack, ...arrival });
   }
@@ -204,7 +204,7 @@ export class ServerTransactions {
         : toTag === undefined
           ? statelessResponse(cancel, 200)
           : createResponse(cancel, 200, { toTag });
-    const route = responseRoute(cancel, arrival, connection);
+    const route = this.#transport.responseRoute(cancel, arrival, connection);
     this.#transport.send(serializeSipMessage(response), route, now);
     if (entry === undefined || entry.isCancelled || entry.transaction.isAnswered) return;
     entry.isCancelled = true;
@@ -223,17 +223,13 @@ export class ServerTransactions {
       if (output.kind === 'send')
         this.#flows.note(entry, this.#transport.send(output.octets, entry.route, now));
       else if (output.kind === 'ack')
-        this.#events.push({ kind: 'ack', request: output.ack, ...entry.arrival });
+        this.#events.push({ kind: 'ack', request: output.ack, ...output.arrival });
       else {
         if (output.kind === 'terminated') this.#forget(entry);
         if (!entry.isMerged) this.#events.push({ kind: output.kind, transaction: id });
       }
     }
-    const timeout = transaction.pollTimeout();
-    if (timeout === entry.timeout) return;
-    entry.timeout = timeout;
-    if (timeout === undefined) this.#deadlines.delete(id);
-    else this.#deadlines.set(id, timeout.at, timeout.reason);
+    this.#deadlines.note(entry);
   }
 
   #forget(entry: Entry): void {

@@ -20,6 +20,9 @@ export const tcpRefusedMs = 300_000;
 
 export const maximumRefusingPeers = 1_000;
 
+/** Several times the neighbours of a server. Telephones may be more, but few of their transactions last at the same time; a route takes up 400 octets. */
+export const maximumDatagramRoutes = 10_000;
+
 /** Flows that a user agent keeps alive: some accesses with two edge proxies each (RFC 5626 §4.2.1), for some users. */
 export const maximumKeptFlows = 1_000;
 

@@ -18,7 +18,7 @@ import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import { StreamFramer } from '../message/stream-framer.ts';
 import type { SipTransportProtocol } from '../transaction/sip-event.ts';
 import { connectionIdleMs, connectTimeoutMs, maximumConnections, maximumPendingOctets } from './limits.ts';
-import type { SipRoute } from './sip-route.ts';
+import type { StreamRoute } from './sip-route.ts';
 
 interface Connection {
   readonly id: ConnectionId;
@@ -262,8 +262,6 @@ export class SipConnections {
     this.#events.push({ kind: 'closed', connection: id, transport, remote, wasRefused });
   }
 }
-
-export type StreamRoute = SipRoute & { readonly transport: StreamTransport };
 
 function idle(
   id: ConnectionId,

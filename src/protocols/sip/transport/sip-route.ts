@@ -10,17 +10,24 @@ import { formatVia } from '../message/via.ts';
 import type { SipArrival, SipTransportProtocol } from '../transaction/sip-event.ts';
 import type { SipFlow } from './sip-transport.ts';
 
-export interface SipRoute {
-  readonly transport: SipTransportProtocol;
-  /** Own listening address; over TCP only its IP address counts. */
+export type SipRoute = DatagramRoute | StreamRoute;
+
+export interface DatagramRoute {
+  readonly transport: 'udp';
+  readonly local: TransportAddress;
+  readonly remote: TransportAddress;
+  readonly flow: SipFlow;
+}
+
+export interface StreamRoute {
+  readonly transport: 'tcp' | 'tls';
+  /** Own listening address, of which only the IP address counts. */
   readonly local: TransportAddress;
   readonly remote: TransportAddress;
   /** Taken when it is still open. */
   readonly connection?: ConnectionId | undefined;
   /** TLS: whose certificate a new connection must show. */
   readonly serverName?: string | undefined;
-  /** The name of the flow that datagrams take by this route, once it has been asked for. */
-  flow?: SipFlow | undefined;
 }
 
 export const defaultSipPort = 5060;
@@ -45,20 +52,11 @@ export function markReceived(message: SipMessage, source: TransportAddress): voi
 }
 
 /**
- * For a request, or an answer made from it (RFC 3261 §18.2.2): back over the connection of the request, or a new one to the port of
- * sent-by. Over UDP from the port at which the request came in; to the port it came from if `rport` asks for it, else to the port of
- * sent-by.
+ * Where the response goes, from the request or an answer made from it (RFC 3261 §18.2.2): back to the address that it came from, at the port
+ * of sent-by, where a new connection is opened if that of the request is gone; over UDP at the port that it came from if `rport` asks for it.
  */
-export function responseRoute(
-  message: SipMessage,
-  arrival: SipArrival,
-  connection: ConnectionId | undefined,
-): SipRoute {
-  const { transport, local, source } = arrival;
+export function responseTarget(message: SipMessage, { transport, source }: SipArrival): TransportAddress {
   const via = topViaOf(message);
   const usesSource = transport === 'udp' && via.parameters.has('rport');
-  const remote = usesSource
-    ? source
-    : { address: source.address, port: via.port ?? defaultPortOf(transport) };
-  return { transport, local, remote, connection };
+  return usesSource ? source : { address: source.address, port: via.port ?? defaultPortOf(transport) };
 }

@@ -17,11 +17,12 @@ import type { RandomSource } from '../../../base/random-source.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipMessage } from '../message/sip-message.ts';
 import type { SipArrival, SipTarget, SipTransportProtocol } from '../transaction/sip-event.ts';
+import { DatagramRoutes } from './datagram-routes.ts';
 import { FlowKeeper, type FlowKeeperOwner, type KeptFlow } from './flow-keeper.ts';
 import { maximumRefusingPeers, tcpRefusedMs } from './limits.ts';
 import { screenMessage } from './message-screening.ts';
 import { type ConnectionEvent, SipConnections } from './sip-connections.ts';
-import { markReceived, responseRoute, type SipRoute } from './sip-route.ts';
+import { type DatagramRoute, markReceived, responseTarget, type SipRoute } from './sip-route.ts';
 import { answerBinding, decodeBinding, isStun } from './stun-binding.ts';
 import type { StunTransactionId } from './stun-transactions.ts';
 
@@ -60,6 +61,7 @@ export class SipTransport implements FlowKeeperOwner {
   readonly #listeners: SipListener[];
   readonly #outputs = new Fifo<NetworkOutput>();
   readonly #events = new Fifo<SipTransportEvent>();
+  readonly #routes = new DatagramRoutes();
   readonly #connections: SipConnections;
   readonly #keeper: FlowKeeper;
   /** Peers that do not take TCP, and until when that is believed; the oldest entry first. */
@@ -96,7 +98,7 @@ export class SipTransport implements FlowKeeperOwner {
     if (input.kind === 'datagram-received') {
       if (this.#isListening('udp', input.local)) this.#receiveDatagram(input, now);
     } else if (input.kind === 'datagram-refused')
-      this.#events.push({ kind: 'flow-failed', flow: udpFlow(input.local, input.remote), wasRefused: false });
+      this.#failFlow(this.#routes.between(input.local, input.remote));
     else if (input.kind === 'connection-accepted') {
       this.#accept(input, now);
     } else this.#connections.handleInput(input, now);
@@ -172,20 +174,38 @@ export class SipTransport implements FlowKeeperOwner {
     return until !== undefined && until > now;
   }
 
+  /** For a message of ours; over UDP always the same route for the same pair of addresses. */
+  routeTo(transport: SipTransportProtocol, local: TransportAddress, target: SipTarget): SipRoute {
+    if (transport === 'udp') return this.#routes.between(local, target);
+    const { address, port, serverName } = target;
+    return { transport, local, remote: { address, port }, serverName };
+  }
+
+  /** For the response to a request, or to one of which `message` is the answer. */
+  responseRoute(message: SipMessage, arrival: SipArrival, connection: ConnectionId | undefined): SipRoute {
+    const { transport, local } = arrival;
+    const remote = responseTarget(message, arrival);
+    return transport === 'udp'
+      ? this.#routes.between(local, remote)
+      : { transport, local, remote, connection };
+  }
+
   send(octets: Uint8Array, route: SipRoute, now: Instant): SipFlow {
-    const { transport, local, remote } = route;
-    if (transport !== 'udp') {
-      const flow = streamFlow(this.#connections.send(octets, { ...route, transport }, now));
+    if (route.transport !== 'udp') {
+      const flow = streamFlow(this.#connections.send(octets, route, now));
       this.#drainConnections(now);
       return flow;
     }
-    route.flow ??= udpFlow(local, remote);
-    const { flow } = route;
+    const { transport, local, remote, flow } = route;
     if (this.#isListening('udp', local))
       this.#outputs.push({ kind: 'transmit', transport, local, remote, payload: octets });
     // The address went away after the request had come in over it.
-    else this.#events.push({ kind: 'flow-failed', flow, wasRefused: false });
+    else this.#failFlow(route);
     return flow;
+  }
+
+  #failFlow({ flow }: DatagramRoute): void {
+    this.#events.push({ kind: 'flow-failed', flow, wasRefused: false });
   }
 
   /** RFC 5626 §4.4: keep-alives go over this flow until it is released, fails or loses its address. */
@@ -253,7 +273,7 @@ export class SipTransport implements FlowKeeperOwner {
       this.counters.refused++;
       const { response } = screened;
       markReceived(response, arrival.source);
-      this.send(serializeSipMessage(response), responseRoute(response, arrival, connection), now);
+      this.send(serializeSipMessage(response), this.responseRoute(response, arrival, connection), now);
     } else {
       const { message } = screened;
       if (message.kind === 'request') markReceived(message, arrival.source);
@@ -303,10 +323,6 @@ function bindingOf(listener: SipListener): { transport: SipTransportProtocol; lo
 
 function isSameListener(a: SipListener, b: SipListener): boolean {
   return a.transport === b.transport && sameTransportAddress(a, b);
-}
-
-function udpFlow(local: TransportAddress, remote: TransportAddress): SipFlow {
-  return `udp ${formatTransportAddress(local)} ${formatTransportAddress(remote)}`;
 }
 
 function streamFlow(connection: ConnectionId): SipFlow {

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Dialog } from '../dialog/dialog.ts';
 import { EndedDialogs } from './ended-dialogs.ts';
 import { maxEndedDialogs } from './limits.ts';
 
 test('EndedDialogs: a dialog is known by its whole name, for its time and little more', () => {
   const ended = new EndedDialogs(64_000);
-  ended.add(named('call', 'ours', 'theirs'), 1_000);
+  ended.add({ callId: 'call', localTag: 'ours', remoteTag: 'theirs' }, 1_000);
   assert.equal(ended.has('call', 'ours', 'theirs', 65_000), true);
   assert.equal(ended.has('other', 'ours', 'theirs', 1_000), false);
   assert.equal(ended.has('call', 'other', 'theirs', 1_000), false);
@@ -17,7 +16,7 @@ test('EndedDialogs: a dialog is known by its whole name, for its time and little
 test('EndedDialogs: each is remembered for its time, however many follow', () => {
   const ended = new EndedDialogs(64_000);
   for (let now = 0; now <= 200_000; now += 500) {
-    ended.add(named('call', `ours${now}`, 'theirs'), now);
+    ended.add({ callId: 'call', localTag: `ours${now}`, remoteTag: 'theirs' }, now);
     if (now >= 64_000) assert.equal(ended.has('call', `ours${now - 64_000}`, 'theirs', now), true);
     if (now >= 69_000) assert.equal(ended.has('call', `ours${now - 69_000}`, 'theirs', now), false);
   }
@@ -26,15 +25,7 @@ test('EndedDialogs: each is remembered for its time, however many follow', () =>
 test('EndedDialogs: when there are too many the oldest are given up', () => {
   const ended = new EndedDialogs(64_000);
   for (let count = 0; count <= maxEndedDialogs + maxEndedDialogs / 16; count++)
-    ended.add(named('call', `ours${count}`, 'theirs'), 0);
+    ended.add({ callId: 'call', localTag: `ours${count}`, remoteTag: 'theirs' }, 0);
   assert.equal(ended.has('call', 'ours0', 'theirs', 0), false);
   assert.equal(ended.has('call', `ours${maxEndedDialogs}`, 'theirs', 0), true);
 });
-
-function named(callId: string, localTag: string, remoteTag: string): Dialog {
-  const [localParty, remoteParty] = [`<sip:a>;tag=${localTag}`, `<sip:b>;tag=${remoteTag}`];
-  return Dialog.restored({
-    ...{ callId, localTag, remoteTag, localParty, remoteParty },
-    ...{ isCaller: true, routeSet: [], remoteTarget: 'sip:b', localSequence: 1, remoteSequence: undefined },
-  });
-}

@@ -10,6 +10,8 @@ import { maxEndedDialogs } from './limits.ts';
 
 const generations = 16;
 
+type DialogName = Pick<Dialog, 'callId' | 'localTag' | 'remoteTag'>;
+
 interface Generation {
   /** Until when dialogs are added. */
   readonly turnAt: Instant;
@@ -29,7 +31,7 @@ export class EndedDialogs {
     this.#lifetimeMs = lifetimeMs;
   }
 
-  add({ callId, localTag, remoteTag }: Dialog, now: Instant): void {
+  add({ callId, localTag, remoteTag }: DialogName, now: Instant): void {
     this.#present(now).rests.set(localTag, restOf(callId, remoteTag));
   }
 
