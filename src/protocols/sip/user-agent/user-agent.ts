@@ -208,8 +208,8 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     if (target === undefined) return undefined;
     const transaction = this.#endpoint.sendRequest(routed.request, target, now);
     if (outgoing.dialog === undefined) leg.inviteTransaction = transaction;
-    // Whatever comes to a BYE, its dialog is over.
-    if (outgoing.method !== 'BYE') this.#outgoing.set(transaction, { leg, outgoing });
+    // Whatever comes to a BYE that nobody waits for, its dialog is over.
+    if (outgoing.method !== 'BYE' || !outgoing.isAbandoned) this.#outgoing.set(transaction, { leg, outgoing });
     return transaction;
   }
 
