@@ -11,6 +11,7 @@ import type { SipListener } from '../protocols/sip/endpoint.ts';
 import { homeAddressIndex } from '../translation/local-binding-table.ts';
 import type { AccessOptions, AttachedAccess, Signalling } from './attached-access.ts';
 import type { NetworkAccess } from './handover-manager/network-access.ts';
+import { ProxyOrder } from './proxy-order.ts';
 
 export interface AttachedAccessesOptions extends Signalling {
   readonly accesses: readonly AccessOptions[];
@@ -23,7 +24,7 @@ export class AttachedAccesses {
   readonly #options: AttachedAccessesOptions;
   readonly #attached = new Map<number, AttachedAccess>();
   /** As found for a name; the last one found holds until another is. */
-  readonly #proxies = new Map<number, TransportAddress>();
+  readonly #proxies = new Map<number, ProxyOrder>();
   /** Of the registration at each access of SIP (RFC 3608). */
   readonly #serviceRoutes = new Map<number, readonly string[]>();
 
@@ -87,11 +88,16 @@ export class AttachedAccesses {
 
   /** Undefined also as long as its name was never found. */
   proxyOf({ index, proxyCscf }: AccessOptions): TransportAddress | undefined {
-    return proxyCscf !== undefined && 'kind' in proxyCscf ? this.#proxies.get(index) : proxyCscf;
+    return proxyCscf !== undefined && 'kind' in proxyCscf ? this.#proxies.get(index)?.present : proxyCscf;
   }
 
-  setProxy(index: number, proxyCscf: TransportAddress): void {
-    this.#proxies.set(index, proxyCscf);
+  setProxies(index: number, proxies: readonly [TransportAddress, ...TransportAddress[]]): void {
+    this.#proxies.set(index, new ProxyOrder(proxies));
+  }
+
+  /** The access with the next of its P-CSCFs, as the present one does not answer. Undefined: it has no other, or all have been tried. */
+  failOver(sipIndex: number): NetworkAccess | undefined {
+    return this.#proxies.get(sipIndex)?.failOver() ? this.forSip(sipIndex) : undefined;
   }
 
   /** The access for SIP; undefined without an address, or without a proxy to send to. */
@@ -117,6 +123,7 @@ export class AttachedAccesses {
   /** As the registrar has told it for the access of SIP. */
   setServiceRoute(sipIndex: number, serviceRoute: readonly string[]): void {
     this.#serviceRoutes.set(sipIndex, serviceRoute);
+    this.#proxies.get(sipIndex)?.answered();
   }
 
   #networkAccess({ options, address }: AttachedAccess, proxyCscf: NetworkAccess['proxyCscf']): NetworkAccess {

@@ -19,7 +19,7 @@ import { homeAddressIndex } from '../translation/local-binding-table.ts';
 import type { AccessSelection } from './access-selection/access-selection.ts';
 import type { HandoverOutcome } from './access-selection/access-selector.ts';
 import type { AttachedAccesses } from './attached-accesses.ts';
-import { AccessReleases } from './handover-manager/access-releases.ts';
+import { FormerAccesses } from './former-accesses.ts';
 import { Handover, type HandoverKind } from './handover-manager/handover.ts';
 import type { HandoverEvent } from './handover-manager/handover-event.ts';
 import type { HandoverManager } from './handover-manager/handover-manager.ts';
@@ -58,17 +58,19 @@ export class HandoverProcedure {
   /** Of TCP's segments. */
   readonly order: SegmentOrder;
   readonly #parts: HandoverParts;
-  readonly #releases = new AccessReleases();
-  /** Contacts that go once nothing that left from them waits for an answer: the P-CSCF refuses what comes from no contact. */
-  readonly #leaving = new Set<number>();
+  readonly #former: FormerAccesses;
   #current: number | undefined;
   /** Where new sessions are set up, by SIP's index; not where the current access is reached when SIP failed there. */
   #sipIndex: number | undefined;
   #handover: Handover | undefined;
-  #watches = 0;
 
   constructor(parts: HandoverParts) {
     this.#parts = parts;
+    this.#former = new FormerAccesses({
+      ...parts,
+      canCarry: (index) => this.#canCarry(index),
+      sipIndex: () => this.#sipIndex,
+    });
     this.order = new SegmentOrder({
       effect: parts.effect,
       ask: (access, now) => parts.userAgent?.checkFlow(access, now),
@@ -88,7 +90,7 @@ export class HandoverProcedure {
   start(to: number, now: Instant): void {
     const { accesses, manager, mobileIp, tell } = this.#parts;
     const from = to === this.#current ? this.#otherSipAccess() : this.#current;
-    this.#releases.cancel(to);
+    this.#former.keep(to);
     this.#takeBack(to);
     const handover = new Handover(from, to, this.#kindOf(from), now);
     this.#handover = handover;
@@ -123,7 +125,7 @@ export class HandoverProcedure {
   }
 
   accessLost(index: number, now: Instant): void {
-    this.#releases.cancel(index);
+    this.#former.keep(index);
     this.order.accessLost(index);
     this.#leave(index, 'the access was lost', now);
   }
@@ -160,7 +162,7 @@ export class HandoverProcedure {
       tell({ type: 'registration-ended', access, reason: event.reason });
     } else if (event.type === 'registration-failed') {
       tell({ type: 'registration-failed', access, statusCode: event.statusCode });
-      this.#registrationFailed(event.access, event.statusCode, now);
+      if (!this.#failOver(event, now)) this.#registrationFailed(event.access, event.statusCode, now);
     } else this.#registered(event, now);
   }
 
@@ -203,7 +205,7 @@ export class HandoverProcedure {
   }
 
   dataArrived(watch: number, now: Instant): void {
-    this.#releases.dataArrived(watch, now);
+    this.#former.dataArrived(watch, now);
   }
 
   handleTimeout(now: Instant): void {
@@ -215,8 +217,7 @@ export class HandoverProcedure {
     }
     if (handover?.binding === 'pending' && handover.startedAt + bindingTimeoutMs <= now)
       this.bindingFailed(this.#parts.accesses.nameOf(handover.to), 'no answer of the home agent', now);
-    for (let due = this.#releases.takeDue(now); due !== undefined; due = this.#releases.takeDue(now))
-      this.#released(due.access, due.reason);
+    this.#former.handleTimeout(now);
   }
 
   pollTimeout(): Timeout | undefined {
@@ -227,29 +228,16 @@ export class HandoverProcedure {
     ];
     return deadlines
       .map((at) => (at === undefined ? undefined : { at, reason: 'handover' }))
-      .reduce(earlierTimeout, earlierTimeout(this.#releases.pollTimeout(), this.order.pollTimeout()));
+      .reduce(earlierTimeout, earlierTimeout(this.#former.pollTimeout(), this.order.pollTimeout()));
   }
 
   /** Takes contacts back that nothing needs any more. True when there were any. */
   removeContacts(now: Instant): boolean {
-    const idle = [...this.#leaving].filter((index) => {
-      const address = this.#canCarry(index) ? this.#parts.accesses.sipAccess(index)?.address : undefined;
-      return address === undefined || !this.#parts.agent.hasUnanswered(address);
-    });
-    for (const index of idle) {
-      this.#leaving.delete(index);
-      this.deregister(index, now);
-    }
-    return idle.length > 0;
+    return this.#former.removeContacts(now);
   }
 
-  /** Over the old access while it lives, else over whichever carries the sessions now. */
   deregister(index: number, now: Instant): void {
-    const { accesses, userAgent } = this.#parts;
-    const over = [index, this.#sipIndex].find((one) => one !== undefined && this.#canCarry(one));
-    const access = over === undefined ? undefined : accesses.sipAccess(over);
-    if (access === undefined) userAgent?.forget(index, now);
-    else userAgent?.deregister(index, access, now);
+    this.#former.deregister(index, now);
   }
 
   #kindOf(from: number | undefined): HandoverKind {
@@ -314,7 +302,7 @@ export class HandoverProcedure {
     }
     handover.sip = 'registering';
     handover.sipIndex = access.index;
-    this.#leaving.delete(access.index);
+    this.#former.keepContact(access.index);
     if (userAgent === undefined || userAgent.isRegistered(access.index))
       this.#transfer(handover, access.index, now);
     else userAgent.register(access, now);
@@ -335,7 +323,9 @@ export class HandoverProcedure {
     else {
       // A registration that had failed before makes its access a candidate again. If the node has gone on nevertheless, nobody needs it.
       decide(now);
-      if (this.#handover === undefined && !this.#isUsedBySip(event.access)) this.#leaving.add(event.access);
+      if (this.#handover === undefined && !this.#isUsedBySip(event.access))
+        this.#former.leaveContact(event.access);
+      manager.renewSessions(event.access, now);
     }
   }
 
@@ -344,6 +334,17 @@ export class HandoverProcedure {
       sipIndex === this.#sipIndex ||
       this.#parts.manager.sessions.some(({ access }) => access.index === sipIndex)
     );
+  }
+
+  /** RFC 3263 §4.3: where a P-CSCF is silent or out of service the next one of its name is asked. */
+  #failOver({ access: sipIndex, statusCode }: { access: number; statusCode: number }, now: Instant): boolean {
+    const { accesses, manager, userAgent } = this.#parts;
+    const next = statusCode === 408 || statusCode === 503 ? accesses.failOver(sipIndex) : undefined;
+    if (next === undefined) return false;
+    manager.setAccess(next);
+    userAgent?.accessLost(sipIndex, now);
+    userAgent?.register(next, now);
+    return true;
   }
 
   #registrationFailed(sipIndex: number, statusCode: number, now: Instant): void {
@@ -428,7 +429,7 @@ export class HandoverProcedure {
       sessions: handover.moved,
       failed: [...handover.failed.keys()],
     });
-    this.#release(handover, now);
+    this.#former.release(handover, now);
     this.#parts.decide(now);
   }
 
@@ -460,35 +461,5 @@ export class HandoverProcedure {
   #tellSelector(handover: Handover, result: HandoverOutcome['result'], now: Instant): void {
     const { accesses, selection } = this.#parts;
     selection.selector.handoverEnded?.({ to: accesses.nameOf(handover.to), result }, now);
-  }
-
-  /** The old contact goes when nothing needs it, the old access later (access-releases.ts). Where SIP failed nothing of it is given up. */
-  #release({ from, to, moved }: Handover, now: Instant): void {
-    const { accesses, manager, userAgent, effect } = this.#parts;
-    const access = accesses.forSip(to);
-    if (this.#sipIndex === undefined || this.#sipIndex !== access?.index) return;
-    const stillCarrying = new Set(manager.sessions.map(({ access: { index } }) => index));
-    for (const index of userAgent?.registeredAccesses ?? []) {
-      const isLeft = index !== access.index && !stillCarrying.has(index);
-      if (isLeft && userAgent?.isRegistered(index)) this.#leaving.add(index);
-    }
-    if (from === undefined) return;
-    const left = accesses.sipIndexOf(from);
-    if (left !== access.index && stillCarrying.has(left)) return;
-    const flows = manager.flows.downlink(access);
-    if (moved.length === 0 || flows.length === 0) {
-      this.#released(from, 'no sessions');
-      return;
-    }
-    const watch = ++this.#watches;
-    this.#releases.begin(from, watch, now + this.#parts.releaseAfterMs);
-    effect({ type: 'watch-flows', id: watch, flows });
-  }
-
-  #released(index: number, reason: 'data arrived' | 'no data' | 'no sessions'): void {
-    const { accesses, manager, tell } = this.#parts;
-    const access = accesses.forSip(index);
-    if (access !== undefined) manager.dismissAccess(access);
-    tell({ type: 'access-released', access: accesses.nameOf(index), reason });
   }
 }

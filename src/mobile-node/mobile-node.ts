@@ -364,10 +364,10 @@ export class MobileNode
   }
 
   /** Mobile IP does without. */
-  #proxySought({ index, proxyCscf }: DiscoveredProxy, now: Instant): void {
+  #proxySought({ index, proxies: [first, ...others] }: DiscoveredProxy, now: Instant): void {
     const state = this.#accesses.get(index);
     if (state === undefined || this.#accesses.isReady(index)) return;
-    if (proxyCscf !== undefined) this.#accesses.setProxy(index, proxyCscf);
+    if (first !== undefined) this.#accesses.setProxies(index, [first, ...others]);
     const { name } = state.options;
     if (this.#accesses.proxyOf(state.options) !== undefined || this.#mobileIp !== undefined)
       this.#becomeReady(state, now);

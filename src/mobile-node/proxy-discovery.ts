@@ -1,7 +1,6 @@
 /**
  * Finds the P-CSCF of an access that names it instead of giving its address (TS 24.229 §9.2.1; RFC 3263 §4), anew each time the access is
  * attached, as it may be another network's then. A name that leads nowhere is asked for again until the access is gone.
- * Leaves out the further servers of the name.
  */
 import { DeadlineQueue } from '../base/deadline-queue.ts';
 import { Fifo } from '../base/fifo.ts';
@@ -18,8 +17,8 @@ const retryMs: DurationMs = 10_000;
 export interface DiscoveredProxy {
   /** Of the access. */
   readonly index: number;
-  /** Undefined: not found, and asked for again in a while. */
-  readonly proxyCscf: TransportAddress | undefined;
+  /** The best first. Empty: not found, and asked for again in a while. */
+  readonly proxies: readonly TransportAddress[];
 }
 
 interface Search {
@@ -102,11 +101,10 @@ export class ProxyDiscovery implements Machine<NetworkInput, NetworkOutput> {
     for (const [index, { locator }] of [...this.#searches]) {
       const located = locator.pollLocated();
       if (located === undefined) continue;
-      const [target] = located.targets;
-      if (target === undefined) this.#retries.set(index, now + retryMs, 'P-CSCF was not found');
+      const proxies = located.targets.map(({ address, port }) => ({ address, port }));
+      if (proxies.length === 0) this.#retries.set(index, now + retryMs, 'P-CSCF was not found');
       else this.#searches.delete(index);
-      const proxyCscf = target && { address: target.address, port: target.port };
-      this.#found.push({ index, proxyCscf });
+      this.#found.push({ index, proxies });
     }
   }
 }

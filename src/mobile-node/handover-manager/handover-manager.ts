@@ -10,6 +10,7 @@
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import type { Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
+import { sameTransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import { parseSessionDescription } from '../../protocols/sdp/session-description.ts';
 import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
@@ -93,8 +94,14 @@ export class HandoverManager {
     this.flows = new SessionFlows(() => this.sessions, options.translator);
   }
 
-  /** An access has an address, or other routes than before. */
+  /** An access has an address, or other routes than before. What was set up by another P-CSCF has lost its way. */
   setAccess(access: NetworkAccess): void {
+    for (const session of this.#sessions.values())
+      if (
+        session.access.address === access.address &&
+        !sameTransportAddress(session.proxyCscf, access.proxyCscf)
+      )
+        session.isInDoubt = true;
     this.#accesses.set(access.index, access);
     if (this.#current?.index === access.index) this.#current = access;
   }
@@ -142,6 +149,15 @@ export class HandoverManager {
     const access = this.#accesses.get(index);
     if (access === undefined) return;
     for (const session of this.#sessions.values()) this.#moves.move(session, access, now);
+  }
+
+  /** Tells the network again of the sessions that stay with this access although their way has changed. */
+  renewSessions(index: number, now: Instant): void {
+    const access = this.#accesses.get(index);
+    if (access === undefined) return;
+    for (const session of this.#sessions.values())
+      if (session.isInDoubt && session.access.address === access.address)
+        this.#moves.move(session, access, now);
   }
 
   /** Moves that are under way to this access are given up. */

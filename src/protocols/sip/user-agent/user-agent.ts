@@ -209,7 +209,8 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     const transaction = this.#endpoint.sendRequest(routed.request, target, now);
     if (outgoing.dialog === undefined) leg.inviteTransaction = transaction;
     // Whatever comes to a BYE that nobody waits for, its dialog is over.
-    if (outgoing.method !== 'BYE' || !outgoing.isAbandoned) this.#outgoing.set(transaction, { leg, outgoing });
+    if (outgoing.method !== 'BYE' || !outgoing.isAbandoned)
+      this.#outgoing.set(transaction, { leg, outgoing });
     return transaction;
   }
 
