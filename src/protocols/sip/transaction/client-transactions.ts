@@ -21,7 +21,7 @@ import type {
 } from './client-transaction.ts';
 import { createCancel } from './created-requests.ts';
 import { DownstreamOverload } from './downstream-overload.ts';
-import { FlowIndex } from './flow-index.ts';
+import { type FlowEntry, FlowIndex } from './flow-index.ts';
 import { InviteClientTransaction } from './invite-client-transaction.ts';
 import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
 import type { ClientTransactionId, SipEvent, SipTarget, SipTransportProtocol } from './sip-event.ts';
@@ -43,7 +43,7 @@ interface Prepared {
   readonly fallback?: Prepared | undefined;
 }
 
-interface Entry {
+interface Entry extends FlowEntry<Entry> {
   readonly id: ClientTransactionId;
   readonly route: SipRoute;
   readonly key: string;
@@ -53,7 +53,6 @@ interface Entry {
   /** As long as a final response is awaited. */
   prepared: Prepared | undefined;
   cancellation: 'none' | 'wanted' | 'sent';
-  flow: SipFlow | undefined;
   /** As it is noted among the deadlines. */
   timeout: Timeout | undefined;
 }
@@ -194,6 +193,8 @@ export class ClientTransactions {
       prepared,
       cancellation,
       flow: undefined,
+      before: undefined,
+      behind: undefined,
       timeout: undefined,
     };
     this.#entries.set(id, entry);

@@ -13,7 +13,7 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { acknowledgesStatelessResponse, statelessResponse } from '../transport/message-screening.ts';
 import { defaultPortOf, type SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
-import { FlowIndex } from './flow-index.ts';
+import { type FlowEntry, FlowIndex } from './flow-index.ts';
 import { InviteServerTransaction } from './invite-server-transaction.ts';
 import { NonInviteServerTransaction } from './non-invite-server-transaction.ts';
 import type { ServerTransaction, ServerTransactionInput } from './server-transaction.ts';
@@ -23,7 +23,7 @@ import { TransactionDeadlines } from './transaction-deadlines.ts';
 import { hasMagicCookie, mergeKeyOf, serverKeyOf } from './transaction-key.ts';
 import type { UpstreamOverload } from './upstream-overload.ts';
 
-interface Entry {
+interface Entry extends FlowEntry<Entry> {
   readonly id: ServerTransactionId;
   readonly key: string;
   readonly mergeKey: string | undefined;
@@ -34,7 +34,6 @@ interface Entry {
   /** To tag of the last response, which the answer to a CANCEL repeats and an ACK of RFC 2543 is known by. */
   toTag: string | undefined;
   isCancelled: boolean;
-  flow: SipFlow | undefined;
   /** As it is noted among the deadlines. */
   timeout: Timeout | undefined;
 }
@@ -77,9 +76,10 @@ export class ServerTransactions {
     if (request.method === 'ACK') this.#handleAck(request, arrival, now);
     else if (request.method === 'CANCEL') this.#handleCancel(request, arrival, connection, now);
     else {
-      const entry = this.#byKey.get(serverKeyOf(request));
+      const key = serverKeyOf(request);
+      const entry = this.#byKey.get(key);
       if (entry !== undefined) this.#drive(entry, { kind: 'retransmission' }, now);
-      else this.#handleNewRequest(request, arrival, connection, now);
+      else this.#handleNewRequest(key, request, arrival, connection, now);
     }
   }
 
@@ -122,6 +122,7 @@ export class ServerTransactions {
   }
 
   #handleNewRequest(
+    key: string,
     request: SipRequest,
     arrival: SipArrival,
     connection: ConnectionId | undefined,
@@ -137,7 +138,7 @@ export class ServerTransactions {
     }
     const mergeKey = this.#options.refusesMerged ? mergeKeyOf(request) : undefined;
     const isMerged = mergeKey !== undefined && this.#byMergeKey.has(mergeKey);
-    const entry = this.#add(request, route, { mergeKey, isMerged }, now);
+    const entry = this.#add(request, route, { key, mergeKey, isMerged }, now);
     if (isMerged) this.#drive(entry, { kind: 'respond', response: statelessResponse(request, 482) }, now);
     else {
       const { source, local, transport } = arrival;
@@ -155,7 +156,7 @@ export class ServerTransactions {
   #add(
     request: SipRequest,
     route: SipRoute,
-    merge: Pick<Entry, 'mergeKey' | 'isMerged'>,
+    { key, mergeKey, isMerged }: Pick<Entry, 'key' | 'mergeKey' | 'isMerged'>,
     now: Instant,
   ): Entry {
     const options = { timers: this.#options.timers, isReliable: route.transport !== 'udp', now };
@@ -165,19 +166,21 @@ export class ServerTransactions {
         : new NonInviteServerTransaction(request, options);
     const entry: Entry = {
       id: -++this.#count as ServerTransactionId,
-      key: serverKeyOf(request),
-      mergeKey: merge.mergeKey,
-      isMerged: merge.isMerged,
+      key,
+      mergeKey,
+      isMerged,
       route,
       transaction,
       toTag: undefined,
       isCancelled: false,
       flow: undefined,
+      before: undefined,
+      behind: undefined,
       timeout: undefined,
     };
     this.#entries.set(entry.id, entry);
     this.#byKey.set(entry.key, entry);
-    if (merge.mergeKey !== undefined && !merge.isMerged) this.#byMergeKey.set(merge.mergeKey, entry);
+    if (mergeKey !== undefined && !isMerged) this.#byMergeKey.set(mergeKey, entry);
     return entry;
   }
 

@@ -19,6 +19,7 @@ export type ScreenedMessage =
   | { readonly kind: 'dropped' };
 
 const dropped: ScreenedMessage = { kind: 'dropped' };
+const statelessTag = 'stateless-';
 const mandatoryFields = ['Via', 'From', 'To', 'Call-ID', 'CSeq'].map(headerNameOf);
 
 export function screenMessage(octets: Uint8Array): ScreenedMessage {
@@ -49,7 +50,8 @@ export function statelessResponse(
 
 /** Whether this is the ACK for an answer of `statelessResponse`. */
 export function acknowledgesStatelessResponse(ack: SipRequest): boolean {
-  return toTagOf(ack) === statelessToTag(ack.headers);
+  const toTag = toTagOf(ack);
+  return toTag?.startsWith(statelessTag) === true && toTag === statelessToTag(ack.headers);
 }
 
 /** The second look gives the answer the tag that the first one shows to be right. */
