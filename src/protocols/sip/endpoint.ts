@@ -143,31 +143,33 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
   }
 
   /**
-   * Sends a copy of `request` with a Via on top, and with Max-Forwards and User-Agent when they are missing. Its end comes as
+   * Sends a copy of `request` with a Via on top; Max-Forwards and User-Agent are added to it when they are missing. Its end comes as
    * 'response', 'timed-out' or 'transport-failed', then 'terminated'.
    */
   sendRequest(request: SipRequest, target: SipTarget | SipDomain, now: Instant): ClientTransactionId {
-    const copy = this.#complete(request);
+    this.#complete(request);
     const transaction =
-      'uri' in target ? this.#located.start(copy, target, now) : this.#clients.start(copy, target, now);
+      'uri' in target ? this.#located.start(request, target, now) : this.#clients.start(request, target, now);
     this.#drainTransport(now);
     return transaction;
   }
 
   /** Sends the ACK for a 2xx: with a Via of its own, no answer awaited, never repeated by itself. */
   sendWithoutTransaction(request: SipRequest, target: SipTarget | SipDomain, now: Instant): void {
-    const copy = this.#complete(request);
-    if ('uri' in target) this.#located.start(copy, target, now);
-    else this.#clients.sendWithoutTransaction(copy, target, now);
+    this.#complete(request);
+    if ('uri' in target) this.#located.start(request, target, now);
+    else this.#clients.sendWithoutTransaction(request, target, now);
     this.#drainTransport(now);
   }
 
-  /** Any number of provisional responses, then a final one; a 2xx to an INVITE may be repeated. What comes too late is dropped. */
+  /**
+   * Any number of provisional responses, then a final one; a 2xx to an INVITE may be repeated. What comes too late is dropped. Server is added
+   * when it is missing.
+   */
   respond(transaction: ServerTransactionId, response: SipResponse, now: Instant): void {
-    const copy = response.clone();
-    if (this.#userAgent !== undefined && !copy.headers.has('Server'))
-      copy.headers.append('Server', this.#userAgent);
-    this.#servers.respond(transaction, copy, now);
+    if (this.#userAgent !== undefined && !response.headers.has('Server'))
+      response.headers.append('Server', this.#userAgent);
+    this.#servers.respond(transaction, response, now);
     this.#drainTransport(now);
   }
 
@@ -227,12 +229,10 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     return this.#domains;
   }
 
-  #complete(request: SipRequest): SipRequest {
-    const copy = request.clone();
-    if (!copy.headers.has('Max-Forwards')) copy.headers.append('Max-Forwards', '70');
-    if (this.#userAgent !== undefined && !copy.headers.has('User-Agent'))
-      copy.headers.append('User-Agent', this.#userAgent);
-    return copy;
+  #complete({ headers }: SipRequest): void {
+    if (!headers.has('Max-Forwards')) headers.append('Max-Forwards', '70');
+    if (this.#userAgent !== undefined && !headers.has('User-Agent'))
+      headers.append('User-Agent', this.#userAgent);
   }
 
   #drainTransport(now: Instant): void {
