@@ -3,8 +3,9 @@ import { randomFillSync } from 'node:crypto';
 import type { RandomSource } from '../base/random-source.ts';
 
 export class SystemRandomSource implements RandomSource {
-  readonly #pool = new Uint32Array(256);
-  #used = 256;
+  /** As many as make asking cheap. */
+  readonly #pool = new Uint32Array(4096);
+  #used = this.#pool.length;
 
   nextUint32(): number {
     if (this.#used === this.#pool.length) {
