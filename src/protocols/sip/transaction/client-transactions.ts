@@ -6,6 +6,7 @@ import type { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 import type { TransportAddress } from '../../../base/network.ts';
+import { ownText } from '../../../base/own-text.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import { headerNameOf } from '../message/header-names.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
@@ -270,7 +271,7 @@ export class ClientTransactions {
     if (local === undefined) return undefined;
     const request = original.clone();
     request.headers.prepend(viaName, this.#viaOf(transport, local, `${magicCookie}${branch}`));
-    const key = clientKey(`${cookieKey}${branch}`, local, request.method);
+    const key = ownText(clientKey(`${cookieKey}${branch}`, local, request.method));
     const route = this.#transport.routeTo(transport, local, target);
     return { request, octets: serializeSipMessage(request), route, key };
   }

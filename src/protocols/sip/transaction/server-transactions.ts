@@ -6,6 +6,7 @@ import type { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 import { type ConnectionId, sameTransportAddress, type TransportAddress } from '../../../base/network.ts';
+import { ownText } from '../../../base/own-text.ts';
 import { createResponse } from '../message/create-response.ts';
 import { topViaOf, toTagOf } from '../message/header-fields.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
@@ -166,7 +167,7 @@ export class ServerTransactions {
         : new NonInviteServerTransaction(request, options);
     const entry: Entry = {
       id: -++this.#count as ServerTransactionId,
-      key,
+      key: ownText(key),
       mergeKey,
       isMerged,
       route,
