@@ -4,7 +4,12 @@
  * one of a user that the S-CSCF told the AS of by third-party registration.
  */
 import { isMalformed } from '../../base/malformed.ts';
-import type { LegName, OutgoingRoute } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
+import type {
+  HeaderChange,
+  LegName,
+  OutgoingRoute,
+  SignallingPath,
+} from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { addressesOf, fromOf } from '../../protocols/sip/message/header-fields.ts';
 import { parseNameAddress } from '../../protocols/sip/message/name-address.ts';
 import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
@@ -23,7 +28,7 @@ export function servedUserOf(request: SipRequest, isKnown: (identity: string) =>
   if (!isMalformed(served) && sessionCase !== undefined)
     return { leg: sessionCase === 'term' ? 'callee' : 'caller', identity: identityOf(served.uri) };
   const caller: ServedUser = { leg: 'caller', identity: identityOfCaller(request) };
-  const own = parseNameAddress(request.headers.getAll('Route')[0] ?? '');
+  const own = parseNameAddress(request.headers.get('Route') ?? '');
   const isOriginating = !isMalformed(own) && own.uri.kind === 'sip' && own.uri.parameters.has('orig');
   if (isOriginating || isKnown(caller.identity)) return caller;
   const callee = parseUri(request.requestUri);
@@ -44,7 +49,9 @@ export function identityOf(uri: Uri): string {
 }
 
 /** A request on ISC goes back to the S-CSCF with what is left of its Route, untouched: the mark there is the original dialog identifier. */
-export function onwardRoute(request: SipRequest): Pick<OutgoingRoute, 'requestUri' | 'routes' | 'headers'> {
-  const [, ...routes] = request.headers.getAll('Route');
-  return { requestUri: request.requestUri, routes, headers: [['P-Served-User', undefined]] };
+export function onwardRoute(request: SipRequest, { contact }: SignallingPath): OutgoingRoute {
+  const routes = request.headers.getAll('Route').slice(1);
+  return { contact, requestUri: request.requestUri, routes, headers: withoutServedUser };
 }
+
+const withoutServedUser: readonly HeaderChange[] = [['P-Served-User', undefined]];

@@ -58,7 +58,7 @@ export class TranslatorControl {
   /** Sessions of which a translator that is back has still to be told. */
   readonly #untold = new Fifo<AnchoredSession>();
   #beingTold = 0;
-  readonly #events: TrimEvent[] = [];
+  readonly #events = new Fifo<TrimEvent>();
 
   /** `sessions` are all there are, at any moment. */
   constructor(

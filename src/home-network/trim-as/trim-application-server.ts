@@ -9,6 +9,7 @@
  * released the old contact's dialogs (TS 24.229 §5.4.5.1.2); then, or when the mobile leg stops answering, the session waits for a grace time
  * for an INVITE with Replaces (lost-sessions.ts). Any other BYE is the user's and ends the session.
  */
+import { Fifo } from '../../base/fifo.ts';
 import type { DurationMs, Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
@@ -74,7 +75,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   readonly #users = new RegisteredUsers();
   readonly #sessions = new Map<CallHandle, AnchoredSession>();
   readonly #lost: LostSessions;
-  readonly #outputs: (NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent })[] = [];
+  readonly #outputs = new Fifo<NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent }>();
 
   constructor(options: TrimApplicationServerOptions) {
     const { listen, hosts, random, sessionSeconds, maximumSessions } = options;
@@ -196,7 +197,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     this.#sessions.set(call, session);
     const originatedBy = served.leg === 'caller' ? 'mobile node' : 'correspondent';
     this.#tell({ type: 'session-anchored', session: call, identity: served.identity, originatedBy });
-    this.#agent.routeCall(token, this.#path, { ...this.#path, ...onwardRoute(request) }, now);
+    this.#agent.routeCall(token, this.#path, onwardRoute(request, this.#path), now);
   }
 
   #bodyArrived(event: Event<'body-arrived'>, now: Instant): void {

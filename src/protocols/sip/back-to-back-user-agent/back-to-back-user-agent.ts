@@ -5,6 +5,7 @@
  * Each leg has a session timer of its own (RFC 4028). A call that rings can go on in another dialog of its caller's (early-takeover.ts); Replaces
  * of an early dialog is left out, and so is proxy authentication.
  */
+import { Fifo } from '../../../base/fifo.ts';
 import type { DurationMs, Instant } from '../../../base/instant.ts';
 import type { Machine, Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
@@ -67,7 +68,7 @@ export type BackToBackUserAgentOutput = NetworkOutput | { readonly kind: 'event'
 export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUserAgentOutput>, CallHost {
   readonly userAgent: UserAgent;
   readonly #endpoint: SipEndpoint;
-  readonly #events: CallEvent[] = [];
+  readonly #events = new Fifo<CallEvent>();
   readonly #calls = new Map<CallHandle, Call>();
   readonly #held = new Map<Token, Held>();
   readonly #requests = new Map<

@@ -42,11 +42,13 @@ export class CallLegs {
 
   /** Nothing is left that could go on. */
   get areDead(): boolean {
-    return this.replacement === undefined && this.#present.every((leg) => leg.isEnded);
+    const { caller, callee, replacement } = this;
+    return replacement === undefined && (caller?.isEnded ?? true) && (callee?.isEnded ?? true);
   }
 
   presentNameOf(leg: CallLeg): LegName | undefined {
-    return (['caller', 'callee'] as const).find((name) => this[name] === leg);
+    if (leg === this.caller) return 'caller';
+    return leg === this.callee ? 'callee' : undefined;
   }
 
   nameOf(leg: CallLeg): LegName | undefined {
@@ -87,9 +89,10 @@ export class CallLegs {
   }
 
   /** Takes out the oldest former legs, so that endless moving needs no endless memory. */
-  takeSurplus(): CallLeg[] {
-    const surplus = this.#former.slice(0, Math.max(0, this.#former.length - maxFormerLegs));
-    if (surplus.length > 0) this.#former = this.#former.slice(surplus.length);
+  takeSurplus(): readonly CallLeg[] {
+    if (this.#former.length <= maxFormerLegs) return emptyList;
+    const surplus = this.#former.slice(0, this.#former.length - maxFormerLegs);
+    this.#former = this.#former.slice(surplus.length);
     return surplus.map(({ leg }) => leg);
   }
 

@@ -19,8 +19,7 @@ export class HeldRequests {
     this.#host = host;
   }
 
-  hold(held: Omit<Held, 'token' | 'call'>): Held {
-    const { leg, name, incoming, canContinue, passage } = held;
+  hold({ leg, name, incoming, canContinue, passage }: Omit<Held, 'token' | 'call'>): Held {
     const kept = this.#host.hold({ call: this.#call, leg, name, incoming, canContinue, passage });
     if (incoming !== undefined) {
       this.forget(incoming);
@@ -30,7 +29,8 @@ export class HeldRequests {
   }
 
   of(incoming: IncomingRequest): Held | undefined {
-    return this.#requests.find((held) => held.incoming === incoming);
+    for (const held of this.#requests) if (held.incoming === incoming) return held;
+    return undefined;
   }
 
   /** The INVITE of this leg that the owner answers step by step. */

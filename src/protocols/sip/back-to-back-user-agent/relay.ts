@@ -82,8 +82,7 @@ export class Relay {
 
   push(passage: Passage, now: Instant): void {
     if (isFailureOfInvite(passage)) this.#withdrawResponses(passage.outgoing, passage.from);
-    const ahead = this.#waiting.filter(({ from }) => from === passage.from);
-    if (ahead.length >= maxWaitingMessages && passage.kind !== 'ack' && !isFinal(passage)) {
+    if (this.#isFull(passage.from) && passage.kind !== 'ack' && !isFinal(passage)) {
       if (passage.kind === 'request') this.#respondBusy(passage.leg, passage.incoming, now);
       return;
     }
@@ -203,7 +202,13 @@ export class Relay {
   }
 
   #headOf(from: LegName): Passage | undefined {
-    return this.#waiting.find((passage) => passage.from === from);
+    for (const passage of this.#waiting) if (passage.from === from) return passage;
+    return undefined;
+  }
+
+  #isFull(from: LegName): boolean {
+    if (this.#waiting.length < maxWaitingMessages) return false;
+    return this.#waiting.filter((passage) => passage.from === from).length >= maxWaitingMessages;
   }
 
   #passRequest(passage: RequestPassage, now: Instant): void {
@@ -299,8 +304,8 @@ export class Relay {
     const carried = passedContent(passage);
     const content = statusCode === 503 ? changeHeaders(carried, [['Retry-After', undefined]]) : carried;
     const hasSessionDescription = content.body !== '' && isSessionDescription(response);
-    const answer = { statusCode, reasonPhrase, content, isReliable, hasSessionDescription };
-    return dialog === undefined ? answer : { ...answer, origin: { request: outgoing, response, dialog } };
+    const origin = dialog && { request: outgoing, response, dialog };
+    return { statusCode, reasonPhrase, content, isReliable, hasSessionDescription, origin };
   }
 
   #link({ leg, from: name, incoming }: RequestPassage, outgoing: OutgoingRequest): void {

@@ -168,11 +168,11 @@ export class Dialog {
 
   #build(method: string, sequence: number): RoutedRequest {
     const request = new SipRequest(method, this.#remoteTarget);
-    request.headers.append('Max-Forwards', '70');
-    request.headers.append('From', this.localParty);
-    request.headers.append('To', this.remoteParty);
-    request.headers.append('Call-ID', this.callId);
-    request.headers.append('CSeq', `${sequence} ${method}`);
+    request.headers.appendLast('Max-Forwards', '70');
+    request.headers.appendLast('From', this.localParty);
+    request.headers.appendLast('To', this.remoteParty);
+    request.headers.appendLast('Call-ID', this.callId);
+    request.headers.appendLast('CSeq', `${sequence} ${method}`);
     return routeRequest(request, this.#routeSet);
   }
 }
@@ -195,6 +195,7 @@ export function isTargetRefresh(method: string): boolean {
  * gets its own URI as the Request-URI and the remote target at the end of the Route (§12.2.1.1).
  */
 export function routeRequest(request: SipRequest, routeSet: readonly string[]): RoutedRequest {
+  if (routeSet.length === 0) return { request, nextHop: request.requestUri };
   for (const route of routeSet) request.headers.append('Route', route);
   const first = firstAddressOf(request, 'Route');
   if (first === undefined) return { request, nextHop: request.requestUri };

@@ -74,7 +74,7 @@ const dialogFields = [...copiedFields, headerNameOf('Record-Route')];
 export function createResponse(
   request: SipRequest,
   statusCode: number,
-  options: { readonly reasonPhrase?: string; readonly toTag?: string } = {},
+  options: { readonly reasonPhrase?: string | undefined; readonly toTag?: string | undefined } = {},
 ): SipResponse {
   const response = new SipResponse(
     statusCode,

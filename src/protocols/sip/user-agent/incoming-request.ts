@@ -18,11 +18,13 @@ export interface Answer {
   readonly isReliable: boolean;
   readonly hasSessionDescription: boolean;
   /** The response of the other leg that it repeats. */
-  readonly origin?: {
-    readonly request: OutgoingRequest;
-    readonly response: SipResponse;
-    readonly dialog: LegDialog;
-  };
+  readonly origin?:
+    | {
+        readonly request: OutgoingRequest;
+        readonly response: SipResponse;
+        readonly dialog: LegDialog;
+      }
+    | undefined;
 }
 
 export class IncomingRequest {
@@ -62,7 +64,7 @@ export class IncomingRequest {
 
   /** INVITE: the reliable provisional response whose PRACK is awaited. */
   get unacknowledged(): Answer | undefined {
-    return this.responders.map(({ unacknowledged }) => unacknowledged).find((answer) => answer !== undefined);
+    return this.responders.find(({ unacknowledged }) => unacknowledged !== undefined)?.unacknowledged;
   }
 
   get hasSessionDescription(): boolean {

@@ -14,10 +14,10 @@ export interface InviteAddressing {
 export function buildInitialInvite(addressing: InviteAddressing, random: RandomSource): RoutedRequest {
   const request = new SipRequest('INVITE', addressing.requestUri);
   const { headers } = request;
-  headers.append('Max-Forwards', '70');
-  headers.append('From', `${addressing.from};tag=${randomToken(random, 12)}`);
-  headers.append('To', addressing.to);
-  headers.append('Call-ID', randomToken(random, 24));
-  headers.append('CSeq', `${1 + randomBelow(random, 0x10000)} INVITE`);
+  headers.appendLast('Max-Forwards', '70');
+  headers.appendLast('From', `${addressing.from};tag=${randomToken(random, 12)}`);
+  headers.appendLast('To', addressing.to);
+  headers.appendLast('Call-ID', randomToken(random, 24));
+  headers.appendLast('CSeq', `${1 + randomBelow(random, 0x10000)} INVITE`);
   return routeRequest(request, addressing.routes);
 }

@@ -9,6 +9,7 @@
  */
 import type { Instant } from '../../../base/instant.ts';
 import { randomBelow } from '../../../base/random-source.ts';
+import { emptyList, withItem } from '../../../base/short-list.ts';
 import { createResponse } from '../message/create-response.ts';
 import type { RAck } from '../message/cseq.ts';
 import { cseqOf } from '../message/header-fields.ts';
@@ -47,7 +48,8 @@ export class InviteResponder implements LegTimer {
   readonly #transaction: ServerTransactionId;
   readonly #host: LegHost;
   readonly #owner: ResponderOwner;
-  readonly #queue: Answer[] = [];
+  /** Behind the one that is awaited. */
+  #queue: readonly Answer[] = emptyList;
   #awaiting: Repeated | undefined;
   #nextRseq: number;
 
@@ -63,8 +65,8 @@ export class InviteResponder implements LegTimer {
 
   provide(answer: Answer, now: Instant): void {
     if (this.#queue.length >= maxQueuedResponses && answer.statusCode < 200) return;
-    this.#queue.push(answer);
-    this.#advance(now);
+    if (this.#awaiting === undefined) this.#send(answer, now);
+    else this.#queue = withItem(this.#queue, answer);
   }
 
   /** The answer that this PRACK acknowledges, which is then no longer repeated; `undefined` is worth a 481. */
@@ -94,7 +96,7 @@ export class InviteResponder implements LegTimer {
   }
 
   stop(): void {
-    this.#queue.length = 0;
+    this.#queue = emptyList;
     if (this.#awaiting?.answer.isReliable) this.#noteOvertaken(this.#awaiting);
     this.#settle();
   }
@@ -115,10 +117,13 @@ export class InviteResponder implements LegTimer {
   }
 
   #advance(now: Instant): void {
-    while (this.#awaiting === undefined) {
-      const answer = this.#queue.shift();
-      if (answer === undefined) return;
-      this.#send(answer, now);
+    for (
+      let next = this.#queue[0];
+      next !== undefined && this.#awaiting === undefined;
+      next = this.#queue[0]
+    ) {
+      this.#queue = this.#queue.slice(1);
+      this.#send(next, now);
     }
   }
 
@@ -138,10 +143,7 @@ export class InviteResponder implements LegTimer {
   #build(answer: Answer, rseq: number): SipResponse {
     const { reasonPhrase } = answer;
     const toTag = this.dialog.dialog.localTag;
-    const response = createResponse(this.#invite.request, answer.statusCode, {
-      toTag,
-      ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
-    });
+    const response = createResponse(this.#invite.request, answer.statusCode, { toTag, reasonPhrase });
     response.headers.append('Contact', contactOfResponse(this.#invite.request, this.#owner.contact));
     writeContent(response, answer.content);
     if (!answer.isReliable) return response;

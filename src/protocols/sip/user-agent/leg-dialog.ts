@@ -2,7 +2,6 @@
  * One dialog of a call leg with what the offer/answer model has to remember about it (RFC 3264; RFC 3262 §5; RFC 3311 §5): a leg has
  * several while a forked INVITE is not answered yet, then one.
  */
-import type { Instant } from '../../../base/instant.ts';
 import { emptyList } from '../../../base/short-list.ts';
 import type { Dialog } from '../dialog/dialog.ts';
 import type { RAck } from '../message/cseq.ts';
@@ -39,11 +38,5 @@ export class LegDialog {
       return false;
     this.overtaken = undefined;
     return true;
-  }
-
-  /** The next request that waits for nothing but its time after a 491. */
-  earliestRetry(): Instant | undefined {
-    const times = this.queue.flatMap((request) => (request.retryAt === undefined ? [] : [request.retryAt]));
-    return times.length === 0 ? undefined : Math.min(...times);
   }
 }

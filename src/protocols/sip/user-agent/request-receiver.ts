@@ -116,8 +116,8 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
 
   /** Only the dialog whose 2xx leaves lives on; responses in the others are not repeated any more. */
   dropOtherResponders(kept: LegDialog): void {
-    const responders = this.#open.flatMap((incoming) => incoming.responders);
-    for (const responder of responders) if (responder.dialog !== kept) responder.stop();
+    for (const { responders } of this.#open)
+      for (const responder of responders) if (responder.dialog !== kept) responder.stop();
   }
 
   /** Whoever is to answer takes too long: the peer is told before he takes the silence for the end of the dialog (RFC 4320 §3, §4.1). */
@@ -276,10 +276,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
     const { request, dialog } = incoming;
     const { reasonPhrase, statusCode } = answer;
     const toTag = this.#leg.allDialogs[0]?.dialog.localTag ?? randomToken(this.#host.random, 12);
-    const response = createResponse(request, statusCode, {
-      toTag,
-      ...(reasonPhrase === undefined ? {} : { reasonPhrase }),
-    });
+    const response = createResponse(request, statusCode, { toTag, reasonPhrase });
     const isRefreshed = dialog !== undefined && isTargetRefresh(incoming.method) && statusCode < 300;
     if (isRefreshed) response.headers.append('Contact', contactOfResponse(request, this.contact));
     writeContent(response, answer.content);

@@ -212,8 +212,8 @@ export class RequestSender implements LegTimer {
   /** Sends what may go by now. */
   pump(now: Instant): void {
     for (const dialog of this.#leg.dialogs) {
-      for (const outgoing of dialog.queue.filter((candidate) => !this.#mustWait(candidate, dialog, now))) {
-        if (this.#mustWait(outgoing, dialog, now)) continue;
+      for (const outgoing of dialog.queue) {
+        if (outgoing.state !== 'waiting' || this.#mustWait(outgoing, dialog, now)) continue;
         dialog.queue = withoutItem(dialog.queue, outgoing);
         this.#sendInDialog(outgoing, dialog, now);
       }
@@ -467,11 +467,11 @@ export class RequestSender implements LegTimer {
   }
 
   #scheduleRetry(now: Instant): void {
-    const times = this.#leg.dialogs
-      .flatMap((dialog) => dialog.earliestRetry() ?? [])
-      .filter((at) => at > now);
-    if (times.length === 0) this.#host.clearTimer(this);
-    else this.#host.setTimer(this, Math.min(...times), 'request tried again');
+    let at = Number.POSITIVE_INFINITY;
+    for (const { queue } of this.#leg.dialogs)
+      for (const { retryAt = now } of queue) if (retryAt > now) at = Math.min(at, retryAt);
+    if (at === Number.POSITIVE_INFINITY) this.#host.clearTimer(this);
+    else this.#host.setTimer(this, at, 'request tried again');
   }
 
   #transmitAck(invite: OutgoingRequest, dialog: LegDialog, now: Instant): void {

@@ -3,6 +3,7 @@
  * INVITEs that make new legs and requests outside of dialogs to its owner, and remembers the names of ended dialogs for a while.
  */
 import { DeadlineQueue } from '../../../base/deadline-queue.ts';
+import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
@@ -98,7 +99,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   readonly #outside = new Set<ClientTransactionId>();
   readonly #timers = new DeadlineQueue<LegTimer>();
   readonly #refusals = new RefusalLog<'stray-request'>();
-  readonly #events: UserAgentEvent[] = [];
+  readonly #events = new Fifo<UserAgentEvent>();
   #isLosingAddress = false;
 
   constructor(options: UserAgentOptions) {
