@@ -8,9 +8,13 @@ import type { NetworkInput, NetworkOutput, TransportAddress } from '../../src/ba
 import { formatTransportAddress } from '../../src/base/network.ts';
 import type { NetworkFunction } from '../../src/base/network-function.ts';
 import type { RandomSource } from '../../src/base/random-source.ts';
-import { BackToBackUserAgent } from '../../src/protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
+import {
+  BackToBackUserAgent,
+  type LegView,
+} from '../../src/protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type {
   CallEvent,
+  HeaderChange,
   LegName,
   LocalRequest,
 } from '../../src/protocols/sip/back-to-back-user-agent/call-event.ts';
@@ -30,6 +34,11 @@ export interface ScriptedPhoneOptions {
   readonly onlyTransport?: 'tcp' | undefined;
 }
 
+export interface PhoneCall {
+  readonly call: number;
+  readonly leg: LegName;
+}
+
 /** What telephones do, transfer and messages included; PUBLISH is known and not wanted. */
 const capabilities = {
   methods: 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, REFER, SUBSCRIBE, NOTIFY'.split(
@@ -45,8 +54,8 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
   readonly #registration: RegistrationClient;
   readonly #outputs: NetworkOutput[] = [];
   #routes: readonly string[] = [];
-  #call: number | undefined;
-  #leg: LegName = 'callee';
+  /** The first and those that came later; requests without another wish are within the last. */
+  readonly calls: PhoneCall[] = [];
   /** What it answers to the next offers. */
   answer = '';
   /** Session descriptions of the other side, as they came. */
@@ -72,7 +81,7 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
     this.#drain(now);
   }
 
-  call(to: string, offer: string, now: Instant): void {
+  call(to: string, offer: string, now: Instant, headers: readonly HeaderChange[] = []): void {
     const { proxy, sip, identity } = this.#options;
     const { call } = this.#agent.placeCall(
       {
@@ -82,11 +91,12 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
         routes: [`<sip:${formatTransportAddress(proxy)};lr>`, ...this.#routes],
         nextHop: this.#proxy,
         from: `<${identity.publicIdentity}>`,
+        headers,
         body: offer,
       },
       now,
     );
-    this.#call = call;
+    this.calls.push({ call, leg: 'callee' });
     this.#drain(now);
   }
 
@@ -96,16 +106,27 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
   }
 
   /** Within its call; a telephone may send any method. */
-  request(method: string, body: string, now: Instant): void {
-    if (this.#call === undefined) return;
-    const request = { method: method as LocalRequest['method'], ...(body !== '' && { body }) };
-    this.#agent.sendLocally(this.#call, this.#leg, request, now);
+  request(
+    method: string,
+    body: string,
+    now: Instant,
+    within: PhoneCall | undefined = this.calls.at(-1),
+    headers: readonly HeaderChange[] = [],
+  ): void {
+    if (within === undefined) return;
+    const request = { method: method as LocalRequest['method'], headers, ...(body !== '' && { body }) };
+    this.#agent.sendLocally(within.call, within.leg, request, now);
     this.#drain(now);
   }
 
-  hangUp(now: Instant): void {
-    if (this.#call !== undefined) this.#agent.endCall(this.#call, now);
+  hangUp(now: Instant, ended: PhoneCall | undefined = this.calls.at(-1)): void {
+    if (ended !== undefined) this.#agent.endCall(ended.call, now);
     this.#drain(now);
+  }
+
+  /** The dialog of a call, as this phone knows it. Undefined: that has ended. */
+  dialogOf({ call, leg }: PhoneCall): LegView | undefined {
+    return this.#agent.legOf(call, leg);
   }
 
   handleInput(input: NetworkInput, now: Instant): void {
@@ -150,11 +171,13 @@ export class ScriptedPhone implements NetworkFunction<never, never, never> {
       if (outcome?.kind === 'repeat') this.#agent.sendRequest(outcome.request, this.#proxy, now);
       else if (outcome?.kind === 'registered') this.#routes = outcome.serviceRoute;
     } else if (event.type === 'call-arrived') {
-      this.#call = event.call;
-      this.#leg = 'caller';
+      this.calls.push({ call: event.call, leg: 'caller' });
       this.heard.push(event.request.body);
       const path = { contact: this.#contact, local: this.#options.sip };
       this.#agent.answerLocally(event.token, { statusCode: 200, body: this.answer, path }, now);
+    } else if (event.type === 'replacement-arrived') {
+      this.heard.push(event.request.body);
+      this.#agent.answerLocally(event.token, { statusCode: 200, body: this.answer }, now);
     } else if (event.type === 'body-arrived') {
       this.heard.push(event.body);
       this.#agent.answerLocally(event.token, { statusCode: 200, body: this.answer }, now);

@@ -257,8 +257,10 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     const { call, leg, token, request } = event;
     const session = this.#sessions.get(call);
     const offer = parseSessionDescription(request.body);
+    // An attended transfer to the mobile user (RFC 5589 §7): his telephone decides.
+    if (session !== undefined && leg !== session.mobileLeg) this.#agent.passOnReplacement(token, now);
     // RFC 3891 §3: only who could have ended the dialog may replace it; inside IMS that is the same asserted identity.
-    if (session === undefined || leg !== session.mobileLeg || identityOfCaller(request) !== session.identity)
+    else if (session === undefined || identityOfCaller(request) !== session.identity)
       this.#agent.refuse(token, 403, undefined, now);
     else if (isMalformed(offer)) this.#agent.refuse(token, 488, 'An offer is needed', now);
     else if (session.isOver) this.#refuseAsOver(session, token, 603, now);

@@ -188,8 +188,8 @@ export class HandoverManager {
     else if (event.type === 'call-ended') this.#ended(event.call);
     else if (event.type === 'request-arrived')
       this.#agent.respond(event.transaction, this.#answerOutsideCalls(event, now), now);
-    // Nobody but the node itself replaces its legs.
-    else if (event.type === 'replacement-arrived') this.#agent.refuse(event.token, 403, undefined, now);
+    // Nobody but the node itself replaces its legs: whose dialog it is, the user agent at the other one's end, decides.
+    else if (event.type === 'replacement-arrived') this.#agent.passOnReplacement(event.token, now);
   }
 
   #route(event: Event<'call-arrived'>, now: Instant): void {

@@ -10,13 +10,13 @@ import type { DurationMs, Instant } from '../../../base/instant.ts';
 import type { Machine, Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
-import { type RandomSource, randomToken } from '../../../base/random-source.ts';
-import { type RoutedRequest, routeRequest, withoutTag } from '../dialog/dialog.ts';
+import { randomToken } from '../../../base/random-source.ts';
 import type { SipEndpoint, SipListener } from '../endpoint.ts';
 import { createResponse } from '../message/create-response.ts';
-import { maxForwardsOf, replacesOf, toTagOf } from '../message/header-fields.ts';
+import { replacesOf, toTagOf } from '../message/header-fields.ts';
 import type { Replaces } from '../message/replaces.ts';
-import { SipRequest, type SipResponse } from '../message/sip-message.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import { parseUri } from '../message/sip-uri.ts';
 import { parseTargetDialog } from '../message/target-dialog.ts';
 import type { ClientTransactionId, ServerTransactionId, SipTarget } from '../transaction/sip-event.ts';
 import type { KeptFlow } from '../transport/flow-keeper.ts';
@@ -24,7 +24,7 @@ import type { StunTransactionId } from '../transport/stun-transactions.ts';
 import type { CallLeg } from '../user-agent/call-leg.ts';
 import type { IncomingRequest } from '../user-agent/incoming-request.ts';
 import type { LegDialog } from '../user-agent/leg-dialog.ts';
-import { changeHeaders, endToEndContent, writeContent } from '../user-agent/message-content.ts';
+import { endToEndContent, writeContent } from '../user-agent/message-content.ts';
 import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
 import { UserAgent, type UserAgentOptions } from '../user-agent/user-agent.ts';
 import { Call } from './call.ts';
@@ -42,6 +42,7 @@ import type {
 } from './call-event.ts';
 import type { CallHost, Held } from './call-host.ts';
 import { defaultMaximumCalls } from './limits.ts';
+import { rebuildOutsideRequest } from './outside-request.ts';
 import { plainAnswer } from './relay.ts';
 
 /** The endpoint is built by the owner, who chooses its listeners; from then on it is driven from here alone. */
@@ -196,6 +197,18 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     return this.#decide(token, now, (held) => held.call.acceptTakeover(held, path, body, now));
   }
 
+  /**
+   * A `replacement-arrived` is for the peer of the other leg, who knows that dialog by the names there (RFC 5589 §7): it comes again as `call-arrived`,
+   * with a Replaces for him once it is routed.
+   */
+  passOnReplacement(token: Token, now: Instant): boolean {
+    return this.#decide(token, now, ({ call, leg, incoming }) => {
+      if (incoming === undefined || !call.yieldReplacement(leg, incoming)) return false;
+      this.#admit(leg, incoming, now);
+      return true;
+    });
+  }
+
   /** CANCELs an INVITE of the owner's, or takes a waiting request back; its end comes as `response-arrived`. */
   cancelLocally(request: LocalRequestHandle, now: Instant): void {
     const sent = this.#requests.get(request);
@@ -248,7 +261,7 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     now: Instant,
   ): void {
     const { random } = this.userAgent;
-    const routed = rebuildOutsideRequest(request, route, random);
+    const routed = rebuildOutsideRequest(request, route, this.userAgent, now);
     const target = routed === undefined ? undefined : this.userAgent.resolve(route, routed.nextHop);
     if (routed === undefined || target === undefined) {
       const statusCode = routed === undefined ? 483 : 503;
@@ -375,15 +388,30 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
       return;
     }
     const found = this.userAgent.findReplaced(replaces, now);
-    if (found === undefined || found === 'ended') {
-      leg.respond(incoming, plainAnswer(found === undefined ? 481 : 603), undefined, now);
-      return;
-    }
+    if (found === 'ended') leg.respond(incoming, plainAnswer(603), undefined, now);
+    if (found === undefined) this.#handleForeignReplacement(leg, incoming, now);
+    if (found === undefined || found === 'ended') return;
     const call = callOf(found.leg);
     const statusCode = replacementRefusal(found, call, replaces);
     if (statusCode !== undefined) leg.respond(incoming, plainAnswer(statusCode), undefined, now);
     else if (!call!.offerReplacement(found.leg, leg, incoming))
       leg.respond(incoming, plainAnswer(491), undefined, now);
+  }
+
+  /** Of a dialog that is not known here another user agent knows; if the INVITE is for this host it does not exist. */
+  #handleForeignReplacement(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
+    const uri = parseUri(incoming.request.requestUri);
+    const isForHere = isMalformed(uri) || uri.kind !== 'sip' || uri.host === incoming.local.address;
+    if (isForHere) leg.respond(incoming, plainAnswer(481), undefined, now);
+    else this.#admit(leg, incoming, now);
+  }
+
+  #admit(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
+    if (this.#calls.size >= this.#maximumCalls) leg.respond(incoming, plainAnswer(503), undefined, now);
+    else {
+      this.#endpoint.respond(incoming.transaction, createResponse(incoming.request, 100), now);
+      this.#createCall().arrive(leg, incoming);
+    }
   }
 
   /** RFC 4538 §4: a dialog that is not known here is not spoken of here. */
@@ -438,25 +466,4 @@ function replacementRefusal(
   // second INVITE with Target-Dialog.
   if (found.leg.confirmed !== found.dialog) return 481;
   return replaces.earlyOnly ? 486 : undefined;
-}
-
-/** `undefined` when Max-Forwards is used up. */
-function rebuildOutsideRequest(
-  request: SipRequest,
-  route: OutgoingRoute,
-  random: RandomSource,
-): RoutedRequest | undefined {
-  const hops = maxForwardsOf(request) ?? 70;
-  if (hops === 0) return undefined;
-  const rebuilt = new SipRequest(request.method, route.requestUri);
-  const from = withoutTag(route.from ?? request.headers.get('From')!);
-  rebuilt.headers.append('Max-Forwards', String(hops - 1));
-  rebuilt.headers.append('From', `${from};tag=${randomToken(random, 12)}`);
-  rebuilt.headers.append('To', withoutTag(route.to ?? request.headers.get('To')!));
-  rebuilt.headers.append('Call-ID', randomToken(random, 24));
-  rebuilt.headers.append('CSeq', `1 ${request.method}`);
-  const routed = routeRequest(rebuilt, route.routes);
-  if (route.contact !== '') rebuilt.headers.append('Contact', route.contact);
-  writeContent(rebuilt, changeHeaders(endToEndContent(request), route.headers ?? []));
-  return routed;
 }

@@ -35,7 +35,7 @@ import { HeldRequests } from './held-requests.ts';
 import { addressingOf, sendReplacement } from './leg-invites.ts';
 import { localHeaders, toAnswer } from './local-answer.ts';
 import { LocalRequests } from './local-requests.ts';
-import { messageOf, type Origin, type Passage } from './passage.ts';
+import type { Origin, Passage } from './passage.ts';
 import { otherOf, plainAnswer, Relay, type RelayOwner } from './relay.ts';
 
 export class Call implements RelayOwner, LegOwner {
@@ -57,7 +57,7 @@ export class Call implements RelayOwner, LegOwner {
   constructor(handle: CallHandle, host: CallHost) {
     this.handle = handle;
     this.#host = host;
-    this.#relay = new Relay(this, host.userAgent.random);
+    this.#relay = new Relay(this, host.userAgent);
     this.#held = new HeldRequests(this, host);
     this.#localRequests = new LocalRequests(this, host);
   }
@@ -226,6 +226,20 @@ export class Call implements RelayOwner, LegOwner {
     return true;
   }
 
+  /** The INVITE of `offerReplacement` is another call's. */
+  yieldReplacement(leg: CallLeg, incoming: IncomingRequest): boolean {
+    const held = this.#held.of(incoming);
+    if (held === undefined || !this.#legs.isReplacing(leg) || incoming.state !== 'open') return false;
+    this.#held.drop(held);
+    this.#legs.replacement = undefined;
+    return true;
+  }
+
+  counterpartOf(leg: CallLeg): CallLeg | undefined {
+    const name = this.nameOf(leg);
+    return name && this.#legs[otherOf(name)];
+  }
+
   end(now: Instant, statusCode: number, changes: readonly HeaderChange[]): void {
     const content = changeHeaders(this.#lastBye, changes);
     this.#relay.clear();
@@ -268,19 +282,11 @@ export class Call implements RelayOwner, LegOwner {
   }
 
   ask(passage: Passage): void {
-    const message = messageOf(passage);
-    if (message === undefined || passage.role === undefined) return;
-    const { leg, from: name, role } = passage;
-    const incoming = passage.kind === 'request' ? passage.incoming : undefined;
-    const dialog = passage.kind === 'response' ? passage.dialog : passage.incoming.dialog;
-    const held = this.#held.hold({ leg, name, incoming, canContinue: true, passage });
-    passage.token = held.token;
-    this.#held.tellBody(held, message, role, dialog?.branch ?? 0, undefined);
+    this.#held.ask(passage);
   }
 
   withdraw(passage: Passage): void {
-    if (passage.token !== undefined) this.#held.void(passage.token, passage.from);
-    if (passage.kind === 'request') this.#held.forget(passage.incoming);
+    this.#held.withdraw(passage);
   }
 
   inviteCallee(content: MessageContent, now: Instant): OutgoingRequest {
@@ -474,9 +480,8 @@ export class Call implements RelayOwner, LegOwner {
 
   #replacementNamed(request: LocalRequestHandle): Replacement | undefined {
     const { replacement } = this.#legs;
-    const outgoing = replacement?.outgoing;
-    const isNamed = outgoing !== undefined && this.#localRequests.handleOf(outgoing) === request;
-    return isNamed ? replacement : undefined;
+    const handle = replacement?.outgoing && this.#localRequests.handleOf(replacement.outgoing);
+    return handle === request ? replacement : undefined;
   }
 
   #finish(now: Instant): void {
@@ -484,11 +489,10 @@ export class Call implements RelayOwner, LegOwner {
     this.#isOver = true;
     this.#relay.clear();
     this.#held.clear();
-    const statusCode = this.#statusCode;
     this.#host.emit({
       type: 'call-ended',
       call: this.handle,
-      ...(statusCode === undefined ? {} : { statusCode }),
+      ...(this.#statusCode !== undefined && { statusCode: this.#statusCode }),
     });
     this.#localRequests.clear();
     this.#host.remove(this, now);

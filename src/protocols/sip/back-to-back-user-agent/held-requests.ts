@@ -8,6 +8,7 @@ import { isSessionDescription } from '../user-agent/message-content.ts';
 import type { Call } from './call.ts';
 import type { LegName, Token } from './call-event.ts';
 import type { CallHost, Held } from './call-host.ts';
+import { messageOf, type Passage } from './passage.ts';
 
 export class HeldRequests {
   readonly #call: Call;
@@ -55,6 +56,24 @@ export class HeldRequests {
   forget(incoming: IncomingRequest): void {
     const held = this.of(incoming);
     if (held !== undefined) this.#requests = withoutItem(this.#requests, held);
+  }
+
+  /** Asks the owner about the session description of a message that passes. */
+  ask(passage: Passage): void {
+    const message = messageOf(passage);
+    if (message === undefined || passage.role === undefined) return;
+    const { leg, from: name, role } = passage;
+    const incoming = passage.kind === 'request' ? passage.incoming : undefined;
+    const dialog = passage.kind === 'response' ? passage.dialog : passage.incoming.dialog;
+    const held = this.hold({ leg, name, incoming, canContinue: true, passage });
+    passage.token = held.token;
+    this.tellBody(held, message, role, dialog?.branch ?? 0, undefined);
+  }
+
+  /** The message goes nowhere any more. */
+  withdraw(passage: Passage): void {
+    if (passage.token !== undefined) this.void(passage.token, passage.from);
+    if (passage.kind === 'request') this.forget(passage.incoming);
   }
 
   /** Lays the session description of the message before the owner. */

@@ -5,7 +5,7 @@
  *   arrives → [waits behind others] → [owner decides on its session description] → rebuilt on the other leg
  */
 import type { Instant } from '../../../base/instant.ts';
-import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
+import { randomBelow } from '../../../base/random-source.ts';
 import { emptyList, withItem, withoutItem } from '../../../base/short-list.ts';
 import { listIncludes, maxForwardsOf } from '../message/header-fields.ts';
 import type { SipRequest } from '../message/sip-message.ts';
@@ -19,6 +19,7 @@ import {
   type MessageContent,
 } from '../user-agent/message-content.ts';
 import type { OutgoingRequest } from '../user-agent/outgoing-request.ts';
+import type { UserAgent } from '../user-agent/user-agent.ts';
 import type { LegName } from './call-event.ts';
 import { maxWaitingMessages } from './limits.ts';
 import {
@@ -30,6 +31,7 @@ import {
   type RequestPassage,
   type ResponsePassage,
 } from './passage.ts';
+import { replacementHeaders, withReferredDialog } from './transferred-dialog.ts';
 
 /**
  * Inside a dialog these speak of one leg, its flow or the way there (RFC 5057 §5.1; RFC 5626 §5.3.1 for 430). Passed on they would end the
@@ -63,7 +65,7 @@ interface DialogPair {
 
 export class Relay {
   readonly #owner: RelayOwner;
-  readonly #random: RandomSource;
+  readonly #agent: UserAgent;
   /** Messages of both directions, in the order of their arrival. */
   #waiting: readonly Passage[] = emptyList;
   /** Requests that went on to the other leg and are not answered for good; INVITE: not acknowledged. */
@@ -71,9 +73,9 @@ export class Relay {
   /** Early dialogs of the two legs that stand for each other, until the first INVITE is acknowledged. */
   #pairs: readonly DialogPair[] = emptyList;
 
-  constructor(owner: RelayOwner, random: RandomSource) {
+  constructor(owner: RelayOwner, agent: UserAgent) {
     this.#owner = owner;
-    this.#random = random;
+    this.#agent = agent;
   }
 
   originOf(outgoing: OutgoingRequest): Origin | undefined {
@@ -219,9 +221,12 @@ export class Relay {
       leg.respond(incoming, plainAnswer(483), undefined, now);
       return;
     }
-    const content = changeHeaders(passedContent(passage), [['Max-Forwards', String(hops - 1)]]);
+    const passed = passedContent(passage);
+    const told = incoming.method === 'REFER' ? withReferredDialog(passed, this.#agent, now) : passed;
+    const content = changeHeaders(told, [['Max-Forwards', String(hops - 1)]]);
     if (incoming.dialog === undefined) {
-      this.#link(passage, this.#owner.inviteCallee(content, now));
+      const replacement = replacementHeaders(incoming.request, this.#agent, now);
+      this.#link(passage, this.#owner.inviteCallee(changeHeaders(content, replacement), now));
       return;
     }
     const other = this.#owner.leg(otherOf(from));
@@ -358,7 +363,7 @@ export class Relay {
   }
 
   #respondBusy(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
-    const retryAfter = String(1 + randomBelow(this.#random, 10));
+    const retryAfter = String(1 + randomBelow(this.#agent.random, 10));
     const content = changeHeaders(emptyContent, [['Retry-After', retryAfter]]);
     leg.respond(incoming, { ...plainAnswer(500), content }, undefined, now);
   }

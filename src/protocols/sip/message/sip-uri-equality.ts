@@ -49,7 +49,7 @@ function sameNumber(a: string, b: string): boolean {
 }
 
 /** A missing part is not the same as an empty one, so it becomes what no escape can make. */
-function unescaped(text: string | undefined): string {
+export function unescaped(text: string | undefined): string {
   if (text === undefined) return '\x00absent';
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, octet: string) =>
     String.fromCharCode(Number.parseInt(octet, 16)),

@@ -72,6 +72,8 @@ export interface LegTimer {
 /** Whom a leg serves. */
 export interface LegOwner {
   handleLegEvent(event: LegEvent, now: Instant): void;
+  /** The leg that this one, present or former, is joined with. */
+  counterpartOf(leg: CallLeg): CallLeg | undefined;
 }
 
 export interface LegHost {
