@@ -17,6 +17,7 @@ import {
 } from '../base/network.ts';
 import type { NetworkFunction } from '../base/network-function.ts';
 import { type RandomSource, randomToken } from '../base/random-source.ts';
+import { isOutOfReach } from '../protocols/sdp/media-address.ts';
 import { LegOrigin } from '../protocols/sdp/origin.ts';
 import { arePreconditionsMet, preconditionsOf } from '../protocols/sdp/preconditions.ts';
 import { parseSessionDescription, type SessionDescription } from '../protocols/sdp/session-description.ts';
@@ -34,6 +35,7 @@ import type {
 import { SipEndpoint } from '../protocols/sip/endpoint.ts';
 import { createResponse } from '../protocols/sip/message/create-response.ts';
 import { userPartOf } from '../protocols/sip/message/sip-uri.ts';
+import { addressFormatWarning } from '../protocols/sip/message/warning.ts';
 import {
   RegistrationClient,
   type RegistrationIdentity,
@@ -252,6 +254,14 @@ export class CorrespondentNode implements NetworkFunction<never, CorrespondentNo
     const path = this.#path();
     if (this.#calls.size >= maximumCalls || isMalformed(offer)) {
       this.#agent.answerLocally(token, { statusCode: isMalformed(offer) ? 488 : 486, path }, now);
+      return;
+    }
+    if (isOutOfReach(offer, this.#mediaAddress)) {
+      const warning = addressFormatWarning(
+        this.#options.sip,
+        'Media are at addresses of the other version of IP',
+      );
+      this.#agent.answerLocally(token, { statusCode: 488, headers: [['Warning', warning]], path }, now);
       return;
     }
     const call: Call = { ...newCall(handle, 'caller', this.#newOrigin()), invite: token };

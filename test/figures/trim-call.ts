@@ -43,6 +43,8 @@ export interface TrimCallOptions extends Partial<VirtualLabOptions> {
   readonly originator?: 'mobile node' | 'correspondent';
   readonly media?: CorrespondentNodeOptions['media'];
   readonly packetIntervalMs?: number;
+  /** Where the mobile node is when the call is set up; 3G by default. */
+  readonly startsOver?: string;
   /** How long either side rings before it answers. */
   readonly ringMs?: number;
 }
@@ -58,14 +60,14 @@ export class TrimCall {
   readonly #options: TrimCallOptions;
   readonly #wakes: (() => void)[] = [];
 
-  /** Both are registered, the mobile node over 3G. */
+  /** Both are registered. */
   constructor(options: TrimCallOptions = {}) {
     this.#options = options;
-    const { media = [audio], ringMs = 100 } = options;
+    const { media = [audio], ringMs = 100, startsOver = '3g' } = options;
     this.lab = new VirtualLab({ seed: 1, withReservation: false, proxyCscfs: 'shared', ...options });
     this.run(500);
     this.correspondent = this.lab.addTerminal('cn', 'cn', 5060, { media, ringMs });
-    this.lab.mobile.setAccess('3g', true);
+    this.lab.mobile.setAccess(startsOver, true);
     this.phone = this.lab.addTerminal('mn', 'phone', 5062, { media, ringMs });
     this.run(2000);
     this.phoneAudio = this.addAudio('mn', audio.port);

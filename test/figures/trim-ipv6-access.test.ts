@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { perfectLink } from '../../src/access-network/link-characteristics.ts';
+import { mobileIdentity } from '../../src/testbed/lab-users.ts';
 import { audio as audioLines, ChangeableCall, description, video } from './changeable-call.ts';
 import { RtpParty } from './rtp-party.ts';
 import { audio, ipv6WlanAccesses, TrimCall, type TrimCallOptions } from './trim-call.ts';
@@ -72,6 +73,125 @@ for (const withReservation of [false, true])
     call.run(5000);
     call.assertNothingLeft();
   });
+
+for (const withReservation of [false, true])
+  for (const originator of ['mobile node', 'correspondent'] as const) {
+    const form = `${originator} calls, ${withReservation ? 'preconditions' : 'no preconditions'}`;
+    test(`TRIM: a call is set up from an access with IPv6, goes to IPv4 and back, and nothing is lost (${form})`, () => {
+      const call = establishedCall({ withReservation, originator, startsOver: 'wlan' });
+      call.lab.mobile.setAccess('3g', true);
+      call.run(500);
+      const before = call.lab.trace.length;
+      const packets = call.captureMedia();
+      for (const access of ['3g', 'wlan', '3g', 'wlan']) {
+        const from = packets.length;
+        call.handOver(access);
+        call.run(1000);
+        assert.equal(carrierOf(call), access);
+        assert.ok(
+          packets.slice(from).some(({ path }) => path.startsWith(access === 'wlan' ? 'm6 > ' : 'm1 > ')),
+        );
+      }
+      assert.deepEqual(call.drainMedia(), { toPhone: 0, toCorrespondent: 0 });
+      assert.deepEqual([call.phoneAudio.remotes.length, call.correspondentAudio.remotes.length], [1, 1]);
+      assert.deepEqual(heardByBoth(call, before), []);
+      assert.ok(
+        call.lab.trace.every(
+          ({ node, details }) => node !== 'phone' || !/IP6|2001:/.test(String(details['media'])),
+        ),
+      );
+      call.hangUp('correspondent');
+      call.run(5000);
+      call.assertNothingLeft();
+    });
+  }
+
+/** Who is offered the version of IP that he has not says so, and is offered the other one; his caller hears nothing of it. */
+const setUps = {
+  'mobile node': [
+    'INVITE: phone (i) > mn (m6) > p-cscf-2 > s-cscf > trim-as',
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    'INVITE: trim-as ([2001:db8:f::1]:20000) > s-cscf > i-cscf > s-cscf > p-cscf > cn',
+    '488 Not Acceptable Here: cn > p-cscf > s-cscf > i-cscf > s-cscf > trim-as',
+    ...['ACK: p-cscf > cn', 'ACK: s-cscf > p-cscf', 'ACK: i-cscf > s-cscf > i-cscf', 'ACK: trim-as > s-cscf'],
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    'INVITE: trim-as (x:a) > s-cscf > i-cscf > s-cscf > p-cscf > cn',
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    '180 Ringing: cn > p-cscf > s-cscf > i-cscf > s-cscf > trim-as',
+    '180 Ringing: trim-as > s-cscf > p-cscf-2 > mn > phone',
+    '200 OK: cn (c) > p-cscf > s-cscf > i-cscf > s-cscf > trim-as',
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    '200 OK: trim-as ([2001:db8:f::1]:20004) > s-cscf > p-cscf-2 > mn (10.64.0.2:20004) > phone',
+    'ACK: phone > mn > p-cscf-2 > s-cscf > trim-as',
+    'ACK: trim-as > s-cscf > p-cscf > cn',
+  ],
+  correspondent: [
+    'INVITE: cn (c) > p-cscf > s-cscf > i-cscf > s-cscf > trim-as',
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    'INVITE: trim-as (y:b) > s-cscf > p-cscf-2 > mn',
+    '488 Not Acceptable Here: mn > p-cscf-2 > s-cscf > trim-as',
+    ...['ACK: p-cscf-2 > mn', 'ACK: s-cscf > p-cscf-2', 'ACK: trim-as > s-cscf'],
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    'INVITE: trim-as ([2001:db8:f::1]:20000) > s-cscf > p-cscf-2 > mn (10.64.0.2:20000) > phone',
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    '180 Ringing: phone > mn > p-cscf-2 > s-cscf > trim-as',
+    '180 Ringing: trim-as > s-cscf > i-cscf > s-cscf > p-cscf > cn',
+    '200 OK: phone (i) > mn (m6) > p-cscf-2 > s-cscf > trim-as',
+    'NCR: trim-as > translator',
+    'NCA 2001: translator > trim-as',
+    '200 OK: trim-as (198.51.100.1:20002) > s-cscf > i-cscf > s-cscf > p-cscf > cn',
+    'ACK: cn > p-cscf > s-cscf > trim-as',
+    'ACK: trim-as > s-cscf > p-cscf-2 > mn > phone',
+  ],
+} as const;
+for (const originator of ['mobile node', 'correspondent'] as const)
+  test(`TRIM: a call between IPv6 and IPv4 is set up, message for message (${originator} calls)`, () => {
+    const call = new TrimCall({ ...common, originator, startsOver: 'wlan' });
+    const before = call.lab.trace.length;
+    call.establish();
+    call.run(500);
+    const journeys = call.journeys(before).map((text) => text.replace('(y6)', '([2001:db8:f::1]:20000)'));
+    assert.deepEqual(journeys, setUps[originator]);
+    assert.deepEqual(call.drainMedia(), { toPhone: 0, toCorrespondent: 0 });
+    call.hangUp('phone');
+    call.run(5000);
+    call.assertNothingLeft();
+  });
+
+for (const originator of ['mobile node', 'correspondent'] as const)
+  test(`TRIM: a call between IPv6 and IPv4 is refused where the translator has no IPv6 address (${originator} calls)`, () => {
+    const call = new TrimCall({ ...common, originator, startsOver: 'wlan', isTranslatorIpv4Only: true });
+    call.dial();
+    call.run(5000);
+    const caller = originator === 'mobile node' ? call.phone : call.correspondent;
+    const ended = caller.events.find(({ type }) => type === 'session-ended');
+    // From the mobile node: the S-CSCF goes on without an application server that has no translator.
+    assert.equal(ended?.type === 'session-ended' && ended.statusCode, 488);
+    call.assertNothingLeft();
+  });
+
+test('TRIM: a caller who gives up while the other version of IP is being asked for hears of the end, and nothing is left', () => {
+  for (let afterMs = 0; afterMs <= 120; afterMs += 3) {
+    const call = new TrimCall({ ...common, originator: 'correspondent', startsOver: 'wlan', ringMs: 3000 });
+    call.lab.translationDelayMs = 20;
+    let dialled = 0;
+    const { perform, terminal } = call.correspondent;
+    perform((now) => {
+      dialled = terminal.placeCall(mobileIdentity, now);
+    });
+    call.run(afterMs);
+    perform((now) => terminal.hangUp(dialled, now));
+    call.run(40_000);
+    assert.equal(call.whatIsLeft(), undefined, `after ${afterMs} ms`);
+  }
+});
 
 test('TRIM: the access with IPv4 dies in a call: the call goes on over IPv6, and back when that dies too', () => {
   const call = establishedCall({});

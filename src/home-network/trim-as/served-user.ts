@@ -51,7 +51,8 @@ export function identityOf(uri: Uri): string {
 /** A request on ISC goes back to the S-CSCF with what is left of its Route, untouched: the mark there is the original dialog identifier. */
 export function onwardRoute(request: SipRequest, { contact }: SignallingPath): OutgoingRoute {
   const routes = request.headers.getAll('Route').slice(1);
-  return { contact, requestUri: request.requestUri, routes, headers: withoutServedUser };
+  const { requestUri } = request;
+  return { contact, requestUri, routes, headers: withoutServedUser, mayOfferAnew: true };
 }
 
 const withoutServedUser: readonly HeaderChange[] = [['P-Served-User', undefined]];

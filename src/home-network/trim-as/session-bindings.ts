@@ -124,6 +124,25 @@ export function reservedFor(components: Components, offer: SessionDescription): 
   return changeTo(next, components);
 }
 
+/**
+ * An end that has not answered yet is told of the translator at an address of the other version of IP, in a binding of its own: nobody else knows
+ * of the former. Undefined where that has been done, or there is nothing to be told.
+ */
+export function inOtherVersion(components: Components, end: End): BindingChange | undefined {
+  const next: MediaComponent[] = [];
+  for (const component of components) {
+    const { index, part, towardsCorrespondent: x, towardsMobileNode: y } = component;
+    const family = x && familyOf(x.address);
+    if (family === undefined || y === undefined || familyOf(y.address) !== family) return undefined;
+    const [same, other] = [anyAddressOf(family), anyAddressOf(family === 6 ? 4 : 6)];
+    const { protocol, mobileNode, correspondent } = component;
+    const [towardsCorrespondent, towardsMobileNode] = end === 'mobileNode' ? [same, other] : [other, same];
+    const ends = { mobileNode, correspondent, towardsCorrespondent, towardsMobileNode };
+    next.push(new MediaComponent(index, part, { protocol, ...ends }));
+  }
+  return next.length === 0 ? undefined : { next, install: next, remove: components };
+}
+
 /** Whether this end has gone to the other version of IP, away from the address that it was told. */
 export function isOfAnotherFamily(
   components: Components,

@@ -10,13 +10,14 @@
  * Whatever fails on the way leaves session and bindings as they were.
  */
 import type { Instant } from '../../base/instant.ts';
-import { formatTransportAddress, type TransportAddress } from '../../base/network.ts';
+import type { TransportAddress } from '../../base/network.ts';
 import { isPureHandover } from '../../protocols/sdp/pure-handover.ts';
 import type { SessionDescription } from '../../protocols/sdp/session-description.ts';
 import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type { SignallingPath, Token } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { listIncludes } from '../../protocols/sip/message/header-fields.ts';
 import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
+import { addressFormatWarning } from '../../protocols/sip/message/warning.ts';
 import type { AnchoredSession, PendingHandover } from './anchored-session.ts';
 import { areResourcesReady } from './handover-offer.ts';
 import type { LostSessions } from './lost-sessions.ts';
@@ -129,7 +130,7 @@ export class SessionHandovers {
   /** RFC 3261 §21.4.26 with warning 301 of §20.43, which says that there is no use in trying again. */
   refuseVersion(token: Token, now: Instant): void {
     const { agent, address } = this.#parts;
-    const warning = `301 ${formatTransportAddress(address)} "No translation between IPv4 and IPv6"`;
+    const warning = addressFormatWarning(address, 'No translation between IPv4 and IPv6');
     if (!agent.answerLocally(token, { statusCode: 488, headers: [['Warning', warning]] }, now))
       agent.refuse(token, 488, undefined, now);
   }

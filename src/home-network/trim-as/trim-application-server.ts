@@ -29,6 +29,7 @@ import type {
 import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import { isAboutVersion } from '../../protocols/sip/message/warning.ts';
 import type { HostAddress } from '../../protocols/sip/proxy/next-hop.ts';
 import { AnchoredSession } from './anchored-session.ts';
 import { isHandover } from './handover-offer.ts';
@@ -36,7 +37,14 @@ import { LostSessions } from './lost-sessions.ts';
 import { answerOutsideCalls, RegisteredUsers } from './registered-users.ts';
 import { isReleasedByNetwork } from './release-reason.ts';
 import { identityOfCaller, onwardRoute, servedUserOf } from './served-user.ts';
-import { answered, isAtAddresses, isOfAnotherFamily, offered, translated } from './session-bindings.ts';
+import {
+  answered,
+  inOtherVersion,
+  isAtAddresses,
+  isOfAnotherFamily,
+  offered,
+  translated,
+} from './session-bindings.ts';
 import { SessionHandovers } from './session-handovers.ts';
 import { TranslatorControl } from './translator-control.ts';
 import type { TranslatorOptions } from './translator-selection.ts';
@@ -169,6 +177,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   #handleCallEvent(event: CallEvent, now: Instant): void {
     if (event.type === 'call-arrived') this.#anchor(event, now);
     else if (event.type === 'body-arrived') this.#bodyArrived(event, now);
+    else if (event.type === 'offer-refused') this.#offerRefused(event, now);
     else if (event.type === 'replacement-arrived') this.#replacementArrived(event, now);
     else if (event.type === 'request-cancelled') this.#requestCancelled(event);
     else if (event.type === 'call-confirmed') this.#confirmed(event.call);
@@ -229,7 +238,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   ): void {
     const end = session.endOf(event.leg);
     const offer = session.openOffer(end);
-    const canFollow = end === 'mobileNode' && event.role === 'offer' && isAtAddresses(description);
+    const canFollow = end === 'mobileNode' && isAtAddresses(description);
     if (!canFollow && isOfAnotherFamily(session.components, end, description)) {
       this.#handovers.refuseVersion(event.token, now);
       session.finishJob(now);
@@ -250,6 +259,30 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
         this.#refuseSession(event.token, session.identity, failure.reason, at);
       else this.#agent.refuse(event.token, 503, undefined, at);
       session.finishJob(at);
+    });
+  }
+
+  /** Perhaps because of the version of IP: the other one is tried, once. */
+  #offerRefused({ call, leg, token, response }: Event<'offer-refused'>, now: Instant): void {
+    const session = this.#sessions.get(call);
+    if (session === undefined) return void this.#agent.continueWith(token, '', now);
+    session.enqueue(now, (at) => {
+      const end = session.endOf(leg);
+      const offer = session.openOffer(end);
+      const change = isAboutVersion(response) ? inOtherVersion(session.components, end) : undefined;
+      if (offer === undefined || change === undefined) {
+        this.#agent.continueWith(token, '', at);
+        session.finishJob(at);
+        return;
+      }
+      this.#control.bind(session, change, at, (failure, later) => {
+        const from = end === 'mobileNode' ? 'correspondent' : 'mobileNode';
+        if (failure === undefined) {
+          const text = session.tell(end, translated(session.components, from, offer));
+          this.#agent.offerAnew(token, text, later);
+        } else this.#agent.continueWith(token, '', later);
+        session.finishJob(later);
+      });
     });
   }
 

@@ -12,17 +12,20 @@ import type { Timeout } from '../../base/machine.ts';
 import { isMalformed } from '../../base/malformed.ts';
 import { sameTransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
-import { parseSessionDescription } from '../../protocols/sdp/session-description.ts';
+import { isOutOfReach } from '../../protocols/sdp/media-address.ts';
+import { parseSessionDescription, type SessionDescription } from '../../protocols/sdp/session-description.ts';
 import type { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
 import type {
   CallEvent,
   CallHandle,
   LegName,
   SignallingPath,
+  Token,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { fromOf, toOf, topViaOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
+import { addressFormatWarning } from '../../protocols/sip/message/warning.ts';
 import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
 import { ApplicationRegistrar } from './application-registrar.ts';
 import {
@@ -236,6 +239,8 @@ export class HandoverManager {
       const reason = `Media must be at ${this.#options.internalAddress}`;
       return void this.#agent.refuse(event.token, 488, reason, now);
     }
+    if (fromNetwork && event.role === 'offer' && isBeyond(session, description))
+      return void this.#refuseVersion(session, event.token, now);
     if (fromNetwork && session.repeatsAnswer) {
       // The application has it already (RFC 6337 §2.2: one answer to an offer).
       session.repeatsAnswer = false;
@@ -251,6 +256,13 @@ export class HandoverManager {
       return void this.#agent.refuse(event.token, 500, 'Media collide with those of another session', now);
     const text = fromNetwork ? session.toApplication(said.description) : session.toNetwork(description);
     this.#agent.continueWith(event.token, text, now);
+  }
+
+  /** The application does not hear of it: the network may offer the other version of IP. */
+  #refuseVersion({ access }: MobileSession, token: Token, now: Instant): void {
+    const agent = { address: access.address, port: access.signallingPort };
+    const warning = addressFormatWarning(agent, 'This access has the other version of IP');
+    this.#agent.answerLocally(token, { statusCode: 488, headers: [['Warning', warning]] }, now);
   }
 
   #confirmed(call: CallHandle, now: Instant): void {
@@ -311,4 +323,9 @@ export class HandoverManager {
     const { internalAddress: address, applicationPort: port, publicIdentity } = this.#options;
     return applicationPath({ address, port }, userOf(publicIdentity), transport);
   }
+}
+
+/** What sets a session up is at addresses that the access does not reach. One that is there moves, and is told of others. */
+function isBeyond({ agreement, access }: MobileSession, offer: SessionDescription): boolean {
+  return agreement === undefined && isOutOfReach(offer, access.address);
 }

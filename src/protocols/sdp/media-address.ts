@@ -3,7 +3,7 @@
  * TRIM application server changes in a session description (TRIM fig. 4, messages 5, 7). ICE is taken out, because its candidates
  * would name the addresses that were replaced. Leaves out multicast.
  */
-import { canonicalIpAddress } from '../../base/ip-address.ts';
+import { canonicalIpAddress, ipFamilyOf } from '../../base/ip-address.ts';
 import { ownText } from '../../base/own-text.ts';
 import { attributeIn, setupOf, transportOf } from './media-attributes.ts';
 import { type MediaDescription, type SessionDescription, textBehindPort } from './session-description.ts';
@@ -33,6 +33,15 @@ export function mediaAddressOf(description: SessionDescription, index: number): 
   const rtcpPort = isPort ? Number(portText) : defaultRtcpPort;
   const rtcpAddress = ownText(canonicalIpAddress(host));
   return { address, port, rtcpPort, ...(rtcpAddress !== address && { rtcpAddress }) };
+}
+
+/** Whether a stream is at an address of the other version of IP than `own`. Names are of either. */
+export function isOutOfReach(description: SessionDescription, own: string): boolean {
+  const family = ipFamilyOf(own);
+  return description.media.some((_, index) => {
+    const of = ipFamilyOf(mediaAddressOf(description, index)?.address ?? '');
+    return of !== undefined && family !== undefined && of !== family;
+  });
 }
 
 /**

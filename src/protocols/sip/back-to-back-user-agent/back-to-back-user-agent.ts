@@ -128,6 +128,11 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     return this.#decide(token, now, (held) => held.call.continueWith(held, body, now));
   }
 
+  /** Decides on `offer-refused`: the callee is sent another INVITE, with this offer. */
+  offerAnew(token: Token, body: string, now: Instant): boolean {
+    return this.#decide(token, now, (held) => held.call.offerAnew(held, body, now));
+  }
+
   /** Answers a request in the owner's name; the other leg does not hear of it. */
   answerLocally(token: Token, answer: LocalAnswer, now: Instant): boolean {
     return this.#decide(token, now, (held) => held.call.answer(held, answer, now));

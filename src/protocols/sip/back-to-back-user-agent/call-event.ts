@@ -38,6 +38,8 @@ export interface OutgoingRoute extends SignallingPath {
   readonly from?: string;
   readonly to?: string;
   readonly headers?: readonly HeaderChange[];
+  /** The owner is asked (`offer-refused`) when the callee does not take the offer. */
+  readonly mayOfferAnew?: boolean;
 }
 
 /** A request that the owner originates inside a call; the other leg does not hear of it. */
@@ -122,6 +124,14 @@ export type CallEvent =
       readonly canContinue: boolean;
       /** The token of the INVITE being answered locally that this PRACK or UPDATE belongs to. */
       readonly within?: Token;
+    }
+  /** The callee does not take the offer of the INVITE that makes its leg (488). Owner: `offerAnew`, or `continueWith`, with an empty body. */
+  | {
+      readonly type: 'offer-refused';
+      readonly call: CallHandle;
+      readonly leg: LegName;
+      readonly token: Token;
+      readonly response: SipResponse;
     }
   /** The request behind the token was cancelled or died with its dialog: it was answered (487, 481), the token is void. */
   | {

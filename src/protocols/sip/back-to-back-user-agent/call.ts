@@ -37,6 +37,7 @@ import { localHeaders, toAnswer } from './local-answer.ts';
 import { LocalRequests } from './local-requests.ts';
 import type { Origin, Passage } from './passage.ts';
 import { otherOf, plainAnswer, Relay, type RelayOwner } from './relay.ts';
+import { isRefusedOffer, renewedContent } from './renewed-offer.ts';
 
 export class Call implements RelayOwner, LegOwner {
   readonly handle: CallHandle;
@@ -146,23 +147,10 @@ export class Call implements RelayOwner, LegOwner {
   }
 
   sendLocally(name: LegName, request: LocalRequest, now: Instant): LocalRequestHandle | undefined {
-    const within = request.within === undefined ? undefined : this.#replacementNamed(request.within);
-    const leg = request.within === undefined ? this.#legs[name] : within?.leg;
+    const leg = request.within === undefined ? this.#legs[name] : this.#replacementNamed(request.within)?.leg;
     const dialog = leg?.mainDialog;
     if (leg === undefined || dialog === undefined || leg.isEnded) return undefined;
-    if (request.abandonPending) leg.sender.abandonInvite(now);
-    if (request.method === 'BYE') {
-      const bye = leg.sendBye(changeHeaders(this.#lastBye, request.headers ?? []), now);
-      return bye && this.#localRequests.add(leg, bye);
-    }
-    const { body, path } = request;
-    const base = request.method === 'INVITE' || request.method === 'UPDATE' ? localHeaders : [];
-    const hasOffer = base.length > 0 && body !== undefined && body !== '';
-    const content = contentOf(body, request.headers, base);
-    return this.#localRequests.add(
-      leg,
-      leg.request(request.method, content, dialog, { hasOffer, path }, now),
-    );
+    return this.#localRequests.send(leg, dialog, request, this.#lastBye, now);
   }
 
   /** INVITE with Replaces from here: its 2xx makes the new dialog the leg. */
@@ -186,6 +174,20 @@ export class Call implements RelayOwner, LegOwner {
     this.#takingOver = takeOverOutgoing(this.#legs, this.#relay, leg, route, now);
     if (this.#takingOver !== undefined) this.#host.addLeg(leg, this);
     return this.#takingOver !== undefined;
+  }
+
+  /** The callee does not take what it was offered, and is offered this. */
+  offerAnew(held: Held, body: string, now: Instant): boolean {
+    const [passage, route, invite] = [held.passage, this.#route, this.#invite];
+    if (passage?.kind !== 'response' || route === undefined || invite?.state !== 'open') return false;
+    this.#held.drop(held);
+    const leg = this.#host.userAgent.createLeg(route);
+    this.#host.addLeg(leg, this);
+    this.#legs.takeOver('callee', leg);
+    const second = this.inviteCallee(renewedContent(invite.request, body), now);
+    this.#relay.takeOverOutgoing(passage.outgoing, second);
+    this.#relay.remove(passage, now);
+    return true;
   }
 
   /** The INVITE of `offerReplacement` goes on in place of the one that still rings. */
@@ -340,7 +342,8 @@ export class Call implements RelayOwner, LegOwner {
   }
 
   #handleResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
-    const { outgoing, leg, response, dialog, role, isReliable } = event;
+    const { outgoing, leg, response, dialog, isReliable } = event;
+    const role = isRefusedOffer(outgoing, response, this.#route) ? 'answer' : event.role;
     const isReminder = outgoing === this.#takingOver && response.statusCode < 300;
     if (isReminder) {
       this.#takingOver = undefined;

@@ -76,7 +76,7 @@ export class HeldRequests {
     if (passage.kind === 'request') this.forget(passage.incoming);
   }
 
-  /** Lays the session description of the message before the owner. */
+  /** Lays the session description of the message before the owner, or that there is none because the offer was not taken. */
   tellBody(
     held: Held,
     message: SipMessage,
@@ -85,6 +85,10 @@ export class HeldRequests {
     within: Token | undefined,
   ): void {
     const { token, canContinue, name: leg } = held;
+    if (message.kind === 'response' && message.statusCode >= 300) {
+      this.#host.emit({ type: 'offer-refused', call: this.#call.handle, leg, token, response: message });
+      return;
+    }
     const body = isSessionDescription(message) ? message.body : '';
     const { handle: call } = this.#call;
     const event = {

@@ -151,7 +151,9 @@ export class Relay {
   /** CANCEL came for an INVITE that went on to the other leg: so does the CANCEL, and the answer there decides. */
   cancel(incoming: IncomingRequest, now: Instant): boolean {
     const relayed = this.#relayedOf(incoming);
-    if (relayed === undefined) return false;
+    // Refused already, and the owner is asked what to offer next.
+    const isOver = relayed?.outgoing.state === 'finished' && relayed.outgoing.winner === undefined;
+    if (relayed === undefined || isOver) return false;
     this.#owner.leg(otherOf(relayed.name))?.sender.cancel(relayed.outgoing, now);
     return true;
   }
