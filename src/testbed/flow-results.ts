@@ -1,7 +1,6 @@
 /** From what both ends of each flow and the captures on both nodes reported to the flows of the result: what was sent, lost, late, and who was seen. */
 import type { Instant } from '../base/instant.ts';
-import { familyOf } from '../base/ip-address.ts';
-import { type AccessPlace, accessPlaces, labAddresses } from './lab-addresses.ts';
+import { type AccessPlace, accessPlaces, hasIpv6, labAddresses } from './lab-addresses.ts';
 import type { PlannedFlow } from './lab-flows.ts';
 import type { FlowResult } from './lab-result.ts';
 import type { BulkReport, CapturedFlow, InteractiveReport, RtpReport } from './media/media-protocol.ts';
@@ -176,9 +175,9 @@ function remotesOf(
   const ends = (side: 'mobile' | 'correspondent') => (reports.media === 'rtp' ? undefined : reports[side]);
   const portAt = (side: 'mobile' | 'correspondent'): number => portOf(ends(side)?.local) ?? plan.port;
   const atCorrespondent = [`${correspondentNode}:${portAt('correspondent')}`];
-  // Over an access of the other version of IP packets come from elsewhere than the application sees: the node itself translates them.
-  const own = places.filter(({ family }) => family === familyOf(plan.mobileAddress));
-  const addresses = [...own.map(({ address }) => address), plan.mobileAddress];
+  // Where there are both versions of IP the node itself changes the addresses of its peers: only programs know whom they see.
+  const onLinks = hasIpv6(places) ? [] : places.map(({ address }) => address);
+  const addresses = [...onLinks, plan.mobileAddress];
   const atMobile = addresses.map((address) => `${address}:${portAt('mobile')}`);
   const told = (side: 'mobile' | 'correspondent'): readonly string[] =>
     reports.media === 'rtp' ? reports[side].remotes : [reports[side].remote];

@@ -106,6 +106,24 @@ test('TRIM between versions of IP: from an IPv4 access to one that has IPv6 alon
     assert.match([...remotesSeenByPeer, ...remotesSeenByApplication].join(), /^(198\.51\.100\.\d:\d+,?){2}$/);
 });
 
+test('TRIM between versions of IP: sessions are set up over IPv6 to a correspondent with IPv4, and outlive an IPv4 access that vanishes', {
+  skip: skipVersions,
+}, async (context) => {
+  const run = await runLab(['trim-ipv6-hard']);
+  tellFlows(context, run);
+  assertSeamless(run, 2);
+  assert.deepEqual(
+    run.result.handovers.map(({ kind, to }) => `${kind} ${to}`),
+    ['soft 3g', 'hard wlan'],
+  );
+  for (const { protocol, bytesIntact, remotesSeenByPeer, remotesSeenByApplication } of run.result.flows) {
+    if (protocol === 'tcp') assert.equal(bytesIntact, true);
+    // What the application was told stands for a place in IPv6, whatever the access.
+    assert.match(remotesSeenByApplication.join(), /^10\.64\.0\.\d+:\d+$/);
+    assert.match(remotesSeenByPeer.join(), /^198\.51\.100\.\d:\d+$/);
+  }
+});
+
 test('TRIM, hard: the access vanishes under a call and a transfer, and both go on over the other', {
   skip,
 }, async (context) => {
