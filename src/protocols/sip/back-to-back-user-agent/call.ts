@@ -341,32 +341,22 @@ export class Call implements RelayOwner, LegOwner {
     this.#held.tellBody(held, incoming.request, role, incoming.dialog?.branch ?? 0, within);
   }
 
-  #handleResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
+  #handleResponse(event: Extract<LegEvent, { kind: 'response' }>, from: LegName, now: Instant): void {
     const { outgoing, leg, response, dialog, isReliable } = event;
     const role = isRefusedOffer(outgoing, response, this.#route) ? 'answer' : event.role;
     const isReminder = outgoing === this.#takingOver && response.statusCode < 300;
     if (isReminder) {
       this.#takingOver = undefined;
-      this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: name });
+      this.#host.emit({ type: 'leg-replaced', call: this.handle, leg: from });
     }
     const origin: Origin | undefined = this.#relay.originOf(outgoing);
-    if (origin !== undefined)
-      this.#relay.push(
-        {
-          kind: 'response',
-          from: name,
-          role,
-          leg,
-          outgoing,
-          response,
-          dialog,
-          isReliable,
-          isReminder,
-          origin,
-        },
-        now,
-      );
-    else this.#handleLocalResponse(event, name, now);
+    if (origin === undefined) {
+      this.#handleLocalResponse(event, from, now);
+      return;
+    }
+    const kind = 'response' as const;
+    const passage = { kind, from, role, leg, outgoing, response, dialog, isReliable, isReminder, origin };
+    this.#relay.push(passage, now);
   }
 
   #handleLocalResponse(event: Extract<LegEvent, { kind: 'response' }>, name: LegName, now: Instant): void {
