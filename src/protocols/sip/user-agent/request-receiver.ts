@@ -290,6 +290,7 @@ export class RequestReceiver implements ResponderOwner, LegTimer {
       if (dialog !== undefined && incoming.hasSessionDescription) dialog.openOffer = undefined;
     }
     this.#host.respond(incoming.transaction, response, now);
+    if (isRefreshed) this.#leg.sender.endMovedDialogs(now);
     if (incoming.method === 'INVITE' && dialog === undefined && statusCode >= 300) this.#leg.end(now);
   }
 

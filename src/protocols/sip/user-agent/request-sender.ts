@@ -119,12 +119,13 @@ export class RequestSender implements LegTimer {
     else if (outgoing.method === 'INVITE' && !outgoing.isCancelled) {
       outgoing.isCancelled = true;
       if (outgoing.transaction !== undefined) this.#host.cancel(outgoing.transaction, now);
-      if (outgoing.dialog === undefined) this.#endMovedDialogs(now);
+      this.endMovedDialogs(now);
     }
   }
 
-  /** CANCEL goes where the INVITE went; a callee who has moved since is told by BYE, which his caller may send (RFC 3261 §15). */
-  #endMovedDialogs(now: Instant): void {
+  /** CANCEL goes where the INVITE went; a callee who has moved, before or since, is told by BYE, which his caller may send (RFC 3261 §15). */
+  endMovedDialogs(now: Instant): void {
+    if (this.initialInvite?.isCancelled !== true) return;
     for (const dialog of this.#leg.dialogs)
       if (dialog.hasMovedEarly && dialog.dialog.state === 'early') this.sendBye(dialog, emptyContent, now);
   }
