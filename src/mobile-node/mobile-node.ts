@@ -102,7 +102,7 @@ export class MobileNode
   stop(now: Instant): void {
     this.#isStopping = true;
     for (const { call } of this.#manager.sessions) this.#agent.endCall(call, now);
-    for (const index of this.#registeredAccesses) this.#procedure.deregister(index, now);
+    for (const index of this.#userAgent?.registeredAccesses ?? []) this.#procedure.deregister(index, now);
     this.#drain(now);
   }
 
@@ -111,7 +111,7 @@ export class MobileNode
   }
 
   get #isSipOver(): boolean {
-    return this.#registeredAccesses.length === 0 && this.#manager.sessions.length === 0;
+    return !this.#userAgent?.registeredAccesses.length && this.#manager.sessions.length === 0;
   }
 
   /** What SIP still has to say through the tunnel goes ahead. */
@@ -268,13 +268,15 @@ export class MobileNode
   }
 
   #agentSaid(event: CallEvent, now: Instant): void {
-    if (event.type === 'outside-response-arrived')
-      this.#userAgent?.handleResponse(event.transaction, event.response, now);
-    else if (event.type === 'kept-flow-failed') this.#userAgent?.handleFlowFailure(event.flow, now);
+    if (event.type === 'outside-response-arrived') {
+      if (!this.#manager.handleOutsideResponse(event, now))
+        this.#userAgent?.handleResponse(event.transaction, event.response, now);
+    } else if (event.type === 'kept-flow-failed') this.#userAgent?.handleFlowFailure(event.flow, now);
     else if (event.type === 'stray-request-refused') this.#tell(event);
     else if (event.type === 'flow-answered') this.#procedure.order.answered(event.check);
     else if (event.type === 'request-arrived' && isNotification(event.request)) {
-      const statusCode = this.#userAgent?.handleNotification(event.request, now) ?? 481;
+      const ofCall = this.#manager.handleNotification(event.request, now);
+      const statusCode = ofCall ?? this.#userAgent?.handleNotification(event.request, now) ?? 481;
       this.#agent.respond(event.transaction, createResponse(event.request, statusCode), now);
     } else this.#manager.handleCallEvent(event, now);
   }
@@ -468,10 +470,6 @@ export class MobileNode
     const { mobileIp } = this.#options;
     const isDatagram = input.kind === 'datagram-received' || input.kind === 'datagram-refused';
     return mobileIp !== undefined && isDatagram && input.local.port === (mobileIp.port ?? mobileIpPort);
-  }
-
-  get #registeredAccesses(): readonly number[] {
-    return this.#userAgent?.registeredAccesses ?? [];
   }
 
   #newProcedure(): HandoverProcedure {

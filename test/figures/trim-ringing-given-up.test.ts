@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isEstablished, TrimCall } from './trim-call.ts';
 
-for (const proxyCscfs of ['shared'] as const)
+for (const proxyCscfs of ['shared', 'per-access'] as const)
   for (const withReservation of [false, true]) {
     const form = `${proxyCscfs} P-CSCF, ${withReservation ? 'with' : 'without'} reservation`;
 
@@ -51,6 +51,30 @@ for (const proxyCscfs of ['shared'] as const)
       assert.equal(call.whatIsLeft(), undefined);
     });
   }
+
+test('ringing: the ladder of a call that is given up after the mobile node has moved behind another P-CSCF', () => {
+  const call = ringing('per-access', false);
+  const before = call.lab.trace.length;
+  move(call, 'wlan');
+  call.run(1000);
+  giveUp(call);
+  call.run(200);
+  const wanted = /^(?:SUBSCRIBE|NOTIFY|CANCEL|200 OK \(NOTIFY|487)/;
+  const ladder = call.journeys(before, (summary) => wanted.test(summary));
+  assert.deepEqual(
+    ladder.filter((line) => /\bmn\b/.test(line)),
+    [
+      'SUBSCRIBE: mn > p-cscf-2 > s-cscf > trim-as',
+      'NOTIFY: trim-as > s-cscf > p-cscf-2 > mn',
+      '200 OK (NOTIFY): mn > p-cscf-2 > s-cscf > trim-as',
+      'NOTIFY: trim-as > s-cscf > p-cscf-2 > mn',
+      '487 Request Terminated: mn > p-cscf > s-cscf > trim-as',
+      'CANCEL: mn > phone',
+      '200 OK (NOTIFY): mn > p-cscf-2 > s-cscf > trim-as',
+      '487 Request Terminated: phone > mn',
+    ],
+  );
+});
 
 function ringing(proxyCscfs: 'shared' | 'per-access', withReservation: boolean, ringMs = 120_000): TrimCall {
   const call = new TrimCall({ originator: 'correspondent', proxyCscfs, withReservation, ringMs });

@@ -49,6 +49,7 @@ import { SessionHandovers } from './session-handovers.ts';
 import { TranslatorControl } from './translator-control.ts';
 import type { TranslatorOptions } from './translator-selection.ts';
 import type { TrimEvent } from './trim-event.ts';
+import { WatchedCalls } from './watched-calls.ts';
 
 type Event<Type extends CallEvent['type']> = Extract<CallEvent, { readonly type: Type }>;
 
@@ -83,6 +84,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   readonly #users = new RegisteredUsers();
   readonly #sessions = new Map<CallHandle, AnchoredSession>();
   readonly #lost: LostSessions;
+  readonly #watched: WatchedCalls;
   readonly #outputs = new Fifo<NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent }>();
 
   constructor(options: TrimApplicationServerOptions) {
@@ -103,6 +105,12 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
       // One more, which is told when to try again.
       maximumCalls: maximumSessions + 1,
       ...(hosts && { hosts }),
+    });
+    this.#watched = new WatchedCalls({
+      agent: this.#agent,
+      contact: this.#path.contact,
+      sessions: this.#sessions,
+      random,
     });
     this.#control = new TranslatorControl(options, this.#sessions);
     this.#handovers = new SessionHandovers({
@@ -147,6 +155,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   handleTimeout(now: Instant): void {
     this.#agent.handleTimeout(now);
     this.#control.handleTimeout(now);
+    this.#watched.handleTimeout(now);
     this.#drain(now);
     for (let lost = this.#lost.takeDue(now); lost !== undefined; lost = this.#lost.takeDue(now))
       this.#graceTimeOver(lost, now);
@@ -159,7 +168,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
 
   pollTimeout(): Timeout | undefined {
     const network = earlierTimeout(this.#agent.pollTimeout(), this.#control.pollTimeout());
-    return earlierTimeout(network, this.#lost.pollTimeout());
+    return earlierTimeout(earlierTimeout(network, this.#lost.pollTimeout()), this.#watched.pollTimeout());
   }
 
   #drain(now: Instant): void {
@@ -184,9 +193,12 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     else if (event.type === 'leg-lost') this.#legLost(event, now);
     else if (event.type === 'response-arrived') this.#answered(event, now);
     else if (event.type === 'call-ended') this.#ended(event.call, now);
-    else if (event.type === 'request-arrived')
-      this.#agent.respond(event.transaction, this.#answerOutsideCalls(event.request, now), now);
-    else if (event.type === 'stray-request-refused') this.#tell(event);
+    else if (event.type === 'call-cancelled') this.#watched.ended(event.call, now);
+    else if (event.type === 'outside-response-arrived') this.#watched.conclude(event, now);
+    else if (event.type === 'request-arrived') {
+      if (!this.#watched.subscribe(event, now))
+        this.#agent.respond(event.transaction, this.#answerOutsideCalls(event.request, now), now);
+    } else if (event.type === 'stray-request-refused') this.#tell(event);
   }
 
   #anchor({ call, token, request }: Event<'call-arrived'>, now: Instant): void {
@@ -389,6 +401,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
     if (session === undefined) return;
     this.#sessions.delete(call);
     this.#lost.remove(session);
+    this.#watched.ended(call, now);
     this.#release(session, now);
     this.#tell({ type: 'session-ended', session: call });
   }

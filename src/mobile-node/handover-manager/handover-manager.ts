@@ -23,7 +23,7 @@ import type {
   Token,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
 import { fromOf, toOf, topViaOf } from '../../protocols/sip/message/header-fields.ts';
-import type { SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
 import { addressFormatWarning } from '../../protocols/sip/message/warning.ts';
 import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
@@ -39,6 +39,7 @@ import {
 import type { HandoverEvent } from './handover-event.ts';
 import { MobileSession } from './mobile-session.ts';
 import { type NetworkAccess, signallingPathOf } from './network-access.ts';
+import { RingingWatches } from './ringing-watches.ts';
 import { SessionFlows } from './session-flows.ts';
 import { isAtInternalAddress } from './session-media.ts';
 import { SessionMoves } from './session-moves.ts';
@@ -70,6 +71,7 @@ export class HandoverManager {
   readonly #agent: BackToBackUserAgent;
   readonly #translator: LocalAddressTranslator;
   readonly #moves: SessionMoves;
+  readonly #ringing: RingingWatches;
   readonly flows: SessionFlows;
   readonly #standIns: StandInAddresses;
   readonly #registrar = new ApplicationRegistrar();
@@ -91,8 +93,10 @@ export class HandoverManager {
     this.#moves = new SessionMoves({
       ...{ agent, translator, publicIdentity, internalAddress, withReservation, joinsVersions, graceMs },
       accesses: this.#accesses,
+      rangOn: (session, access, now) => this.#rangOn(session, access, now),
       tell: (event) => this.#events.push(event),
     });
+    this.#ringing = new RingingWatches({ agent, publicIdentity, random: options.random });
     this.#standIns = new StandInAddresses(options.internalAddress);
     this.flows = new SessionFlows(() => this.sessions, options.translator);
   }
@@ -195,6 +199,26 @@ export class HandoverManager {
     else if (event.type === 'replacement-arrived') this.#agent.passOnReplacement(event.token, now);
   }
 
+  /** A NOTIFY: the status code of its answer; undefined when it is not of a subscription here. */
+  handleNotification(request: SipRequest, now: Instant): number | undefined {
+    const news = this.#ringing.take(request, now);
+    if (news?.endedCall !== undefined) this.#agent.endCall(news.endedCall, now, { statusCode: 487 });
+    return news?.statusCode;
+  }
+
+  /** False when the response is not to a request from here. */
+  handleOutsideResponse({ transaction, response }: Event<'outside-response-arrived'>, now: Instant): boolean {
+    const news = this.#ringing.conclude(transaction, response, now);
+    if (news?.endedCall !== undefined) this.#agent.endCall(news.endedCall, now, { statusCode: 487 });
+    return news !== undefined;
+  }
+
+  #rangOn({ call, networkLeg, unanswered }: MobileSession, access: NetworkAccess, now: Instant): void {
+    const leg = this.#agent.legOf(call, networkLeg);
+    this.#ringing.forget(call);
+    if (unanswered === undefined && leg !== undefined) this.#ringing.watch(call, leg, access, now);
+  }
+
   #route(event: Event<'call-arrived'>, now: Instant): void {
     if (event.local.address === this.#options.internalAddress) this.#routeOutgoing(event, now);
     else if (comesFromProxy(event.source, this.#accesses.values(), this.#options.homeProxy))
@@ -269,6 +293,7 @@ export class HandoverManager {
     const session = this.#sessions.get(call);
     if (session === undefined || session.isConfirmed) return;
     session.isConfirmed = true;
+    this.#ringing.forget(call);
     const { id, peer, access, networkLeg } = session;
     this.#events.push({ type: 'session-established', session: id, peer, access: access.name });
     if (networkLeg === 'callee') this.#moves.knownAsConfirmed(session, now);
@@ -308,6 +333,7 @@ export class HandoverManager {
     const session = this.#sessions.get(call);
     if (session === undefined) return;
     this.#sessions.delete(call);
+    this.#ringing.forget(call);
     this.#translator.release(session.id);
     this.#events.push({ type: 'session-ended', session: session.id });
   }

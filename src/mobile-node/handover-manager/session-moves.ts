@@ -32,6 +32,8 @@ export interface SessionMoveParts {
   readonly graceMs: DurationMs;
   /** Every access that has an address now, by index. */
   readonly accesses: ReadonlyMap<number, NetworkAccess>;
+  /** A call to the node rings on over this access; unless `unanswered` names an UPDATE, the network does not know. */
+  readonly rangOn: (session: MobileSession, access: NetworkAccess, now: Instant) => void;
   readonly tell: (event: HandoverEvent) => void;
 }
 
@@ -120,7 +122,10 @@ export class SessionMoves {
       session.unanswered = 'taking over';
       session.repeatsAnswer = isAgreed;
       session.proxyCscf = access.proxyCscf;
-    } else session.unanswered = this.#requests.ringOn(session, access, isAgreed ? offer : undefined, now);
+    } else {
+      session.unanswered = this.#requests.ringOn(session, access, isAgreed ? offer : undefined, now);
+      this.#parts.rangOn(session, access, now);
+    }
     session.lostUntil = undefined;
     session.startedAt = now;
     session.access = access;

@@ -239,6 +239,16 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
     this.#drain(now);
   }
 
+  /** Whose dialog this is; our tag is the to-tag. Undefined: nobody's, or of an INVITE that was cancelled. */
+  findCall(named: Replaces, now: Instant): { readonly call: CallHandle; readonly leg: LegName } | undefined {
+    const found = this.userAgent.findReplaced(named, now);
+    if (found === undefined || found === 'ended') return undefined;
+    const call = callOf(found.leg);
+    const leg = call?.nameOf(found.leg);
+    const isGivenUp = found.leg.sender.initialInvite?.isCancelled ?? false;
+    return call === undefined || leg === undefined || isGivenUp ? undefined : { call: call.handle, leg };
+  }
+
   legOf(call: CallHandle, name: LegName): LegView | undefined {
     const leg = this.#calls.get(call)?.leg(name);
     const dialog = (leg?.mainDialog ?? leg?.allDialogs[0])?.dialog;

@@ -173,6 +173,8 @@ export type CallEvent =
       readonly cause: LegLossCause;
       readonly message?: SipRequest | SipResponse;
     }
+  /** The caller gives up. The callee is told; `call-ended` follows with his answer, or when there is none. */
+  | { readonly type: 'call-cancelled'; readonly call: CallHandle }
   /** Over: both legs are gone, or the call never came about (`statusCode` is what the caller was answered with). The handle is void. */
   | { readonly type: 'call-ended'; readonly call: CallHandle; readonly statusCode?: number }
   /** A request outside any call (REGISTER, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY …). Owner: `respond` or `forwardRequest`. */

@@ -396,6 +396,7 @@ export class Call implements RelayOwner, LegOwner {
   }
 
   #handleCancelled(leg: CallLeg, incoming: IncomingRequest, now: Instant): void {
+    if (incoming === this.#invite) this.#host.emit({ type: 'call-cancelled', call: this.handle });
     if (this.#relay.cancel(incoming, now)) return;
     leg.respond(incoming, plainAnswer(487), undefined, now);
     this.#forgetIncoming(leg, incoming, 487, now);
