@@ -4,9 +4,9 @@
  * A mobile node listens on addresses that come and go: a bind that fails is tried again until it succeeds or the machine stops
  * listening, and what cannot be sent is reported as refused, never thrown.
  */
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
 import type { TransportAddress } from '../base/network.ts';
+import { isUdpSocketAvailable, UdpSocket, type UdpSocketOwner } from '../drivers/linux/udp-socket.ts';
+import { DgramSocket } from './dgram-socket.ts';
 import { maximumPendingDatagrams } from './limits.ts';
 import { retryDelayMs } from './retry-delay.ts';
 
@@ -24,105 +24,66 @@ export interface DatagramPort {
   close(): void;
 }
 
-interface PendingDatagram {
-  readonly remote: TransportAddress;
-  readonly payload: Uint8Array;
-}
-
-/** Congestion in this host: the datagram is lost, as it could be anywhere on its way, and the path is not to blame. */
-const lossErrors: readonly (string | undefined)[] = ['EAGAIN', 'ENOBUFS', 'ENOMEM'];
+/** Throws when it cannot be opened. */
+type SocketClass = new (
+  local: TransportAddress,
+  owner: UdpSocketOwner,
+  maximumWaiting: number,
+) => DatagramPort;
 
 export class UdpPort implements DatagramPort {
   readonly #local: TransportAddress;
   readonly #owner: UdpPortOwner;
-  /** Datagrams that wait for the first bind; undefined once it has been tried. */
-  #beforeFirstBind: PendingDatagram[] | undefined = [];
-  #socket: Socket | undefined;
-  #isOpen = false;
-  #isClosed = false;
+  readonly #Socket: SocketClass;
+  #socket: DatagramPort | undefined;
   #attempts = 0;
-  #unsent = 0;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor(local: TransportAddress, owner: UdpPortOwner) {
+  constructor(
+    local: TransportAddress,
+    owner: UdpPortOwner,
+    Socket: SocketClass = isUdpSocketAvailable ? UdpSocket : DgramSocket,
+  ) {
     this.#local = local;
     this.#owner = owner;
+    this.#Socket = Socket;
     this.#open();
   }
 
   send(remote: TransportAddress, payload: Uint8Array): void {
-    if (this.#isOpen) this.#transmit(remote, payload);
-    else if (this.#beforeFirstBind === undefined) this.#owner.refused(this.#local, remote);
-    else if (this.#beforeFirstBind.length < maximumPendingDatagrams)
-      this.#beforeFirstBind.push({ remote, payload });
+    if (this.#socket === undefined) this.#owner.refused(this.#local, remote);
+    else this.#socket.send(remote, payload);
   }
 
   close(): void {
-    this.#isClosed = true;
     clearTimeout(this.#retry);
-    this.#discardSocket();
+    this.#socket?.close();
+    this.#socket = undefined;
   }
 
   #open(): void {
-    const socket = createSocket({
-      type: isIPv6(this.#local.address) ? 'udp6' : 'udp4',
-      ipv6Only: isIPv6(this.#local.address),
-      // Addresses are literals: answering at once saves an event loop turn per datagram.
-      lookup: (host, _options, done) => done(null, host, isIPv6(host) ? 6 : 4),
-    });
-    this.#socket = socket;
-    socket.on('message', (payload, from) => this.#receive(payload, from));
-    socket.on('error', (error) => this.#fail(socket, error));
-    socket.once('listening', () => this.#opened());
-    socket.bind({ address: this.#local.address, port: this.#local.port, exclusive: true });
-  }
-
-  #opened(): void {
-    this.#isOpen = true;
+    try {
+      this.#socket = new this.#Socket(
+        this.#local,
+        {
+          received: (remote, payload) => this.#owner.received(this.#local, remote, payload),
+          refused: (remote) => this.#owner.refused(this.#local, remote),
+          failed: (error) => this.#fail(error),
+        },
+        maximumPendingDatagrams,
+      );
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
     this.#attempts = 0;
     this.#owner.opened(this.#local);
-    this.#leaveFirstBind((datagram) => this.#transmit(datagram.remote, datagram.payload));
   }
 
-  #fail(socket: Socket, error: Error): void {
-    if (this.#isClosed || socket !== this.#socket) return;
-    this.#owner.failed(this.#local, error);
-    this.#discardSocket();
-    this.#leaveFirstBind((datagram) => this.#owner.refused(this.#local, datagram.remote));
-    this.#retry = setTimeout(() => this.#open(), retryDelayMs(this.#attempts++));
-  }
-
-  #leaveFirstBind(use: (datagram: PendingDatagram) => void): void {
-    const waiting = this.#beforeFirstBind ?? [];
-    this.#beforeFirstBind = undefined;
-    waiting.forEach(use);
-  }
-
-  #discardSocket(): void {
-    this.#isOpen = false;
-    const socket = this.#socket;
+  #fail(error: Error): void {
+    this.#socket?.close();
     this.#socket = undefined;
-    if (socket === undefined) return;
-    socket.removeAllListeners('message');
-    try {
-      socket.close();
-    } catch {
-      // A socket whose bind failed may count as closed already.
-    }
-  }
-
-  #receive(payload: Buffer, from: RemoteInfo): void {
-    const octets = new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
-    this.#owner.received(this.#local, { address: from.address, port: from.port }, octets);
-  }
-
-  #transmit(remote: TransportAddress, payload: Uint8Array): void {
-    if (this.#socket === undefined || this.#unsent >= maximumPendingDatagrams) return;
-    this.#unsent++;
-    this.#socket.send(payload, remote.port, remote.address, (error: NodeJS.ErrnoException | null) => {
-      this.#unsent--;
-      if (error === null || this.#isClosed || lossErrors.includes(error.code)) return;
-      this.#owner.refused(this.#local, remote);
-    });
+    this.#owner.failed(this.#local, error);
+    this.#retry = setTimeout(() => this.#open(), retryDelayMs(this.#attempts++));
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, readlinkSync } from 'node:fs';
 import {
   AF_INET,
@@ -20,6 +21,7 @@ import {
 } from '../../src/drivers/linux/system-calls.ts';
 import { kernelTest } from './own-namespace.ts';
 
+const systemCalls = new URL('../../src/drivers/linux/system-calls.js', import.meta.url).href;
 const IFF_UP = 1;
 const SIOCSIFFLAGS = 0x8914;
 
@@ -61,6 +63,20 @@ kernelTest('sendMessages, receiveMessages: a batch of datagrams crosses the loop
   );
   closeDescriptor(sender);
   closeDescriptor(receiver);
+});
+
+kernelTest('watchReadable: what the callback throws ends the process, as in every callback of Node', () => {
+  const program = `
+    import { openEvent, raiseEvent, watchReadable } from ${JSON.stringify(systemCalls)};
+    const event = openEvent();
+    watchReadable(event, () => { throw new Error('of the callback'); }, { keepsAlive: true });
+    raiseEvent(event);`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /Error: of the callback/);
 });
 
 kernelTest('openSocket: an error names the call and the errno', () => {

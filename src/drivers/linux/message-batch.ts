@@ -24,7 +24,22 @@ export class MessageBatch {
   place(index: number, address: bigint, length: number): void {
     const at = this.#vectorsAt + index * VECTOR_OCTETS;
     this.#memory.view.setBigUint64(at, address, true);
-    this.#memory.view.setUint32(at + 8, length, true);
+    this.setLength(index, length);
+  }
+
+  setLength(index: number, length: number): void {
+    this.#memory.view.setUint32(this.#vectorsAt + index * VECTOR_OCTETS + 8, length, true);
+  }
+
+  /** The peer of message `index` is (or, before a receive, may fill) the struct sockaddr of `length` octets at `address`. */
+  placeName(index: number, address: bigint, length: number): void {
+    this.#memory.view.setBigUint64(index * HEADER_OCTETS, address, true);
+    this.setNameLength(index, length);
+  }
+
+  /** A receive writes what the name took. */
+  setNameLength(index: number, length: number): void {
+    this.#memory.view.setUint32(index * HEADER_OCTETS + NAME_LENGTH_OFFSET, length, true);
   }
 
   /** Octets received into message `index`. */
@@ -37,7 +52,7 @@ export class MessageBatch {
     return receiveMessages(fd, this.#memory.address, count, MSG_DONTWAIT) ?? 0;
   }
 
-  /** Sends the first `count` messages from `from` on; how many went. Waits for room in the socket's queue. */
+  /** Sends the first `count` messages from `from` on; how many went. Waits for room in the socket's queue; 0 when a non-blocking socket has none. */
   send(fd: number, from: number, count: number): number {
     return sendMessages(fd, this.#memory.address + BigInt(from * HEADER_OCTETS), count - from) ?? 0;
   }
@@ -45,6 +60,7 @@ export class MessageBatch {
 
 const HEADER_OCTETS = 64;
 const VECTOR_OCTETS = 16;
+const NAME_LENGTH_OFFSET = 8;
 const IOV_OFFSET = 16;
 const IOV_COUNT_OFFSET = 24;
 const LENGTH_OFFSET = 56;

@@ -1,16 +1,43 @@
-/** struct sockaddr_in and sockaddr_in6, for the system calls that take them. Leaves out scopes and flow labels. */
-import { parseIpAddress } from '../../base/ip-address.ts';
+/** struct sockaddr_in and sockaddr_in6, for the system calls that take or fill them. Leaves out scopes and flow labels. */
+import { formatIpAddress, formatIpv4Bits, parseIpAddress, parseIpv4Bits } from '../../base/ip-address.ts';
 import type { TransportAddress } from '../../base/network.ts';
 import { AF_INET, AF_INET6 } from './system-calls.ts';
 
-export function socketAddress({ address, port }: TransportAddress): Uint8Array {
+/** Of the larger one. */
+export const socketAddressOctets = 28;
+
+/** Throws RangeError. */
+export function socketAddress(address: TransportAddress): Uint8Array {
+  const view = new DataView(new ArrayBuffer(socketAddressOctets));
+  const length = writeSocketAddress(view, 0, address);
+  if (length === undefined) throw new RangeError(`not an IP address: ${address.address}`);
+  return new Uint8Array(view.buffer, 0, length);
+}
+
+/** The octets that it takes from `at` on, where `socketAddressOctets` may be written; undefined for what is no IP address. */
+export function writeSocketAddress(
+  view: DataView,
+  at: number,
+  { address, port }: TransportAddress,
+): 16 | 28 | undefined {
+  view.setUint16(at + 2, port);
+  const bits = parseIpv4Bits(address);
+  if (bits !== undefined) {
+    view.setUint16(at, AF_INET, true);
+    view.setUint32(at + 4, bits);
+    return 16;
+  }
   const octets = parseIpAddress(address);
-  if (octets === undefined) throw new RangeError(`not an IP address: ${address}`);
-  const isIpv4 = octets.length === 4;
-  const encoded = new Uint8Array(isIpv4 ? 16 : 28);
-  const view = new DataView(encoded.buffer);
-  view.setUint16(0, isIpv4 ? AF_INET : AF_INET6, true);
-  view.setUint16(2, port);
-  encoded.set(octets, isIpv4 ? 4 : 8);
-  return encoded;
+  if (octets === undefined) return undefined;
+  view.setUint16(at, AF_INET6, true);
+  view.setUint32(at + 4, 0);
+  for (const [index, octet] of octets.entries()) view.setUint8(at + 8 + index, octet);
+  view.setUint32(at + 24, 0);
+  return 28;
+}
+
+export function readSocketAddress(view: DataView, at: number): TransportAddress {
+  const port = view.getUint16(at + 2);
+  if (view.getUint16(at, true) === AF_INET) return { address: formatIpv4Bits(view.getUint32(at + 4)), port };
+  return { address: formatIpAddress(new Uint8Array(view.buffer, view.byteOffset + at + 8, 16)), port };
 }

@@ -25,10 +25,20 @@ export const CLONE_NEWNET = 0x40000000;
 export type Pointer = Uint8Array | bigint;
 
 type Argument = Pointer | number | string | null;
-type SystemCall = (...args: readonly Argument[]) => number;
+type SystemCall<Result = number> = (...args: readonly Argument[]) => Result;
 
 const libc = koffi.load(null);
-const declare = (definition: string): SystemCall => libc.func(definition) as SystemCall;
+
+/** What another system than Linux lacks is missed when it is called: not all that imports this needs it. */
+function declare<Result = number>(definition: string): SystemCall<Result> {
+  try {
+    return libc.func(definition) as SystemCall<Result>;
+  } catch (cause) {
+    return () => {
+      throw new TrimaranError('ENOSYS', `this system does not have ${definition}`, { cause });
+    };
+  }
+}
 
 const calls = {
   socket: declare('int socket(int domain, int type, int protocol)'),
@@ -55,7 +65,9 @@ const calls = {
   setns: declare('int setns(int fd, int type)'),
   unshare: declare('int unshare(int flags)'),
 };
-const mmap = libc.func('void *mmap(void *at, size_t length, int protection, int flags, int fd, long offset)');
+const mmap = declare<bigint>(
+  'void *mmap(void *at, size_t length, int protection, int flags, int fd, long offset)',
+);
 
 /** Opens a socket in the network namespace of the calling thread; close-on-exec. */
 export function openSocket(domain: number, type: number, protocol: number): number {
@@ -169,27 +181,46 @@ export interface NativeMemory {
 export function allocateMemory(length: number): NativeMemory {
   // Without reservation: what is never touched costs nothing, even where memory is short.
   const [readWrite, privateAnonymousNoReserve] = [3, 0x4022];
-  const address = mmap(null, length, readWrite, privateAnonymousNoReserve, -1, 0) as bigint;
+  const address = mmap(null, length, readWrite, privateAnonymousNoReserve, -1, 0);
   if (address === 0xffff_ffff_ffff_ffffn) checked('mmap', -1);
   const buffer = koffi.view(address, length);
   return { address, octets: new Uint8Array(buffer), view: new DataView(buffer) };
 }
 
 /**
- * Calls `onReadable` from the event loop whenever the descriptor has something to read (level-triggered). Does not keep the
- * process alive. The returned function ends it and must be called before the descriptor is closed.
+ * Calls `onReadable` from the event loop whenever the descriptor has something to read (level-triggered). Keeps the process alive only
+ * if asked to. The returned function ends it and must be called before the descriptor is closed.
  */
-export function watchReadable(fd: number, onReadable: () => void): () => void {
-  const handle = koffi.node.poll(fd, { readable: true }, onReadable);
-  handle.unref();
-  const close = (): void => {
-    process.removeListener('exit', close);
+export function watchReadable(
+  fd: number,
+  onReadable: () => void,
+  options: { readonly keepsAlive: boolean } = { keepsAlive: false },
+): () => void {
+  const handle = koffi.node.poll(fd, { readable: true }, () => callFromEventLoop(onReadable));
+  if (!options.keepsAlive) handle.unref();
+  watched.add(handle);
+  return () => {
+    watched.delete(handle);
     handle.close();
   };
-  // koffi aborts the process when a descriptor turns readable while Node tears its event loop down.
-  process.on('exit', close);
-  return close;
 }
+
+/** koffi loses what is thrown: Node hears of it by way of an immediate. */
+function callFromEventLoop(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}
+
+const watched = new Set<{ close(): void }>();
+// koffi aborts the process when a descriptor turns readable while Node tears its event loop down.
+process.on('exit', () => {
+  for (const handle of watched) handle.close();
+});
 
 /** The error of a system call that failed with `errno`. */
 export function systemError(call: string, errno: number): TrimaranError {
