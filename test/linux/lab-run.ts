@@ -40,6 +40,14 @@ export interface FinishedRun {
 
 const clockLookedAtEveryMs = 5;
 
+/**
+ * Whether the machine kept a process waiting for half as long as TCP waits at the least for an acknowledgement (Linux, TCP_RTO_MIN), which passes
+ * several of them: then timeouts are its own.
+ */
+export function stoodStill({ standstillMs }: FinishedRun): boolean {
+  return standstillMs >= 100;
+}
+
 /** `prefix` is put before the command, such as `setpriv …`; `results` is where its files stay. */
 export async function runLab(
   args: readonly string[],

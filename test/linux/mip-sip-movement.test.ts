@@ -45,7 +45,8 @@ test('MIP-SIP: a saw-tooth load costs one handover per dwell time at most; which
   assert.deepEqual(new Set(underLoad.map(({ kind }) => kind)), new Set(['soft']));
   underLoad.slice(1).forEach((one, index) => {
     const restedMs = startOf(one) - (underLoad[index] ?? assert.fail()).atMs;
-    assert.ok(restedMs >= dwellMs - 1, `${restedMs.toFixed(0)} ms between handovers`);
+    // In virtual time it is exact; here each of the two instants is told when the node gets round to it.
+    assert.ok(restedMs >= 0.9 * dwellMs, `${restedMs.toFixed(0)} ms between handovers`);
   });
 
   orders.forEach((order, index) => {
