@@ -17,9 +17,11 @@ function faultOf(seed: number): string | undefined {
   const random = new SeededRandomSource(seed);
   const chance = (percent: number) => randomBelow(random, 100) < percent;
   const isWlanIpv6 = seed % 4 === 0;
+  const [startsOver, other] = seed % 8 === 0 ? (['wlan', '3g'] as const) : (['3g', 'wlan'] as const);
   const call = new TrimCall({
     seed,
     ...(isWlanIpv6 && { accesses: ipv6WlanAccesses }),
+    startsOver,
     withReservation: chance(50),
     proxyCscfs: chance(50) ? 'shared' : 'per-access',
     originator: chance(50) ? 'mobile node' : 'correspondent',
@@ -31,6 +33,7 @@ function faultOf(seed: number): string | undefined {
     },
   });
   if (!call.runUntil(() => call.isRegistered, settlingMs)) return 'not registered';
+  if (startsOver === 'wlan') call.lab.mobile.setAccess('3g', true);
   call.dial();
   const isUp = () => isEstablished(call.phone.events) && isEstablished(call.correspondent.events);
   if (!call.runUntil(isUp, settlingMs)) return 'not established';
@@ -38,7 +41,7 @@ function faultOf(seed: number): string | undefined {
   const handovers = 2 + randomBelow(random, 3);
   for (let count = 0; count < handovers; count++) {
     call.run(randomBelow(random, 3000));
-    call.startHandover(count % 2 === 0 ? 'wlan' : '3g');
+    call.startHandover(count % 2 === 0 ? other : startsOver);
   }
   const endsEarly = chance(20);
   if (!endsEarly && !call.runUntil(() => call.lab.mobile.machine.status().handover === undefined, settlingMs))
