@@ -130,7 +130,7 @@ test('Relay: CANCEL while the offer waits for the owner is answered 487 and reac
   ]);
   assert.deepEqual(
     anchor.events.map(({ type }) => type),
-    ['call-arrived', 'body-arrived', 'request-cancelled', 'call-ended'],
+    ['call-arrived', 'body-arrived', 'call-cancelled', 'request-cancelled', 'call-ended'],
   );
 });
 
