@@ -22,7 +22,7 @@ export function enterOwnNamespace(): string | undefined {
     {
       stdio: 'inherit',
       // A system call that never returns keeps the runner from ending the test: then the file ends as a whole.
-      timeout: 300_000,
+      timeout: 600_000,
       killSignal: 'SIGKILL',
       env: { ...process.env, [MARK]: own },
     },
