@@ -62,7 +62,7 @@ const sender = { address: '192.0.2.200', port: 40_000 };
 /** What the role does with the octets of one datagram. */
 export function outcomeOf(role: Role, octets: Uint8Array): Outcome {
   const network = new SipTestNetwork();
-  const machine = roles[role](network);
+  const machine = roles[role](network, octets);
   const before = network.ladder.length;
   network.inject(machine, { kind: 'datagram-received', local: door, remote: sender, payload: octets });
   network.run(network.now + 500);
@@ -90,10 +90,10 @@ function readable(text: string): SipMessage {
   return message;
 }
 
-const roles: Readonly<Record<Role, (network: SipTestNetwork) => SipTestMachine>> = {
-  'user agent': (network) => terminal(network, door),
-  'back-to-back user agent': (network) => {
-    terminal(network, behind);
+const roles: Readonly<Record<Role, (network: SipTestNetwork, octets: Uint8Array) => SipTestMachine>> = {
+  'user agent': (network, octets) => terminal(network, door, octets),
+  'back-to-back user agent': (network, octets) => {
+    terminal(network, behind, octets);
     return relay(network);
   },
   proxy,
@@ -106,7 +106,9 @@ const roles: Readonly<Record<Role, (network: SipTestNetwork) => SipTestMachine>>
   },
 };
 
-function terminal(network: SipTestNetwork, sip: typeof door): SipTestMachine {
+/** Its media are of the version of IP that it is called with: else 488 would be right (RFC 6157). */
+function terminal(network: SipTestNetwork, sip: typeof door, call: Uint8Array): SipTestMachine {
+  const isIpv6 = /^c=IN IP6/m.test(Buffer.from(call).toString('latin1'));
   const node = new CorrespondentNode({
     sip,
     identity: {
@@ -118,6 +120,7 @@ function terminal(network: SipTestNetwork, sip: typeof door): SipTestMachine {
     expiresSeconds: 600,
     registers: false,
     outboundProxy: sender,
+    ...(isIpv6 && { mediaAddress: '2001:db8::7' }),
     media: [
       { media: 'audio', transport: 'udp', port: 4000 },
       { media: 'video', transport: 'udp', port: 4002 },

@@ -35,13 +35,16 @@ export function mediaAddressOf(description: SessionDescription, index: number): 
   return { address, port, rtcpPort, ...(rtcpAddress !== address && { rtcpAddress }) };
 }
 
-/** Whether a stream is at an address of the other version of IP than `own`. Names are of either. */
+/** Whether all streams are at addresses of the other version of IP than `own`. Names are of either. */
 export function isOutOfReach(description: SessionDescription, own: string): boolean {
   const family = ipFamilyOf(own);
-  return description.media.some((_, index) => {
-    const of = ipFamilyOf(mediaAddressOf(description, index)?.address ?? '');
-    return of !== undefined && family !== undefined && of !== family;
+  const families = description.media.flatMap((_, index) => {
+    const stream = mediaAddressOf(description, index);
+    return stream === undefined ? [] : [ipFamilyOf(stream.address)];
   });
+  return (
+    family !== undefined && families.length > 0 && families.every((of) => of !== undefined && of !== family)
+  );
 }
 
 /**
