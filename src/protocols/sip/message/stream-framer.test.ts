@@ -56,6 +56,20 @@ test('StreamFramer: headers without end are given up at the size limit', () => {
   assert.ok(isMalformed(framer.pollFrame()));
 });
 
+test('StreamFramer: headers that are too long and have no Content-Length are the same fault in one piece and in many', () => {
+  const stream = Buffer.from(`OPTIONS sip:a@b SIP/2.0\r\nX: ${'y'.repeat(65_535)}\r\n\r\n`);
+  const faults = [stream.length, 1000].map((size) => {
+    const framer = new StreamFramer();
+    for (let at = 0; at < stream.length; at += size) {
+      framer.push(stream.subarray(at, at + size));
+      framer.pollFrame();
+    }
+    return String(framer.pollFrame());
+  });
+  assert.equal(faults[0], faults[1]);
+  assert.match(faults[0]!, /longer than 65535/);
+});
+
 test('StreamFramer: no octets make it throw', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 64 })), (chunks) => {

@@ -44,9 +44,10 @@ export class StreamFramer {
     }
     const contentLength = contentLengthOf(waiting.toString('latin1', 0, bodyStart));
     const length = bodyStart + (contentLength ?? 0);
-    if (contentLength === undefined)
+    // Length first: of headers that trickle in, nothing else is seen before they are too long.
+    if (length > maximumMessageOctets) this.#fail('message', tooLong);
+    else if (contentLength === undefined)
       this.#fail('Content-Length', 'RFC 3261 §20.14: one number, on every message');
-    else if (length > maximumMessageOctets) this.#fail('message', tooLong);
     return length;
   }
 
