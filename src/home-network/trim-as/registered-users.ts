@@ -4,9 +4,8 @@
  * profile asks for it (IncludeRegisterRequest); the handover does not need it.
  */
 import type { Instant } from '../../base/instant.ts';
-import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import { expiresOf, toOf } from '../../protocols/sip/message/header-fields.ts';
-import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
 import { identityOf } from './served-user.ts';
 
 /** A million users at 100 octets each are 100 MB; further ones are served all the same, only not known beforehand. */
@@ -33,11 +32,4 @@ export class RegisteredUsers {
     if (until !== undefined && until <= now) this.#until.delete(identity);
     return this.#until.has(identity);
   }
-}
-
-/** OPTIONS says what the server can do; no other method stands outside of calls here. */
-export function answerOutsideCalls(request: SipRequest): SipResponse {
-  const response = createResponse(request, request.method === 'OPTIONS' ? 200 : 405);
-  response.headers.set('Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, REGISTER');
-  return response;
 }

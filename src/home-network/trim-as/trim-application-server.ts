@@ -26,6 +26,7 @@ import type {
   SignallingPath,
   Token,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
+import { answerOutsideCalls } from '../../protocols/sip/back-to-back-user-agent/local-answer.ts';
 import { SipEndpoint, type SipListener } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
@@ -34,7 +35,7 @@ import type { HostAddress } from '../../protocols/sip/proxy/next-hop.ts';
 import { AnchoredSession } from './anchored-session.ts';
 import { isHandover } from './handover-offer.ts';
 import { LostSessions } from './lost-sessions.ts';
-import { answerOutsideCalls, RegisteredUsers } from './registered-users.ts';
+import { RegisteredUsers } from './registered-users.ts';
 import { isReleasedByNetwork } from './release-reason.ts';
 import { identityOfCaller, onwardRoute, servedUserOf } from './served-user.ts';
 import {

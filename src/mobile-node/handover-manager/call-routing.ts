@@ -9,11 +9,10 @@ import type {
   OutgoingRoute,
   SignallingPath,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
-import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import { fromOf } from '../../protocols/sip/message/header-fields.ts';
 import { formatNameAddress } from '../../protocols/sip/message/name-address.ts';
 import { noParameters } from '../../protocols/sip/message/parameters.ts';
-import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
+import type { SipRequest } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri, parseUri, type SipUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
 import { accessHeadersOf, type NetworkAccess, routesOf, signallingPathOf } from './network-access.ts';
 
@@ -47,13 +46,6 @@ export function routeToApplication(application: SipUri, path: SignallingPath): O
     nextHop: { address, port, ...(isTcp(application.parameters.get('transport')) && { transport: 'tcp' }) },
     headers: [['P-Access-Network-Info', undefined]],
   };
-}
-
-/** OPTIONS says what the node can do; no other method stands outside of calls here. */
-export function answerOutsideCalls(request: SipRequest): SipResponse {
-  const response = createResponse(request, request.method === 'OPTIONS' ? 200 : 405);
-  response.headers.set('Allow', 'INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, MESSAGE, REGISTER');
-  return response;
 }
 
 /** The path of a leg towards an application: over the transport that it uses itself, since it may know no other. */

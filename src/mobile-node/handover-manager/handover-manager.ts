@@ -22,6 +22,7 @@ import type {
   SignallingPath,
   Token,
 } from '../../protocols/sip/back-to-back-user-agent/call-event.ts';
+import { answerOutsideCalls } from '../../protocols/sip/back-to-back-user-agent/local-answer.ts';
 import { fromOf, toOf, topViaOf } from '../../protocols/sip/message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../../protocols/sip/message/sip-message.ts';
 import { formatUri, userPartOf } from '../../protocols/sip/message/sip-uri.ts';
@@ -29,7 +30,6 @@ import { addressFormatWarning } from '../../protocols/sip/message/warning.ts';
 import type { LocalAddressTranslator } from '../address-translator/local-address-translator.ts';
 import { ApplicationRegistrar } from './application-registrar.ts';
 import {
-  answerOutsideCalls,
   applicationPath,
   comesFromProxy,
   routeToApplication,
