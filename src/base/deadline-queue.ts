@@ -5,6 +5,7 @@
  */
 import type { Instant } from './instant.ts';
 import type { Timeout } from './machine.ts';
+import { TurnoverMap } from './turnover-map.ts';
 
 interface Entry<Key> extends Timeout {
   readonly key: Key;
@@ -19,7 +20,7 @@ export class DeadlineQueue<Key> {
   readonly #heap: Entry<Key>[] = [];
   /** The instants of the heap's entries, side by side: a look along the heap stays in few cache lines, however many entries there are. */
   readonly #instants: Instant[] = [];
-  readonly #entries = new Map<Key, Entry<Key>>();
+  readonly #entries = new TurnoverMap<Key, Entry<Key>>();
   #order = 0;
 
   get size(): number {

@@ -17,6 +17,7 @@ import type { Timeout } from '../base/machine.ts';
 import type { TransportAddress } from '../base/network.ts';
 import { ownText } from '../base/own-text.ts';
 import { emptyList } from '../base/short-list.ts';
+import { TurnoverMap } from '../base/turnover-map.ts';
 import {
   type FlowKey,
   formatFlowKey,
@@ -76,7 +77,7 @@ interface Entry {
 
 export class BindingTable {
   readonly #graceTimeMs: DurationMs;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new TurnoverMap<string, Entry>();
   /** The flows of all bindings, as text. */
   readonly #names = new Set<string>();
   readonly #marks = new Set<Mark>();

@@ -14,6 +14,7 @@ import type { DurationMs, Instant } from '../../base/instant.ts';
 import { earlierTimeout, type Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { EffectOutput, EventOutput, NetworkFunction } from '../../base/network-function.ts';
+import { TurnoverMap } from '../../base/turnover-map.ts';
 import { avpValue, optionalAvp } from '../../protocols/diameter/avp.ts';
 import { encodeAvps } from '../../protocols/diameter/avp-writing.ts';
 import { resultAvps } from '../../protocols/diameter/capabilities.ts';
@@ -130,10 +131,10 @@ export class AddressTranslator
   readonly #controllerGraceTimeMs: DurationMs;
   readonly #maximumSessions: number;
   readonly #sessionsPerController: number;
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new TurnoverMap<string, Session>();
   readonly #controllers = new Map<string, Controller>();
-  readonly #transactions = new Map<number, Transaction>();
-  readonly #counterReadings = new Map<
+  readonly #transactions = new TurnoverMap<number, Transaction>();
+  readonly #counterReadings = new TurnoverMap<
     number,
     { readonly session: Session; readonly request: ReceivedRequestId }
   >();

@@ -17,6 +17,7 @@ import { formatTransportAddress, type NetworkInput, type NetworkOutput } from '.
 import type { EventOutput, NetworkFunction } from '../../base/network-function.ts';
 import { randomToken } from '../../base/random-source.ts';
 import { RefusalLog } from '../../base/refusal-log.ts';
+import { TurnoverMap } from '../../base/turnover-map.ts';
 import { SipEndpoint } from '../../protocols/sip/endpoint.ts';
 import { createResponse } from '../../protocols/sip/message/create-response.ts';
 import { fromOf, toOf, toTagOf } from '../../protocols/sip/message/header-fields.ts';
@@ -59,7 +60,7 @@ export class SipServer implements NetworkFunction<never, SipServerEvent, never> 
   readonly #policy: RegistrationPolicy;
   readonly #locations = new LocationService();
   /** Contacts of a user that are tried when the ones before do not answer. */
-  readonly #remaining = new Map<ServerTransactionId, readonly (readonly ForwardTarget[])[]>();
+  readonly #remaining = new TurnoverMap<ServerTransactionId, readonly (readonly ForwardTarget[])[]>();
   readonly #refusals = new RefusalLog<SipServerRefusal>();
   readonly #events = new Fifo<EventOutput<SipServerEvent>>();
 

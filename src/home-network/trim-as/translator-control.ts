@@ -8,6 +8,7 @@ import type { Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
 import { SharedTexts } from '../../base/shared-texts.ts';
+import { TurnoverMap } from '../../base/turnover-map.ts';
 import { resultAvps } from '../../protocols/diameter/capabilities.ts';
 import type { DiameterEvent } from '../../protocols/diameter/diameter-event.ts';
 import { natControlApplication } from '../../protocols/diameter/dictionary/nat-control.ts';
@@ -51,10 +52,10 @@ export class TranslatorControl {
   readonly #endpoint: DiameterEndpoint;
   readonly #client: NatControlClient;
   readonly #selection: TranslatorSelection;
-  readonly #awaited = new Map<NatRequestId, (outcome: NatControlEvent, now: Instant) => void>();
+  readonly #awaited = new TurnoverMap<NatRequestId, (outcome: NatControlEvent, now: Instant) => void>();
   /** Of the translators. */
   readonly #addresses = new SharedTexts(maximumSharedAddresses);
-  readonly #sessions: ReadonlyMap<CallHandle, AnchoredSession>;
+  readonly #sessions: Pick<ReadonlyMap<CallHandle, AnchoredSession>, 'values'>;
   /** Sessions of which a translator that is back has still to be told. */
   readonly #untold = new Fifo<AnchoredSession>();
   #beingTold = 0;
@@ -63,7 +64,7 @@ export class TranslatorControl {
   /** `sessions` are all there are, at any moment. */
   constructor(
     { diameter, translators, random }: TranslatorControlOptions,
-    sessions: ReadonlyMap<CallHandle, AnchoredSession>,
+    sessions: Pick<ReadonlyMap<CallHandle, AnchoredSession>, 'values'>,
   ) {
     this.#sessions = sessions;
     this.#endpoint = new DiameterEndpoint({ ...diameter, applications: [natControlApplication], random });

@@ -17,6 +17,7 @@ import type { NetworkInput, NetworkOutput, TransportAddress } from '../../base/n
 import { formatTransportAddress } from '../../base/network.ts';
 import type { NetworkFunction } from '../../base/network-function.ts';
 import type { RandomSource } from '../../base/random-source.ts';
+import { TurnoverMap } from '../../base/turnover-map.ts';
 import type { DiameterEndpointOptions } from '../../protocols/diameter/endpoint.ts';
 import { parseSessionDescription, type SessionDescription } from '../../protocols/sdp/session-description.ts';
 import { BackToBackUserAgent } from '../../protocols/sip/back-to-back-user-agent/back-to-back-user-agent.ts';
@@ -83,7 +84,7 @@ export class TrimApplicationServer implements NetworkFunction<never, TrimEvent, 
   readonly #control: TranslatorControl;
   readonly #handovers: SessionHandovers;
   readonly #users = new RegisteredUsers();
-  readonly #sessions = new Map<CallHandle, AnchoredSession>();
+  readonly #sessions = new TurnoverMap<CallHandle, AnchoredSession>();
   readonly #lost: LostSessions;
   readonly #watched: WatchedCalls;
   readonly #outputs = new Fifo<NetworkOutput | { readonly kind: 'event'; readonly event: TrimEvent }>();

@@ -27,7 +27,7 @@ interface Parts {
   readonly agent: BackToBackUserAgent;
   /** Of this end, a name-addr. */
   readonly contact: string;
-  readonly sessions: ReadonlyMap<CallHandle, AnchoredSession>;
+  readonly sessions: Pick<ReadonlyMap<CallHandle, AnchoredSession>, 'get'>;
   readonly random: RandomSource;
 }
 

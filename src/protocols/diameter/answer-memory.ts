@@ -4,6 +4,7 @@
  */
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
+import { TurnoverMap } from '../../base/turnover-map.ts';
 import { type Avps, avpValue } from './avp.ts';
 import { baseAvps } from './dictionary/base.ts';
 import { answerMemoryMs, maximumRememberedAnswers } from './limits.ts';
@@ -18,7 +19,7 @@ export interface RememberedRequest {
 }
 
 export class AnswerMemory {
-  readonly #entries = new Map<string, RememberedRequest>();
+  readonly #entries = new TurnoverMap<string, RememberedRequest>();
   /** The same in the order of arrival. */
   readonly #order = new Fifo<RememberedRequest>();
 

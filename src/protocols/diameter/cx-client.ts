@@ -6,6 +6,7 @@ import type { Instant } from '../../base/instant.ts';
 import type { Machine, Timeout } from '../../base/machine.ts';
 import type { NetworkInput, NetworkOutput } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
+import { TurnoverMap } from '../../base/turnover-map.ts';
 import { type Avp, type Avps, avp } from './avp.ts';
 import { type CxResult, cxResultOf } from './cx-result.ts';
 import type { DiameterEvent, RequestId } from './diameter-event.ts';
@@ -29,7 +30,7 @@ type ReceivedRequest = Extract<DiameterEvent, { kind: 'request-received' }>;
 export class CxClient<Subject> implements Machine<NetworkInput, NetworkOutput> {
   readonly #endpoint: DiameterEndpoint;
   readonly #servers: readonly string[];
-  readonly #subjects = new Map<RequestId, Subject>();
+  readonly #subjects = new TurnoverMap<RequestId, Subject>();
   readonly #answers: CxAnswer<Subject>[] = [];
   readonly #requests: ReceivedRequest[] = [];
 

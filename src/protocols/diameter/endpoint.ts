@@ -10,6 +10,7 @@ import { earlierTimeout, type Machine, type Timeout } from '../../base/machine.t
 import { isMalformed } from '../../base/malformed.ts';
 import type { ConnectionId, NetworkInput, NetworkOutput, TransportAddress } from '../../base/network.ts';
 import type { RandomSource } from '../../base/random-source.ts';
+import { TurnoverMap } from '../../base/turnover-map.ts';
 import { AnswerMemory, type RememberedRequest } from './answer-memory.ts';
 import { type Avp, type Avps, avpValue } from './avp.ts';
 import { capabilitiesAvps, type DiameterNode, judgeCapabilities, resultAvps } from './capabilities.ts';
@@ -87,7 +88,7 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
   readonly #connections = new Map<ConnectionId, Connection>();
   readonly #composer: MessageComposer;
   readonly #outstanding = new OutstandingRequests();
-  readonly #received = new Map<ReceivedRequestId, Received>();
+  readonly #received = new TurnoverMap<ReceivedRequestId, Received>();
   readonly #answers = new AnswerMemory();
   /** Connections that have not yet said who they are. */
   readonly #pending = new DeadlineQueue<ConnectionId>();

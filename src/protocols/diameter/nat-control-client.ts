@@ -7,6 +7,7 @@
 import { Fifo } from '../../base/fifo.ts';
 import type { Instant } from '../../base/instant.ts';
 import { isMalformed } from '../../base/malformed.ts';
+import { TurnoverMap } from '../../base/turnover-map.ts';
 import { type Avps, avpValue, avpValues } from './avp.ts';
 import { closeAvp, encodeAvps, openAvp, writeAvp } from './avp-writing.ts';
 import type { DiameterEvent, OutgoingRequest, RequestFailure } from './diameter-event.ts';
@@ -78,7 +79,7 @@ type Command = Pick<OutgoingRequest, 'command' | 'avps'>;
 export class NatControlClient {
   readonly #endpoint: DiameterEndpoint;
   /** Per session: the outstanding request first, then those that wait. */
-  readonly #queues = new Map<string, QueuedRequest[]>();
+  readonly #queues = new TurnoverMap<string, QueuedRequest[]>();
   /** Sessions that are over, though their translator does not know yet. */
   readonly #unended = new Map<string, NatSession>();
   readonly #events = new Fifo<NatControlEvent>();

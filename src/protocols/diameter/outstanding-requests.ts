@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../../base/instant.ts';
 import type { Timeout } from '../../base/machine.ts';
+import { TurnoverMap } from '../../base/turnover-map.ts';
 import type { RequestContent } from './composition.ts';
 import type { RequestId } from './diameter-event.ts';
 import type { DiameterPeer } from './peer.ts';
@@ -23,7 +24,7 @@ interface Entry extends Timeout {
 }
 
 export class OutstandingRequests {
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new TurnoverMap<number, Entry>();
   /** How many each peer owes an answer to. */
   readonly #counts = new Map<DiameterPeer, number>();
   #first: Entry | undefined;

@@ -11,6 +11,7 @@ import type { Machine, Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
 import { randomToken } from '../../../base/random-source.ts';
+import { TurnoverMap } from '../../../base/turnover-map.ts';
 import type { SipEndpoint, SipListener } from '../endpoint.ts';
 import { createResponse } from '../message/create-response.ts';
 import { replacesOf, toTagOf } from '../message/header-fields.ts';
@@ -70,13 +71,13 @@ export class BackToBackUserAgent implements Machine<NetworkInput, BackToBackUser
   readonly userAgent: UserAgent;
   readonly #endpoint: SipEndpoint;
   readonly #events = new Fifo<CallEvent>();
-  readonly #calls = new Map<CallHandle, Call>();
-  readonly #held = new Map<Token, Held>();
-  readonly #requests = new Map<
+  readonly #calls = new TurnoverMap<CallHandle, Call>();
+  readonly #held = new TurnoverMap<Token, Held>();
+  readonly #requests = new TurnoverMap<
     LocalRequestHandle,
     { readonly call: Call; readonly leg: CallLeg; readonly outgoing: OutgoingRequest }
   >();
-  readonly #forwarded = new Map<
+  readonly #forwarded = new TurnoverMap<
     ClientTransactionId,
     { readonly transaction: ServerTransactionId; readonly request: SipRequest }
   >();

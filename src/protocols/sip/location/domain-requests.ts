@@ -7,6 +7,7 @@ import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Machine, Timeout } from '../../../base/machine.ts';
 import type { NetworkInput, NetworkOutput, TransportAddress } from '../../../base/network.ts';
+import { TurnoverMap } from '../../../base/turnover-map.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import type { ClientTransactions } from '../transaction/client-transactions.ts';
 import {
@@ -39,8 +40,8 @@ export class DomainRequests implements Machine<NetworkInput, NetworkOutput> {
   readonly #ability: () => ClientAbility;
   readonly #locator = new ServerLocator<ClientTransactionId>();
   readonly #events = new Fifo<SipEvent>();
-  readonly #byOuter = new Map<ClientTransactionId, Attempt>();
-  readonly #byInner = new Map<ClientTransactionId, Attempt>();
+  readonly #byOuter = new TurnoverMap<ClientTransactionId, Attempt>();
+  readonly #byInner = new TurnoverMap<ClientTransactionId, Attempt>();
 
   constructor(clients: ClientTransactions, ability: () => ClientAbility) {
     this.#clients = clients;

@@ -4,6 +4,7 @@ import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Machine, Timeout } from '../../../base/machine.ts';
 import type { DnsQuery, DnsRecord, NetworkInput, NetworkOutput } from '../../../base/network.ts';
+import { TurnoverMap } from '../../../base/turnover-map.ts';
 import type { SipUri } from '../message/sip-uri.ts';
 import type { SipTarget } from '../transaction/sip-event.ts';
 import { answerTimeoutMs, cachedAnswerMs, maximumCachedAnswers, maximumQueries } from './limits.ts';
@@ -25,7 +26,7 @@ export class ServerLocator<Id> implements Machine<NetworkInput, NetworkOutput> {
   readonly #outputs = new Fifo<NetworkOutput>();
   readonly #found = new Fifo<Located<Id>>();
   /** By question. */
-  readonly #waiting = new Map<string, Search<Id>[]>();
+  readonly #waiting = new TurnoverMap<string, Search<Id>[]>();
   readonly #deadlines = new DeadlineQueue<string>();
   readonly #answers = new Map<string, { readonly records: readonly DnsRecord[]; readonly until: Instant }>();
 

@@ -14,6 +14,7 @@ import type { Instant } from '../../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput } from '../../../base/network.ts';
+import { TurnoverMap } from '../../../base/turnover-map.ts';
 import type { SipEndpoint } from '../endpoint.ts';
 import { contactsOf, maxForwardsOf } from '../message/header-fields.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
@@ -61,8 +62,8 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
   readonly #skipsSpirals: boolean;
   readonly #extensions: ReadonlySet<string>;
   readonly #timerCMs: number;
-  readonly #contexts = new Map<ServerTransactionId, ResponseContext>();
-  readonly #byBranch = new Map<ClientTransactionId, ResponseContext>();
+  readonly #contexts = new TurnoverMap<ServerTransactionId, ResponseContext>();
+  readonly #byBranch = new TurnoverMap<ClientTransactionId, ResponseContext>();
   readonly #timerC = new DeadlineQueue<ClientTransactionId>();
   /** Branches whose first response must come by then. */
   readonly #firstResponses = new DeadlineQueue<ClientTransactionId>();

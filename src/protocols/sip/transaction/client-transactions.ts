@@ -8,6 +8,7 @@ import type { Timeout } from '../../../base/machine.ts';
 import type { TransportAddress } from '../../../base/network.ts';
 import { ownText } from '../../../base/own-text.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
+import { TurnoverMap } from '../../../base/turnover-map.ts';
 import { headerNameOf } from '../message/header-names.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
@@ -66,8 +67,8 @@ export class ClientTransactions {
   readonly #overload: DownstreamOverload;
   /** Whether servers are told that they may ask for less (RFC 7339 §4.1). */
   readonly #offersOverloadControl: boolean;
-  readonly #entries = new Map<ClientTransactionId, Entry>();
-  readonly #byKey = new Map<string, Entry>();
+  readonly #entries = new TurnoverMap<ClientTransactionId, Entry>();
+  readonly #byKey = new TurnoverMap<string, Entry>();
   readonly #flows = new FlowIndex<Entry>();
   readonly #deadlines = new TransactionDeadlines<Entry>();
   #count = 0;

@@ -10,6 +10,7 @@ import { isMalformed } from '../../../base/malformed.ts';
 import type { NetworkInput, NetworkOutput, TransportAddress } from '../../../base/network.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import { RefusalLog } from '../../../base/refusal-log.ts';
+import { TurnoverMap } from '../../../base/turnover-map.ts';
 import { Dialog, type RoutedRequest } from '../dialog/dialog.ts';
 import type { SipEndpoint, SipListener } from '../endpoint.ts';
 import { createResponse } from '../message/create-response.ts';
@@ -82,16 +83,16 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   readonly #capabilities: UserAgentCapabilities | undefined;
   readonly #takesNotifications: boolean;
   /** By the tag that is ours: no two dialogs have the same, whoever chose the Call-ID. */
-  readonly #legs = new Map<string, CallLeg>();
+  readonly #legs = new TurnoverMap<string, CallLeg>();
   /** Requests of ours to which something can still come. */
-  readonly #outgoing = new Map<
+  readonly #outgoing = new TurnoverMap<
     ClientTransactionId,
     { readonly leg: CallLeg; readonly outgoing: OutgoingRequest }
   >();
   /** By which way the ACK goes to a 2xx that comes although its call is over: until their transactions end, all that is left of most INVITEs. */
-  readonly #lateAcks = new Map<ClientTransactionId, SignallingPath>();
+  readonly #lateAcks = new TurnoverMap<ClientTransactionId, SignallingPath>();
   /** That came in, until their failure is sent or their 2xx acknowledged. */
-  readonly #invites = new Map<
+  readonly #invites = new TurnoverMap<
     ServerTransactionId,
     { readonly leg: CallLeg; readonly incoming: IncomingRequest }
   >();
