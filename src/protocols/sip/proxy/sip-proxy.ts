@@ -62,8 +62,10 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
   readonly #skipsSpirals: boolean;
   readonly #extensions: ReadonlySet<string>;
   readonly #timerCMs: number;
+  /** Until a final response has gone upstream. */
   readonly #contexts = new TurnoverMap<ServerTransactionId, ResponseContext>();
-  readonly #byBranch = new TurnoverMap<ClientTransactionId, ResponseContext>();
+  /** Undefined: nothing but its end is to come, and nothing is kept for the half minute until then. A 2xx to an INVITE may come again. */
+  readonly #byBranch = new TurnoverMap<ClientTransactionId, ResponseContext | undefined>();
   readonly #timerC = new DeadlineQueue<ClientTransactionId>();
   /** Branches whose first response must come by then. */
   readonly #firstResponses = new DeadlineQueue<ClientTransactionId>();
@@ -138,6 +140,7 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
     const context = this.#contexts.get(transaction);
     if (context === undefined || response.statusCode < 200) return;
     context.state = 'answered';
+    this.#contexts.delete(transaction);
     this.#cancelPending(context, now);
   }
 
@@ -261,13 +264,13 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
     if (!('transaction' in event) || !isClientTransaction(event.transaction)) return false;
     const branch = event.transaction;
     const context = this.#byBranch.get(branch);
-    if (context === undefined) return false;
+    if (event.kind === 'terminated') return this.#byBranch.delete(branch);
+    if (context === undefined) return this.#byBranch.has(branch);
     if (event.kind === 'response') this.#handleResponse(context, branch, event.response, now);
     else if (event.kind === 'timed-out')
       this.#endBranch(context, branch, statelessResponse(context.request, 408), now);
     else if (event.kind === 'transport-failed')
       this.#endBranch(context, branch, statelessResponse(context.request, 503), now);
-    else if (event.kind === 'terminated') this.#byBranch.delete(branch);
     return true;
   }
 
@@ -279,8 +282,10 @@ export class SipProxy implements Machine<NetworkInput, NetworkOutput> {
   ): void {
     response.headers.removeFirst('Via');
     this.#firstResponses.delete(branch);
-    if (response.statusCode >= 200) this.#endBranch(context, branch, response, now);
-    else if (response.statusCode > 100 && context.isInvite && context.pending.has(branch)) {
+    if (response.statusCode >= 200) {
+      if (!context.isInvite || response.statusCode >= 300) this.#byBranch.set(branch, undefined);
+      this.#endBranch(context, branch, response, now);
+    } else if (response.statusCode > 100 && context.isInvite && context.pending.has(branch)) {
       this.#timerC.set(branch, now + this.#timerCMs, 'C');
       if (context.state === 'forwarded') this.#emit(context, response);
     }
