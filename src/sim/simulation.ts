@@ -61,8 +61,8 @@ export class Simulation {
     if (this.#stepsAtThisInstant >= maximumStepsPerInstant)
       throw new Error(`time stands still at "${next.reason}"`);
     this.#now = next.at;
-    this.#queue.delete(next.key);
-    next.key.wake(next.at);
+    this.#queue.delete(next.owner);
+    next.owner.wake(next.at);
     return true;
   }
 }

@@ -219,7 +219,7 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
   /** The address is gone: its connections close and its client transactions fail at once. */
   removeListener(listener: SipListener, now: Instant): void {
     this.#transport.removeListener(listener, now);
-    this.#clients.handleListenerRemoval(now);
+    this.#clients.handleListenerRemoval();
     this.#drainTransport(now);
   }
 
@@ -247,7 +247,7 @@ export class SipEndpoint implements Machine<NetworkInput, NetworkOutput> {
     if (event.kind === 'kept-flow-failed' || event.kind === 'flow-answered') this.#events.push(event);
     else if (event.kind === 'flow-failed') {
       this.#clients.handleFlowFailure(event.flow, event.wasRefused, now);
-      this.#servers.handleFlowFailure(event.flow, now);
+      this.#servers.handleFlowFailure(event.flow);
     } else if (event.message.kind === 'request')
       this.#servers.handleRequest(event.message, event.arrival, event.connection, now);
     else if (!this.#clients.handleResponse(event.message, now)) this.#strayResponses++;

@@ -20,28 +20,37 @@ import {
 import type { ClientAbility } from './server-location.ts';
 import { ServerLocator } from './server-locator.ts';
 
-interface Attempt {
-  /** Name towards the transaction user. */
-  readonly outer: ClientTransactionId;
+/** The one transaction that its user knows. */
+class DomainRequest implements ClientTransactionId {
+  readonly side = 'client';
   readonly request: SipRequest;
   readonly local: TransportAddress | undefined;
-  /** The ACK for a 2xx: sent once to the best server. */
-  readonly isAck: boolean;
   /** Not tried yet. */
-  targets: readonly SipTarget[];
-  inner: ClientTransactionId | undefined;
-  isCancelled: boolean;
+  targets: readonly SipTarget[] = [];
+  /** The present attempt. */
+  inner: ClientTransactionId | undefined = undefined;
+  isCancelled = false;
   /** A server has spoken: no other one is tried. */
-  isHeard: boolean;
+  isHeard = false;
+
+  constructor(request: SipRequest, local: TransportAddress | undefined) {
+    this.request = request;
+    this.local = local;
+  }
+
+  /** For a 2xx: sent once to the best server. */
+  get isAck(): boolean {
+    return this.request.method === 'ACK';
+  }
 }
 
 export class DomainRequests implements Machine<NetworkInput, NetworkOutput> {
   readonly #clients: ClientTransactions;
   readonly #ability: () => ClientAbility;
-  readonly #locator = new ServerLocator<ClientTransactionId>();
+  readonly #locator = new ServerLocator<DomainRequest>();
   readonly #events = new Fifo<SipEvent>();
-  readonly #byOuter = new TurnoverMap<ClientTransactionId, Attempt>();
-  readonly #byInner = new TurnoverMap<ClientTransactionId, Attempt>();
+  /** By their attempts. */
+  readonly #requests = new TurnoverMap<ClientTransactionId, DomainRequest>();
 
   constructor(clients: ClientTransactions, ability: () => ClientAbility) {
     this.#clients = clients;
@@ -49,21 +58,17 @@ export class DomainRequests implements Machine<NetworkInput, NetworkOutput> {
   }
 
   start(request: SipRequest, { uri, local }: SipDomain, now: Instant): ClientTransactionId {
-    const outer = this.#clients.takeId();
-    const isAck = request.method === 'ACK';
-    const state = { targets: [], inner: undefined, isCancelled: false, isHeard: false };
-    this.#byOuter.set(outer, { outer, request, local, isAck, ...state });
-    this.#locator.locate(outer, uri, this.#ability(), now);
+    const domainRequest = new DomainRequest(request, local);
+    this.#locator.locate(domainRequest, uri, this.#ability(), now);
     this.#takeLocated(now);
-    return outer;
+    return domainRequest;
   }
 
   /** False when it is no request to a domain. */
-  cancel(outer: ClientTransactionId, now: Instant): boolean {
-    const attempt = this.#byOuter.get(outer);
-    if (attempt === undefined) return false;
-    attempt.isCancelled = true;
-    if (attempt.inner !== undefined) this.#clients.cancel(attempt.inner, now);
+  cancel(transaction: ClientTransactionId, now: Instant): boolean {
+    if (!(transaction instanceof DomainRequest)) return false;
+    transaction.isCancelled = true;
+    if (transaction.inner !== undefined) this.#clients.cancel(transaction.inner, now);
     return true;
   }
 
@@ -93,55 +98,51 @@ export class DomainRequests implements Machine<NetworkInput, NetworkOutput> {
   handleEvent(event: SipEvent, now: Instant): void {
     const inner =
       'transaction' in event && isClientTransaction(event.transaction) ? event.transaction : undefined;
-    const attempt = inner === undefined ? undefined : this.#byInner.get(inner);
-    if (attempt === undefined || inner === undefined) this.#events.push(event);
-    else this.#handleAttempt(attempt, inner, event, now);
+    const request = inner === undefined ? undefined : this.#requests.get(inner);
+    if (request === undefined || inner === undefined) this.#events.push(event);
+    else this.#handleAttempt(request, inner, event, now);
   }
 
-  #handleAttempt(attempt: Attempt, inner: ClientTransactionId, event: SipEvent, now: Instant): void {
+  #handleAttempt(request: DomainRequest, inner: ClientTransactionId, event: SipEvent, now: Instant): void {
     const isFailure =
       event.kind === 'timed-out' ||
       event.kind === 'transport-failed' ||
       (event.kind === 'response' && event.response.statusCode === 503);
-    if (attempt.inner === inner) {
-      if (isFailure && !attempt.isHeard && !attempt.isCancelled && attempt.targets.length > 0)
-        this.#tryNext(attempt, now);
+    if (request.inner === inner) {
+      if (isFailure && !request.isHeard && !request.isCancelled && request.targets.length > 0)
+        this.#tryNext(request, now);
       else {
-        if (event.kind === 'response') attempt.isHeard = true;
-        this.#events.push({ ...event, transaction: attempt.outer } as SipEvent);
+        if (event.kind === 'response') request.isHeard = true;
+        this.#events.push({ ...event, transaction: request } as SipEvent);
       }
     }
-    if (event.kind !== 'terminated') return;
-    this.#byInner.delete(inner);
-    if (attempt.inner === inner) this.#byOuter.delete(attempt.outer);
+    if (event.kind === 'terminated') this.#requests.delete(inner);
   }
 
   #takeLocated(now: Instant): void {
     for (let found = this.#locator.pollLocated(); found !== undefined; found = this.#locator.pollLocated()) {
-      const attempt = this.#byOuter.get(found.id)!;
-      const { local } = attempt;
-      attempt.targets = found.targets.map((target) => (local === undefined ? target : { ...target, local }));
-      this.#tryNext(attempt, now);
+      const { id: request, targets } = found;
+      const { local } = request;
+      request.targets = targets.map((target) => (local === undefined ? target : { ...target, local }));
+      this.#tryNext(request, now);
     }
   }
 
-  #tryNext(attempt: Attempt, now: Instant): void {
-    const [target, ...rest] = attempt.targets;
-    attempt.targets = rest;
-    if (attempt.isAck) {
-      if (target !== undefined) this.#clients.sendWithoutTransaction(attempt.request, target, now);
-      this.#byOuter.delete(attempt.outer);
-    } else if (target === undefined || attempt.isCancelled) this.#giveUp(attempt);
+  #tryNext(request: DomainRequest, now: Instant): void {
+    const [target, ...rest] = request.targets;
+    request.targets = rest;
+    if (request.isAck) {
+      if (target !== undefined) this.#clients.sendWithoutTransaction(request.request, target, now);
+    } else if (target === undefined || request.isCancelled) this.#giveUp(request);
     else {
-      attempt.inner = this.#clients.start(attempt.request, target, now);
-      this.#byInner.set(attempt.inner, attempt);
+      request.inner = this.#clients.start(request.request, target, now);
+      this.#requests.set(request.inner, request);
     }
   }
 
   /** Taken back before it was sent, or the domain has no server. */
-  #giveUp({ outer, isCancelled }: Attempt): void {
-    this.#byOuter.delete(outer);
-    this.#events.push({ kind: isCancelled ? 'timed-out' : 'transport-failed', transaction: outer });
-    this.#events.push({ kind: 'terminated', transaction: outer });
+  #giveUp(transaction: DomainRequest): void {
+    this.#events.push({ kind: transaction.isCancelled ? 'timed-out' : 'transport-failed', transaction });
+    this.#events.push({ kind: 'terminated', transaction });
   }
 }

@@ -24,13 +24,19 @@ const terms: SubscriptionTerms = {
 
 class Lab {
   readonly sent: SipRequest[] = [];
+  readonly transactions: ClientTransactionId[] = [];
   readonly saved = new Map<string, SubscriberRecord>();
   isWanted = true;
   #sequence = 0;
   readonly watcher = new RegistrationWatcher({
     expiresSeconds: 600,
     random: new SeededRandomSource(1),
-    send: (request) => this.sent.push(request) as ClientTransactionId,
+    send: (request) => {
+      const transaction: ClientTransactionId = { side: 'client' };
+      this.sent.push(request);
+      this.transactions.push(transaction);
+      return transaction;
+    },
     isWanted: () => this.isWanted,
     save: (name, record) => {
       if (record === undefined) this.saved.delete(name);
@@ -43,7 +49,7 @@ class Lab {
     const response = createResponse(this.sent.at(-1)!, statusCode, { toTag: 'notifier' });
     response.headers.append('Contact', '<sip:s.test>');
     response.headers.append('Expires', '100');
-    this.watcher.conclude(this.sent.length as ClientTransactionId, response, now);
+    this.watcher.conclude(this.transactions.at(-1)!, response, now);
   }
 
   notify(body: string, now: number, state = 'active', fromTag = 'notifier') {

@@ -23,7 +23,7 @@ class Lab {
     describe: (resource, version, now) => `${version} all of ${resource} at ${now}`,
     send: (request) => {
       if (!this.isReachable) return undefined;
-      return this.notices.push(request) as ClientTransactionId;
+      return transactionOf(this.notices.push(request));
     },
     save: (key, record, now, then) => {
       if (record === undefined) this.saved.delete(key);
@@ -53,8 +53,11 @@ class Lab {
   }
 }
 
+const transactions: ClientTransactionId[] = [];
+
 function transactionOf(number: number): ClientTransactionId {
-  return number as ClientTransactionId;
+  transactions[number] ??= { side: 'client' };
+  return transactions[number];
 }
 
 test('EventNotifier answers a SUBSCRIBE, tells the whole state, then each change', () => {

@@ -1,32 +1,53 @@
-/** What both client transactions take in and give out (RFC 3261 §17.1): the contract with the table that holds them. */
+/** What both client transactions are to the table that holds them (RFC 3261 §17.1). */
 import type { Instant } from '../../../base/instant.ts';
-import type { Machine } from '../../../base/machine.ts';
-import type { SipResponse } from '../message/sip-message.ts';
-import type { SipTimers } from './timers.ts';
+import type { SipRequest, SipResponse } from '../message/sip-message.ts';
+import type { SipRoute } from '../transport/sip-route.ts';
+import type { ClientTransactionId } from './sip-event.ts';
+import { Transaction, type TransactionHost } from './transaction.ts';
 
-export type ClientTransactionInput =
-  | { readonly kind: 'response'; readonly response: SipResponse }
-  /** A CANCEL for it was sent. */
-  | { readonly kind: 'cancel-sent' }
-  | { readonly kind: 'transport-failed' };
-
-export type ClientTransactionOutput =
-  | { readonly kind: 'send'; readonly octets: Uint8Array }
-  | { readonly kind: 'response'; readonly response: SipResponse }
-  | { readonly kind: 'timed-out' }
-  | { readonly kind: 'transport-failed' }
-  | { readonly kind: 'terminated' };
-
-export interface ClientTransaction extends Machine<ClientTransactionInput, ClientTransactionOutput> {
-  /** No response yet / only provisional ones / a final one. */
-  readonly progress: 'unanswered' | 'proceeding' | 'answered';
-  /** See transaction-deadlines.ts. */
-  readonly isAbsorbing: boolean;
+/** A request made ready for its way. */
+export interface PreparedRequest {
+  /** With Via; not changed any more. */
+  readonly request: SipRequest;
+  readonly octets: Uint8Array;
+  readonly route: SipRoute;
+  /** Under which its responses are awaited. */
+  readonly key: string;
+  /** The same over UDP, when only its size sent it to TCP (RFC 3261 §18.1.1). */
+  readonly fallback?: PreparedRequest | undefined;
 }
 
-export interface TransactionOptions {
-  readonly timers: SipTimers;
-  /** Over TCP: nothing is repeated and nothing waits for repetitions. */
-  readonly isReliable: boolean;
-  readonly now: Instant;
+export type ClientTransactionHost = TransactionHost<ClientTransaction>;
+
+export abstract class ClientTransaction
+  extends Transaction<ClientTransaction>
+  implements ClientTransactionId
+{
+  /** As long as a final response is awaited: it is given up then, since the transaction lasts longer. */
+  prepared: PreparedRequest | undefined = undefined;
+  protected readonly host: ClientTransactionHost;
+
+  /** `isInternal`: the CANCEL of an INVITE; nobody above has to know how it ends. */
+  constructor({ key, route }: PreparedRequest, isInternal: boolean, host: ClientTransactionHost) {
+    super(key, route, isInternal);
+    this.host = host;
+  }
+
+  get side(): 'client' {
+    return 'client';
+  }
+
+  protected takeOver(prepared: PreparedRequest): void {
+    this.prepared = prepared;
+    this.route = prepared.route;
+    this.key = prepared.key;
+  }
+
+  /** No response yet / only provisional ones / a final one. */
+  abstract readonly progress: 'unanswered' | 'proceeding' | 'answered';
+
+  /** Sends the request; again when it goes another way: the clocks start anew. */
+  abstract start(prepared: PreparedRequest, now: Instant): void;
+  abstract handleResponse(response: SipResponse, now: Instant): void;
+  abstract handleTransportFailure(): void;
 }

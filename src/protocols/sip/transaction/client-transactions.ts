@@ -14,16 +14,11 @@ import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { formatHostPort } from '../message/sip-uri.ts';
 import { maximumUdpRequestOctets } from '../transport/limits.ts';
-import type { SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
-import type {
-  ClientTransaction,
-  ClientTransactionInput,
-  ClientTransactionOutput,
-} from './client-transaction.ts';
+import type { ClientTransaction, ClientTransactionHost, PreparedRequest } from './client-transaction.ts';
 import { createCancel } from './created-requests.ts';
 import { DownstreamOverload } from './downstream-overload.ts';
-import { type FlowEntry, FlowIndex } from './flow-index.ts';
+import { FlowIndex } from './flow-index.ts';
 import { InviteClientTransaction } from './invite-client-transaction.ts';
 import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
 import type { ClientTransactionId, SipEvent, SipTarget, SipTransportProtocol } from './sip-event.ts';
@@ -33,45 +28,17 @@ import { clientKey, clientKeyOf, cookieKey, magicCookie } from './transaction-ke
 
 const viaName = headerNameOf('Via');
 
-/** A request made ready for its way. */
-interface Prepared {
-  /** With Via. */
-  readonly request: SipRequest;
-  readonly octets: Uint8Array;
-  readonly route: SipRoute;
-  /** Under which its responses are awaited. */
-  readonly key: string;
-  /** The same over UDP, when only its size sent it to TCP (RFC 3261 §18.1.1). */
-  readonly fallback?: Prepared | undefined;
-}
-
-interface Entry extends FlowEntry<Entry> {
-  readonly id: ClientTransactionId;
-  readonly route: SipRoute;
-  readonly key: string;
-  readonly transaction: ClientTransaction;
-  /** The CANCEL of an INVITE: nobody above has to know how it ends. */
-  readonly isCancel: boolean;
-  /** As long as a final response is awaited. */
-  prepared: Prepared | undefined;
-  cancellation: 'none' | 'wanted' | 'sent';
-  /** As it is noted among the deadlines. */
-  timeout: Timeout | undefined;
-}
-
-export class ClientTransactions {
+export class ClientTransactions implements ClientTransactionHost {
+  readonly timers: SipTimers;
   readonly #transport: SipTransport;
   readonly #events: Fifo<SipEvent>;
   readonly #random: RandomSource;
-  readonly #timers: SipTimers;
   readonly #overload: DownstreamOverload;
   /** Whether servers are told that they may ask for less (RFC 7339 §4.1). */
   readonly #offersOverloadControl: boolean;
-  readonly #entries = new TurnoverMap<ClientTransactionId, Entry>();
-  readonly #byKey = new TurnoverMap<string, Entry>();
-  readonly #flows = new FlowIndex<Entry>();
-  readonly #deadlines = new TransactionDeadlines<Entry>();
-  #count = 0;
+  readonly #byKey = new TurnoverMap<string, ClientTransaction>();
+  readonly #flows = new FlowIndex<ClientTransaction>();
+  readonly #deadlines = new TransactionDeadlines<ClientTransaction>();
 
   constructor(
     transport: SipTransport,
@@ -85,38 +52,31 @@ export class ClientTransactions {
     this.#transport = transport;
     this.#events = events;
     this.#random = options.random;
-    this.#timers = options.timers;
+    this.timers = options.timers;
     this.#overload = new DownstreamOverload(options.random);
     this.#offersOverloadControl = options.hasOverloadControl;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#byKey.size;
   }
 
   /** Whether a request that left from this address waits for its final response. */
   hasUnanswered(localAddress: string): boolean {
-    return [...this.#entries.values()].some(
-      ({ route, transaction }) => route.local.address === localAddress && transaction.progress !== 'answered',
+    return [...this.#byKey.values()].some(
+      ({ route, progress }) => route.local.address === localAddress && progress !== 'answered',
     );
-  }
-
-  /** A name that no other transaction gets. */
-  takeId(): ClientTransactionId {
-    return ++this.#count as ClientTransactionId;
   }
 
   /** Takes the request over: the caller does not change it any more. */
   start(request: SipRequest, target: SipTarget, now: Instant): ClientTransactionId {
-    const id = this.takeId();
     const prepared = this.#prepare(request, target, now);
     if (prepared !== undefined && this.#overload.admits(request, target, now))
-      this.#begin(id, prepared, false, now);
-    else {
-      this.#events.push({ kind: 'transport-failed', transaction: id });
-      this.#events.push({ kind: 'terminated', transaction: id });
-    }
-    return id;
+      return this.#begin(prepared, false, now);
+    const transaction: ClientTransactionId = { side: 'client' };
+    this.#events.push({ kind: 'transport-failed', transaction });
+    this.#events.push({ kind: 'terminated', transaction });
+    return transaction;
   }
 
   sendWithoutTransaction(request: SipRequest, target: SipTarget, now: Instant): void {
@@ -126,51 +86,44 @@ export class ClientTransactions {
 
   /** False when no transaction awaits it: then it is dropped (RFC 6026 §7.2). */
   handleResponse(response: SipResponse, now: Instant): boolean {
-    const entry = this.#byKey.get(clientKeyOf(response));
-    if (entry === undefined) return false;
-    this.#overload.noteResponse(response, entry.route.remote, now);
-    this.#drive(entry, { kind: 'response', response }, now);
-    if (entry.transaction.progress === 'answered') {
-      entry.prepared = undefined;
-      // That a flow fails is nothing to it any more.
-      this.#flows.remove(entry);
-    } else this.#sendCancelIfDue(entry, now);
+    const transaction = this.#byKey.get(clientKeyOf(response));
+    if (transaction === undefined) return false;
+    this.#overload.noteResponse(response, transaction.route.remote, now);
+    transaction.handleResponse(response, now);
+    this.#deadlines.note(transaction);
+    // Once it is answered, that a flow fails is nothing to it any more.
+    if (transaction.progress === 'answered') this.#flows.remove(transaction);
+    else if (transaction instanceof InviteClientTransaction) this.#sendCancelIfDue(transaction, now);
     return true;
   }
 
-  cancel(id: ClientTransactionId, now: Instant): void {
-    const entry = this.#entries.get(id);
-    if (entry?.prepared?.request.method !== 'INVITE' || entry.cancellation === 'sent') return;
-    entry.cancellation = 'wanted';
-    this.#sendCancelIfDue(entry, now);
+  cancel(transaction: ClientTransactionId, now: Instant): void {
+    if (!(transaction instanceof InviteClientTransaction) || transaction.cancellation === 'sent') return;
+    transaction.cancellation = 'wanted';
+    this.#sendCancelIfDue(transaction, now);
   }
 
   handleFlowFailure(flow: SipFlow, wasRefused: boolean, now: Instant): void {
-    for (const entry of this.#flows.entriesOf(flow)) {
-      const fallback = entry.prepared?.fallback;
-      if (wasRefused && fallback !== undefined) this.#fallBack(entry, fallback, now);
-      else if (wasRefused || entry.route.transport === 'udp' || !this.#canStillBeAnswered(entry))
-        this.#drive(entry, { kind: 'transport-failed' }, now);
+    for (const transaction of this.#flows.entriesOf(flow)) {
+      const fallback = transaction.prepared?.fallback;
+      if (wasRefused && fallback !== undefined) this.#fallBack(transaction, fallback, now);
+      else if (wasRefused || transaction.route.transport === 'udp' || !this.#canStillBeAnswered(transaction))
+        this.#fail(transaction);
     }
   }
 
   /** An own address is gone, and with it every answer that would have come to it. */
-  handleListenerRemoval(now: Instant): void {
-    for (const entry of [...this.#entries.values()]) {
-      const { transport, local, remote } = entry.route;
-      if (this.#transport.localFor(transport, { ...remote, local }) === undefined)
-        this.#drive(entry, { kind: 'transport-failed' }, now);
+  handleListenerRemoval(): void {
+    for (const transaction of [...this.#byKey.values()]) {
+      const { transport, local, remote } = transaction.route;
+      if (this.#transport.localFor(transport, { ...remote, local }) === undefined) this.#fail(transaction);
     }
   }
 
   handleTimeout(now: Instant): void {
-    for (
-      let entry = this.#deadlines.takeDue(now);
-      entry !== undefined;
-      entry = this.#deadlines.takeDue(now)
-    ) {
-      entry.transaction.handleTimeout(now);
-      this.#settle(entry, now);
+    for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
+      due.handleTimeout(now);
+      this.#deadlines.note(due);
     }
   }
 
@@ -178,78 +131,65 @@ export class ClientTransactions {
     return this.#deadlines.peek();
   }
 
-  #begin(id: ClientTransactionId, prepared: Prepared, isCancel: boolean, now: Instant): void {
-    const { request, octets, route, key } = prepared;
-    const options = { timers: this.#timers, isReliable: route.transport !== 'udp', now };
+  send(transaction: ClientTransaction, octets: Uint8Array, now: Instant): void {
+    this.#flows.note(transaction, this.#transport.send(octets, transaction.route, now));
+  }
+
+  emit({ isInternal }: ClientTransaction, event: SipEvent): void {
+    if (!isInternal) this.#events.push(event);
+  }
+
+  terminate(transaction: ClientTransaction): void {
+    this.#flows.remove(transaction);
+    this.#byKey.delete(transaction.key);
+    this.emit(transaction, { kind: 'terminated', transaction });
+  }
+
+  #begin(prepared: PreparedRequest, isInternal: boolean, now: Instant): ClientTransaction {
     const transaction =
-      request.method === 'INVITE'
-        ? new InviteClientTransaction(request, octets, options)
-        : new NonInviteClientTransaction(octets, options);
-    const cancellation = 'none';
-    const entry: Entry = {
-      id,
-      route,
-      key,
-      transaction,
-      isCancel,
-      prepared,
-      cancellation,
-      flow: undefined,
-      before: undefined,
-      behind: undefined,
-      timeout: undefined,
-    };
-    this.#entries.set(id, entry);
-    this.#byKey.set(key, entry);
-    this.#settle(entry, now);
+      prepared.request.method === 'INVITE'
+        ? new InviteClientTransaction(prepared, isInternal, this)
+        : new NonInviteClientTransaction(prepared, isInternal, this);
+    this.#send(transaction, prepared, now);
+    return transaction;
   }
 
   /** RFC 3261 §18.1.1: the branch stays, the Via says UDP, the clocks start anew. */
-  #fallBack(entry: Entry, fallback: Prepared, now: Instant): void {
-    this.#forget(entry);
-    this.#begin(entry.id, fallback, false, now);
-    this.#entries.get(entry.id)!.cancellation = entry.cancellation;
+  #fallBack(transaction: ClientTransaction, fallback: PreparedRequest, now: Instant): void {
+    this.#flows.remove(transaction);
+    this.#byKey.delete(transaction.key);
+    this.#send(transaction, fallback, now);
   }
 
-  #drive(entry: Entry, input: ClientTransactionInput, now: Instant): void {
-    entry.transaction.handleInput(input, now);
-    this.#settle(entry, now);
+  #send(transaction: ClientTransaction, prepared: PreparedRequest, now: Instant): void {
+    this.#byKey.set(prepared.key, transaction);
+    transaction.start(prepared, now);
+    this.#deadlines.note(transaction);
   }
 
-  /** Carries out what the transaction gave, and notes when it wants to be woken. */
-  #settle(entry: Entry, now: Instant): void {
-    const { transaction, id } = entry;
-    for (let output = transaction.pollOutput(); output !== undefined; output = transaction.pollOutput()) {
-      if (output.kind === 'send')
-        this.#flows.note(entry, this.#transport.send(output.octets, entry.route, now));
-      else {
-        if (output.kind === 'terminated') this.#forget(entry);
-        if (!entry.isCancel) this.#events.push(eventOf(output, id));
-      }
-    }
-    this.#deadlines.note(entry);
+  #fail(transaction: ClientTransaction): void {
+    transaction.handleTransportFailure();
+    this.#deadlines.note(transaction);
   }
 
   /** RFC 3261 §9.1: not before a provisional response, not after a final one. */
-  #sendCancelIfDue(entry: Entry, now: Instant): void {
-    const { prepared, transaction } = entry;
-    if (entry.cancellation !== 'wanted' || transaction.progress !== 'proceeding' || !prepared) return;
-    entry.cancellation = 'sent';
+  #sendCancelIfDue(transaction: InviteClientTransaction, now: Instant): void {
+    const { prepared, cancellation, progress, route } = transaction;
+    if (cancellation !== 'wanted' || progress !== 'proceeding' || prepared === undefined) return;
+    transaction.cancellation = 'sent';
     const request = createCancel(prepared.request);
     const octets = serializeSipMessage(request);
-    this.#begin(this.takeId(), { request, octets, route: entry.route, key: clientKeyOf(request) }, true, now);
-    this.#drive(entry, { kind: 'cancel-sent' }, now);
+    this.#begin({ request, octets, route, key: clientKeyOf(request) }, true, now);
+    transaction.handleCancellation(now);
+    this.#deadlines.note(transaction);
   }
 
   /** A broken connection loses what was on its way; a peer that has begun to answer can open another one. */
-  #canStillBeAnswered(entry: Entry): boolean {
-    return (
-      entry.transaction.progress === 'proceeding' &&
-      this.#transport.acceptsConnections(entry.route.transport, entry.route.local)
-    );
+  #canStillBeAnswered({ progress, route }: ClientTransaction): boolean {
+    return progress === 'proceeding' && this.#transport.acceptsConnections(route.transport, route.local);
   }
 
-  #prepare(request: SipRequest, target: SipTarget, now: Instant): Prepared | undefined {
+  #prepare(request: SipRequest, target: SipTarget, now: Instant): PreparedRequest | undefined {
     const branch = randomToken(this.#random, 16);
     const remote = { address: target.address, port: target.port };
     if (target.transport === 'tcp' || target.transport === 'tls')
@@ -267,7 +207,7 @@ export class ClientTransactions {
     original: SipRequest,
     target: SipTarget,
     branch: string,
-  ): Prepared | undefined {
+  ): PreparedRequest | undefined {
     const local = this.#transport.localFor(transport, target);
     if (local === undefined) return undefined;
     const request = original.clone();
@@ -286,20 +226,4 @@ export class ClientTransactions {
     const isOffered = transport === 'tls' && this.#transport.acceptsConnections('tls', { address, port });
     return `${sentBy};branch=${branch}${responsePort}${overload}${isOffered ? ';alias' : ''}`;
   }
-
-  #forget(entry: Entry): void {
-    this.#flows.remove(entry);
-    this.#entries.delete(entry.id);
-    this.#byKey.delete(entry.key);
-    this.#deadlines.delete(entry);
-  }
-}
-
-function eventOf(
-  output: Exclude<ClientTransactionOutput, { kind: 'send' }>,
-  transaction: ClientTransactionId,
-): SipEvent {
-  return output.kind === 'response'
-    ? { kind: 'response', transaction, response: output.response }
-    : { kind: output.kind, transaction };
 }

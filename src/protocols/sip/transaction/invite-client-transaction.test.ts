@@ -6,10 +6,14 @@ import { parseSipMessage } from '../message/parse-sip-message.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipRequest } from '../message/sip-message.ts';
 import { testRequest } from '../test-support/test-request.ts';
-import { TransactionLog } from '../test-support/transaction-log.ts';
-import type { ClientTransactionInput } from './client-transaction.ts';
+import { TransactionLog, testRoute } from '../test-support/transaction-log.ts';
+import type { PreparedRequest } from './client-transaction.ts';
 import { InviteClientTransaction } from './invite-client-transaction.ts';
-import { defaultSipTimers } from './timers.ts';
+
+type Input = (transaction: InviteClientTransaction, now: number) => void;
+
+const failure: Input = (transaction) => transaction.handleTransportFailure();
+const cancellation: Input = (transaction, now) => transaction.handleCancellation(now);
 
 test('InviteClientTransaction: over UDP repeats the request with doubling timer A and gives up with timer B', () => {
   const log = start('udp').run(100_000);
@@ -42,7 +46,7 @@ test('InviteClientTransaction: 2xx leads to Accepted, which passes every 2xx up 
         .input(700, response(180))
         .input(800, response(486));
       assert.deepEqual(log.take(), ['20 response', '600 response']);
-      assert.deepEqual(log.input(900, { kind: 'transport-failed' }).run(50_000).take(), ['32020 terminated']);
+      assert.deepEqual(log.input(900, failure).run(50_000).take(), ['32020 terminated']);
     }
   }
 });
@@ -58,7 +62,7 @@ test('InviteClientTransaction: 300–699 is acknowledged each time it comes, unt
       .input(530, response(180))
       .input(540, response(200));
     assert.deepEqual(log.take(), ['20 response', '20 send ACK', '520 send ACK']);
-    assert.deepEqual(log.input(600, { kind: 'transport-failed' }).run(50_000).take(), ['32020 terminated']);
+    assert.deepEqual(log.input(600, failure).run(50_000).take(), ['32020 terminated']);
   }
 });
 
@@ -69,13 +73,9 @@ test('InviteClientTransaction: 300–699 over TCP ends it at once', () => {
 
 test('InviteClientTransaction: the ACK has branch, Route, Request-URI, From and CSeq number of the INVITE and To of the response', () => {
   const invite = createInvite();
-  const transaction = new InviteClientTransaction(invite, serializeSipMessage(invite), options('udp'));
-  transaction.pollOutput();
-  transaction.handleInput({ kind: 'response', response: createResponse(invite, 486, { toTag: 'b' }) }, 5);
-  transaction.pollOutput();
-  const output = transaction.pollOutput();
-  const ack = output?.kind === 'send' ? parseSipMessage(output.octets) : undefined;
-  assert.ok(ack !== undefined && !isMalformed(ack) && ack.kind === 'request');
+  const { sent } = start('udp').input(5, response(486));
+  const ack = parseSipMessage(sent.at(-1)!);
+  assert.ok(!isMalformed(ack) && ack.kind === 'request');
   assert.equal(ack.requestUri, invite.requestUri);
   for (const name of ['Via', 'Route', 'From', 'Call-ID'])
     assert.deepEqual(ack.headers.getAll(name), invite.headers.getAll(name));
@@ -88,37 +88,33 @@ test('InviteClientTransaction: a transport failure before the final response end
     const log = start('udp');
     for (const provisional of before) log.input(10, provisional);
     log.take();
-    assert.deepEqual(log.input(20, { kind: 'transport-failed' }).run(99_999).take(), [
-      '20 transport-failed',
-      '20 terminated',
-    ]);
+    assert.deepEqual(log.input(20, failure).run(99_999).take(), ['20 transport-failed', '20 terminated']);
   }
 });
 
 test('InviteClientTransaction: after a CANCEL it waits 64·T1 for the final response', () => {
-  const log = start('udp').input(10, response(180)).input(100, { kind: 'cancel-sent' });
+  const log = start('udp').input(10, response(180)).input(100, cancellation);
   log.take();
   assert.deepEqual(log.run(99_999).take(), ['32100 timed-out', '32100 terminated']);
-  const answered = start('udp').input(10, response(180)).input(100, { kind: 'cancel-sent' });
+  const answered = start('udp').input(10, response(180)).input(100, cancellation);
   answered.input(20_000, response(487)).take();
   assert.deepEqual(answered.run(99_999).take(), ['52000 terminated']);
 });
 
 test('InviteClientTransaction: woken late it repeats the request once, not once for every time it missed', () => {
-  const invite = createInvite();
-  const transaction = new InviteClientTransaction(invite, serializeSipMessage(invite), options('udp'));
-  transaction.pollOutput();
-  transaction.handleTimeout(10_000);
-  assert.equal(transaction.pollOutput()?.kind, 'send');
-  assert.equal(transaction.pollOutput(), undefined);
-  assert.deepEqual([transaction.pollTimeout()?.at, transaction.pollTimeout()?.reason], [11_000, 'A']);
+  const log = start('udp');
+  log.take();
+  log.transaction.handleTimeout(10_000);
+  assert.equal(log.take().length, 1);
+  assert.deepEqual([log.transaction.at, log.transaction.reason], [11_000, 'A']);
 });
 
-function start(transport: 'udp' | 'tcp'): TransactionLog<ClientTransactionInput, { kind: string }> {
-  const invite = createInvite();
-  return new TransactionLog(
-    new InviteClientTransaction(invite, serializeSipMessage(invite), options(transport)),
-  );
+function start(transport: 'udp' | 'tcp'): TransactionLog<InviteClientTransaction> {
+  const request = createInvite();
+  const octets = serializeSipMessage(request);
+  const prepared: PreparedRequest = { request, octets, route: testRoute(transport), key: '' };
+  const log = new TransactionLog((host) => new InviteClientTransaction(prepared, false, host));
+  return log.input(0, (transaction, now) => transaction.start(prepared, now));
 }
 
 function createInvite(): SipRequest {
@@ -128,14 +124,7 @@ function createInvite(): SipRequest {
   });
 }
 
-function options(transport: 'udp' | 'tcp'): {
-  timers: typeof defaultSipTimers;
-  isReliable: boolean;
-  now: number;
-} {
-  return { timers: defaultSipTimers, isReliable: transport === 'tcp', now: 0 };
-}
-
-function response(statusCode: number): ClientTransactionInput {
-  return { kind: 'response', response: createResponse(createInvite(), statusCode, { toTag: 'b' }) };
+function response(statusCode: number): Input {
+  const message = createResponse(createInvite(), statusCode, { toTag: 'b' });
+  return (transaction, now) => transaction.handleResponse(message, now);
 }

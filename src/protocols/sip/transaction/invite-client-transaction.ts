@@ -25,46 +25,19 @@
  *         |           Terminated           |
  *         +--------------------------------+
  */
-import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
-import type { Timeout } from '../../../base/machine.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
-import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type {
-  ClientTransaction,
-  ClientTransactionInput,
-  ClientTransactionOutput,
-  TransactionOptions,
-} from './client-transaction.ts';
+import type { SipResponse } from '../message/sip-message.ts';
+import { ClientTransaction, type PreparedRequest } from './client-transaction.ts';
 import { createAck } from './created-requests.ts';
-import { TimerSet } from './timer-set.ts';
-import { type SipTimers, transactionTimeoutMs } from './timers.ts';
+import { transactionTimeoutMs } from './timers.ts';
 
-type State = 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated';
-
-export class InviteClientTransaction implements ClientTransaction {
-  /** As long as an answer is awaited: both are given up then, since the transaction lasts 32 s longer. */
-  #request: SipRequest | undefined;
-  #octets: Uint8Array | undefined;
-  readonly #timers: SipTimers;
-  readonly #isReliable: boolean;
-  readonly #running = new TimerSet<'A' | 'B' | 'D' | 'M' | 'cancelled'>();
-  readonly #outputs = new Fifo<ClientTransactionOutput>();
-  #state: State = 'calling';
-  #retransmissionMs: number;
-  #ack: Uint8Array | undefined;
-
-  /** `request`, which carries its Via and is not changed any more, goes out as `octets`. */
-  constructor(request: SipRequest, octets: Uint8Array, options: TransactionOptions) {
-    this.#request = request;
-    this.#octets = octets;
-    this.#timers = options.timers;
-    this.#isReliable = options.isReliable;
-    this.#retransmissionMs = options.timers.t1Ms;
-    this.#send(octets);
-    this.#running.start('B', options.now + transactionTimeoutMs(options.timers));
-    if (!options.isReliable) this.#running.start('A', options.now + this.#retransmissionMs);
-  }
+export class InviteClientTransaction extends ClientTransaction {
+  /** Whether a CANCEL is to be sent for it. */
+  cancellation: 'none' | 'wanted' | 'sent' = 'none';
+  #state: 'calling' | 'proceeding' | 'accepted' | 'completed' | 'terminated' = 'calling';
+  #retransmissionMs = 0;
+  #ack: Uint8Array | undefined = undefined;
 
   get progress(): 'unanswered' | 'proceeding' | 'answered' {
     if (this.#state === 'calling') return 'unanswered';
@@ -75,86 +48,81 @@ export class InviteClientTransaction implements ClientTransaction {
     return this.#state === 'accepted';
   }
 
-  handleInput(input: ClientTransactionInput, now: Instant): void {
-    switch (input.kind) {
-      case 'response':
-        this.#handleResponse(input.response, now);
-        break;
-      case 'cancel-sent':
-        if (this.#state === 'proceeding')
-          this.#running.start('cancelled', now + transactionTimeoutMs(this.#timers));
-        break;
-      case 'transport-failed':
-        if (this.progress === 'answered') return;
-        this.#outputs.push({ kind: 'transport-failed' });
-        this.#terminate();
-    }
+  start(prepared: PreparedRequest, now: Instant): void {
+    const { timers } = this.host;
+    this.#state = 'calling';
+    this.takeOver(prepared);
+    this.#retransmissionMs = timers.t1Ms;
+    this.stopTimers();
+    this.startTimer('B', now + transactionTimeoutMs(timers));
+    if (!this.isReliable) this.startTimer('A', now + this.#retransmissionMs);
+    this.host.send(this, prepared.octets, now);
+  }
+
+  /** A CANCEL for it was sent. */
+  handleCancellation(now: Instant): void {
+    if (this.#state === 'proceeding')
+      this.startTimer('cancelled', now + transactionTimeoutMs(this.host.timers));
+  }
+
+  handleTransportFailure(): void {
+    if (this.progress === 'answered') return;
+    this.host.emit(this, { kind: 'transport-failed', transaction: this });
+    this.#terminate();
   }
 
   handleTimeout(now: Instant): void {
-    for (let due = this.#running.takeDue(now); due !== undefined; due = this.#running.takeDue(now)) {
+    for (let due = this.takeDue(now); due !== undefined; due = this.takeDue(now)) {
       if (due === 'A') this.#retransmit(now);
       else {
-        if (due === 'B' || due === 'cancelled') this.#outputs.push({ kind: 'timed-out' });
+        if (due === 'B' || due === 'cancelled')
+          this.host.emit(this, { kind: 'timed-out', transaction: this });
         this.#terminate();
       }
     }
   }
 
-  pollOutput(): ClientTransactionOutput | undefined {
-    return this.#outputs.shift();
-  }
-
-  pollTimeout(): Timeout | undefined {
-    return this.#running.earliest();
-  }
-
-  #handleResponse(response: SipResponse, now: Instant): void {
+  handleResponse(response: SipResponse, now: Instant): void {
     const { statusCode } = response;
     if (statusCode >= 300) this.#handleFailure(response, now);
     else if (this.progress !== 'answered') {
-      this.#running.stop('A');
-      this.#running.stop('B');
-      this.#outputs.push({ kind: 'response', response });
+      this.stopTimer('A');
+      this.stopTimer('B');
+      this.host.emit(this, { kind: 'response', transaction: this, response });
       this.#state = statusCode < 200 ? 'proceeding' : 'accepted';
       if (statusCode < 200) return;
       this.#forgetRequest();
-      this.#running.start('M', now + transactionTimeoutMs(this.#timers));
+      this.startTimer('M', now + transactionTimeoutMs(this.host.timers));
     } else if (this.#state === 'accepted' && statusCode >= 200)
-      this.#outputs.push({ kind: 'response', response });
+      this.host.emit(this, { kind: 'response', transaction: this, response });
   }
 
   #handleFailure(response: SipResponse, now: Instant): void {
-    if (this.#state === 'completed') this.#send(this.#ack!);
+    if (this.#state === 'completed') this.host.send(this, this.#ack!, now);
     if (this.progress === 'answered') return;
     this.#state = 'completed';
-    this.#outputs.push({ kind: 'response', response });
-    this.#ack = serializeSipMessage(createAck(this.#request!, response));
-    this.#send(this.#ack);
+    this.host.emit(this, { kind: 'response', transaction: this, response });
+    this.#ack = serializeSipMessage(createAck(this.prepared!.request, response));
+    this.host.send(this, this.#ack, now);
     this.#forgetRequest();
-    if (this.#isReliable) this.#terminate();
-    else this.#running.start('D', now + this.#timers.timerDMs);
+    if (this.isReliable) this.#terminate();
+    else this.startTimer('D', now + this.host.timers.timerDMs);
   }
 
   #retransmit(now: Instant): void {
-    this.#send(this.#octets!);
+    this.host.send(this, this.prepared!.octets, now);
     this.#retransmissionMs *= 2;
-    this.#running.start('A', now + this.#retransmissionMs);
-  }
-
-  #send(octets: Uint8Array): void {
-    this.#outputs.push({ kind: 'send', octets });
+    this.startTimer('A', now + this.#retransmissionMs);
   }
 
   #forgetRequest(): void {
-    this.#running.stopAll();
-    this.#request = undefined;
-    this.#octets = undefined;
+    this.stopTimers();
+    this.prepared = undefined;
   }
 
   #terminate(): void {
     this.#state = 'terminated';
-    this.#running.stopAll();
-    this.#outputs.push({ kind: 'terminated' });
+    this.#forgetRequest();
+    this.host.terminate(this);
   }
 }

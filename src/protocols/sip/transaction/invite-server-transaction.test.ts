@@ -2,19 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createResponse } from '../message/create-response.ts';
 import { testRequest } from '../test-support/test-request.ts';
-import { TransactionLog } from '../test-support/transaction-log.ts';
+import { TransactionLog, testRoute } from '../test-support/transaction-log.ts';
 import { InviteServerTransaction } from './invite-server-transaction.ts';
-import type { ServerTransactionInput } from './server-transaction.ts';
-import { defaultSipTimers } from './timers.ts';
 
-const retransmission: ServerTransactionInput = { kind: 'retransmission' };
+type Input = (transaction: InviteServerTransaction, now: number) => void;
+
 const peer = { address: '192.0.2.1', port: 5060 };
-const ack: ServerTransactionInput = {
-  kind: 'ack',
-  ack: testRequest('ACK'),
-  arrival: { source: peer, local: peer, transport: 'udp' },
-};
-const failure: ServerTransactionInput = { kind: 'transport-failed' };
+const retransmission: Input = (transaction, now) => transaction.handleRetransmission(now);
+const ack: Input = (transaction, now) =>
+  transaction.handleAck(testRequest('ACK'), { source: peer, local: peer, transport: 'udp' }, now);
+const failure: Input = (transaction) => transaction.handleTransportFailure();
 
 test('InviteServerTransaction: sends 100 when nothing else was sent for 200 ms, and repeats it for each repeated INVITE', () => {
   const log = start('udp').input(100, retransmission).input(300, retransmission).run(1_000_000);
@@ -82,11 +79,15 @@ test('InviteServerTransaction: an ACK before any final response is nobody’s', 
   assert.deepEqual(start('udp').input(10, ack).take(), []);
 });
 
-function start(transport: 'udp' | 'tcp'): TransactionLog<ServerTransactionInput, { kind: string }> {
-  const options = { timers: defaultSipTimers, isReliable: transport === 'tcp', now: 0 };
-  return new TransactionLog(new InviteServerTransaction(testRequest('INVITE'), options));
+function start(transport: 'udp' | 'tcp'): TransactionLog<InviteServerTransaction> {
+  const names = { key: '', mergeKey: undefined, isMerged: false };
+  const route = testRoute(transport);
+  return new TransactionLog(
+    (host) => new InviteServerTransaction(testRequest('INVITE'), names, route, host, 0),
+  );
 }
 
-function respond(statusCode: number): ServerTransactionInput {
-  return { kind: 'respond', response: createResponse(testRequest('INVITE'), statusCode, { toTag: 'b' }) };
+function respond(statusCode: number): Input {
+  const response = createResponse(testRequest('INVITE'), statusCode, { toTag: 'b' });
+  return (transaction, now) => transaction.respond(response, now);
 }

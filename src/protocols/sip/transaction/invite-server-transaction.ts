@@ -26,39 +26,41 @@
  *    +----->| Terminated |         transport failed: transport-failed, the state stays (RFC 6026 §7.1)
  *           +------------+
  */
-import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
-import type { Timeout } from '../../../base/machine.ts';
 import { createResponse } from '../message/create-response.ts';
+import { toTagOf } from '../message/header-fields.ts';
 import { formatSipMessage, serializeText } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { TransactionOptions } from './client-transaction.ts';
-import type {
+import type { SipRoute } from '../transport/sip-route.ts';
+import {
   ServerTransaction,
-  ServerTransactionInput,
-  ServerTransactionOutput,
+  type ServerTransactionHost,
+  type ServerTransactionNames,
 } from './server-transaction.ts';
-import { TimerSet } from './timer-set.ts';
-import { type SipTimers, transactionTimeoutMs } from './timers.ts';
+import type { SipArrival } from './sip-event.ts';
+import { transactionTimeoutMs } from './timers.ts';
 
-export class InviteServerTransaction implements ServerTransaction {
+export class InviteServerTransaction extends ServerTransaction {
   /** For the 100; nothing is kept of it when that is not needed any more, since the transaction may last 32 s longer. */
   #request: SipRequest | undefined;
-  readonly #timers: SipTimers;
-  readonly #isReliable: boolean;
-  readonly #running = new TimerSet<'100' | 'G' | 'H' | 'I' | 'L'>();
-  readonly #outputs = new Fifo<ServerTransactionOutput>();
   #state: 'proceeding' | 'completed' | 'confirmed' | 'accepted' | 'terminated' = 'proceeding';
   /** As text: octets would keep the memory of others alive, among which they were written. */
-  #lastResponse: string | undefined;
+  #lastResponse: string | undefined = undefined;
   #retransmissionMs: number;
+  /** Of the last response: the answer to a CANCEL repeats it, and an ACK of RFC 2543 is known by it. */
+  #toTag: string | undefined = undefined;
 
-  constructor(request: SipRequest, options: TransactionOptions) {
+  constructor(
+    request: SipRequest,
+    names: ServerTransactionNames,
+    route: SipRoute,
+    host: ServerTransactionHost,
+    now: Instant,
+  ) {
+    super(names, route, host);
     this.#request = request;
-    this.#timers = options.timers;
-    this.#isReliable = options.isReliable;
-    this.#retransmissionMs = options.timers.t1Ms;
-    this.#running.start('100', options.now + options.timers.tryingMs);
+    this.#retransmissionMs = host.timers.t1Ms;
+    this.startTimer('100', now + host.timers.tryingMs);
   }
 
   get isAnswered(): boolean {
@@ -69,50 +71,49 @@ export class InviteServerTransaction implements ServerTransaction {
     return this.#state === 'accepted';
   }
 
-  handleInput(input: ServerTransactionInput, now: Instant): void {
-    switch (input.kind) {
-      case 'retransmission':
-        if (this.#state === 'proceeding' || this.#state === 'completed') this.#sendLast();
-        break;
-      case 'ack':
-        this.#handleAck(input, now);
-        break;
-      case 'respond':
-        this.#respond(input.response, now);
-        break;
-      case 'transport-failed':
-        if (this.#state === 'confirmed' || this.#state === 'terminated') return;
-        this.#outputs.push({ kind: 'transport-failed' });
-    }
+  get toTag(): string | undefined {
+    return this.#toTag;
+  }
+
+  handleRetransmission(now: Instant): void {
+    if (this.#state === 'proceeding' || this.#state === 'completed') this.#sendLast(now);
+  }
+
+  handleAck(ack: SipRequest, arrival: SipArrival, now: Instant): void {
+    if (this.#state === 'accepted') this.host.emit(this, { kind: 'ack', request: ack, ...arrival });
+    if (this.#state !== 'completed') return;
+    this.#state = 'confirmed';
+    this.stopTimers();
+    this.host.emit(this, { kind: 'acknowledged', transaction: this });
+    if (this.isReliable) this.#terminate();
+    else this.startTimer('I', now + this.host.timers.t4Ms);
+  }
+
+  handleTransportFailure(): void {
+    if (this.#state === 'confirmed' || this.#state === 'terminated') return;
+    this.host.emit(this, { kind: 'transport-failed', transaction: this });
   }
 
   handleTimeout(now: Instant): void {
-    for (let due = this.#running.takeDue(now); due !== undefined; due = this.#running.takeDue(now)) {
-      if (due === '100') this.#respond(createResponse(this.#request!, 100), now);
+    for (let due = this.takeDue(now); due !== undefined; due = this.takeDue(now)) {
+      if (due === '100') this.respond(createResponse(this.#request!, 100), now);
       else if (due === 'G') this.#retransmit(now);
       else {
-        if (due === 'H') this.#outputs.push({ kind: 'ack-missing' });
+        if (due === 'H') this.host.emit(this, { kind: 'ack-missing', transaction: this });
         this.#terminate();
       }
     }
   }
 
-  pollOutput(): ServerTransactionOutput | undefined {
-    return this.#outputs.shift();
-  }
-
-  pollTimeout(): Timeout | undefined {
-    return this.#running.earliest();
-  }
-
-  #respond(response: SipResponse, now: Instant): void {
+  respond(response: SipResponse, now: Instant): void {
     const { statusCode } = response;
     const isSuccess = statusCode >= 200 && statusCode < 300;
+    this.#toTag = toTagOf(response) ?? this.#toTag;
     if (this.#state !== 'proceeding' && !(this.#state === 'accepted' && isSuccess)) return;
     this.#lastResponse = formatSipMessage(response);
-    this.#sendLast();
+    this.#sendLast(now);
     if (this.#state === 'accepted') return;
-    this.#running.stop('100');
+    this.stopTimer('100');
     this.#request = undefined;
     if (isSuccess) this.#accept(now);
     else if (statusCode >= 300) this.#complete(now);
@@ -121,39 +122,28 @@ export class InviteServerTransaction implements ServerTransaction {
   #accept(now: Instant): void {
     this.#state = 'accepted';
     this.#lastResponse = undefined;
-    this.#running.start('L', now + transactionTimeoutMs(this.#timers));
+    this.startTimer('L', now + transactionTimeoutMs(this.host.timers));
   }
 
   #complete(now: Instant): void {
     this.#state = 'completed';
-    this.#running.start('H', now + transactionTimeoutMs(this.#timers));
-    if (!this.#isReliable) this.#running.start('G', now + this.#retransmissionMs);
-  }
-
-  #handleAck(ack: Extract<ServerTransactionInput, { kind: 'ack' }>, now: Instant): void {
-    if (this.#state === 'accepted') this.#outputs.push(ack);
-    if (this.#state !== 'completed') return;
-    this.#state = 'confirmed';
-    this.#running.stopAll();
-    this.#outputs.push({ kind: 'acknowledged' });
-    if (this.#isReliable) this.#terminate();
-    else this.#running.start('I', now + this.#timers.t4Ms);
+    this.startTimer('H', now + transactionTimeoutMs(this.host.timers));
+    if (!this.isReliable) this.startTimer('G', now + this.#retransmissionMs);
   }
 
   #retransmit(now: Instant): void {
-    this.#sendLast();
-    this.#retransmissionMs = Math.min(this.#retransmissionMs * 2, this.#timers.t2Ms);
-    this.#running.start('G', now + this.#retransmissionMs);
+    this.#sendLast(now);
+    this.#retransmissionMs = Math.min(this.#retransmissionMs * 2, this.host.timers.t2Ms);
+    this.startTimer('G', now + this.#retransmissionMs);
   }
 
-  #sendLast(): void {
-    if (this.#lastResponse === undefined) return;
-    this.#outputs.push({ kind: 'send', octets: serializeText(this.#lastResponse) });
+  #sendLast(now: Instant): void {
+    if (this.#lastResponse !== undefined) this.host.send(this, serializeText(this.#lastResponse), now);
   }
 
   #terminate(): void {
     this.#state = 'terminated';
-    this.#running.stopAll();
-    this.#outputs.push({ kind: 'terminated' });
+    this.stopTimers();
+    this.host.terminate(this);
   }
 }

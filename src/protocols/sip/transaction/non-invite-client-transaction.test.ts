@@ -3,10 +3,13 @@ import { test } from 'node:test';
 import { createResponse } from '../message/create-response.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import { testRequest } from '../test-support/test-request.ts';
-import { TransactionLog } from '../test-support/transaction-log.ts';
-import type { ClientTransactionInput } from './client-transaction.ts';
+import { TransactionLog, testRoute } from '../test-support/transaction-log.ts';
+import type { PreparedRequest } from './client-transaction.ts';
 import { NonInviteClientTransaction } from './non-invite-client-transaction.ts';
-import { defaultSipTimers } from './timers.ts';
+
+type Input = (transaction: NonInviteClientTransaction, now: number) => void;
+
+const failure: Input = (transaction) => transaction.handleTransportFailure();
 
 test('NonInviteClientTransaction: over UDP repeats the request with timer E up to T2 and gives up with timer F', () => {
   const log = start('udp').run(100_000);
@@ -39,7 +42,7 @@ test('NonInviteClientTransaction: a final response ends repetition; repeated one
     for (const provisional of before) log.input(10, provisional);
     log.take();
     log.input(20, response(404)).input(30, response(404)).input(40, response(200));
-    log.input(50, { kind: 'transport-failed' });
+    log.input(50, failure);
     assert.deepEqual(log.run(50_000).take(), ['20 response', '5020 terminated']);
   }
 });
@@ -57,18 +60,20 @@ test('NonInviteClientTransaction: a transport failure before the final response 
     const log = start('udp');
     for (const provisional of before) log.input(10, provisional);
     log.take();
-    log.input(20, { kind: 'transport-failed' }).run(99_999);
+    log.input(20, failure).run(99_999);
     assert.deepEqual(log.take(), ['20 transport-failed', '20 terminated']);
   }
 });
 
-function start(transport: 'udp' | 'tcp'): TransactionLog<ClientTransactionInput, { kind: string }> {
-  const options = { timers: defaultSipTimers, isReliable: transport === 'tcp', now: 0 };
-  return new TransactionLog(
-    new NonInviteClientTransaction(serializeSipMessage(testRequest('OPTIONS')), options),
-  );
+function start(transport: 'udp' | 'tcp'): TransactionLog<NonInviteClientTransaction> {
+  const request = testRequest('OPTIONS');
+  const octets = serializeSipMessage(request);
+  const prepared: PreparedRequest = { request, octets, route: testRoute(transport), key: '' };
+  const log = new TransactionLog((host) => new NonInviteClientTransaction(prepared, false, host));
+  return log.input(0, (transaction, now) => transaction.start(prepared, now));
 }
 
-function response(statusCode: number): ClientTransactionInput {
-  return { kind: 'response', response: createResponse(testRequest('OPTIONS'), statusCode, { toTag: 'b' }) };
+function response(statusCode: number): Input {
+  const message = createResponse(testRequest('OPTIONS'), statusCode, { toTag: 'b' });
+  return (transaction, now) => transaction.handleResponse(message, now);
 }

@@ -23,39 +23,14 @@
  *         | Terminated |
  *         +------------+
  */
-import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
-import type { Timeout } from '../../../base/machine.ts';
 import type { SipResponse } from '../message/sip-message.ts';
-import type {
-  ClientTransaction,
-  ClientTransactionInput,
-  ClientTransactionOutput,
-  TransactionOptions,
-} from './client-transaction.ts';
-import { TimerSet } from './timer-set.ts';
-import { type SipTimers, transactionTimeoutMs } from './timers.ts';
+import { ClientTransaction, type PreparedRequest } from './client-transaction.ts';
+import { transactionTimeoutMs } from './timers.ts';
 
-export class NonInviteClientTransaction implements ClientTransaction {
-  /** As long as a final answer is awaited. */
-  #octets: Uint8Array | undefined;
-  readonly #timers: SipTimers;
-  readonly #isReliable: boolean;
-  readonly #running = new TimerSet<'E' | 'F' | 'K'>();
-  readonly #outputs = new Fifo<ClientTransactionOutput>();
+export class NonInviteClientTransaction extends ClientTransaction {
   #state: 'trying' | 'proceeding' | 'completed' | 'terminated' = 'trying';
-  #retransmissionMs: number;
-
-  /** The request as it goes out. */
-  constructor(octets: Uint8Array, options: TransactionOptions) {
-    this.#octets = octets;
-    this.#timers = options.timers;
-    this.#isReliable = options.isReliable;
-    this.#retransmissionMs = options.timers.t1Ms;
-    this.#outputs.push({ kind: 'send', octets });
-    this.#running.start('F', options.now + transactionTimeoutMs(options.timers));
-    if (!options.isReliable) this.#running.start('E', options.now + this.#retransmissionMs);
-  }
+  #retransmissionMs = 0;
 
   get progress(): 'unanswered' | 'proceeding' | 'answered' {
     if (this.#state === 'trying') return 'unanswered';
@@ -67,56 +42,59 @@ export class NonInviteClientTransaction implements ClientTransaction {
     return false;
   }
 
-  handleInput(input: ClientTransactionInput, now: Instant): void {
-    if (this.progress === 'answered') return;
-    if (input.kind === 'response') this.#handleResponse(input.response, now);
-    else if (input.kind === 'transport-failed') this.#end('transport-failed');
+  start(prepared: PreparedRequest, now: Instant): void {
+    const { timers } = this.host;
+    this.#state = 'trying';
+    this.takeOver(prepared);
+    this.#retransmissionMs = timers.t1Ms;
+    this.stopTimers();
+    this.startTimer('F', now + transactionTimeoutMs(timers));
+    if (!this.isReliable) this.startTimer('E', now + this.#retransmissionMs);
+    this.host.send(this, prepared.octets, now);
+  }
+
+  handleTransportFailure(): void {
+    if (this.progress !== 'answered') this.#fail('transport-failed');
   }
 
   handleTimeout(now: Instant): void {
-    for (let due = this.#running.takeDue(now); due !== undefined; due = this.#running.takeDue(now)) {
+    for (let due = this.takeDue(now); due !== undefined; due = this.takeDue(now)) {
       if (due === 'E') this.#retransmit(now);
-      else if (due === 'F') this.#end('timed-out');
+      else if (due === 'F') this.#fail('timed-out');
       else this.#terminate();
     }
   }
 
-  pollOutput(): ClientTransactionOutput | undefined {
-    return this.#outputs.shift();
-  }
-
-  pollTimeout(): Timeout | undefined {
-    return this.#running.earliest();
-  }
-
-  #handleResponse(response: SipResponse, now: Instant): void {
-    this.#outputs.push({ kind: 'response', response });
+  handleResponse(response: SipResponse, now: Instant): void {
+    if (this.progress === 'answered') return;
+    this.host.emit(this, { kind: 'response', transaction: this, response });
     if (response.statusCode < 200) {
       this.#state = 'proceeding';
       return;
     }
     this.#state = 'completed';
-    this.#octets = undefined;
-    this.#running.stopAll();
-    if (this.#isReliable) this.#terminate();
-    else this.#running.start('K', now + this.#timers.t4Ms);
+    this.prepared = undefined;
+    this.stopTimers();
+    if (this.isReliable) this.#terminate();
+    else this.startTimer('K', now + this.host.timers.t4Ms);
   }
 
   #retransmit(now: Instant): void {
-    this.#outputs.push({ kind: 'send', octets: this.#octets! });
-    const { t2Ms } = this.#timers;
+    this.host.send(this, this.prepared!.octets, now);
+    const { t2Ms } = this.host.timers;
     this.#retransmissionMs = this.#state === 'proceeding' ? t2Ms : Math.min(this.#retransmissionMs * 2, t2Ms);
-    this.#running.start('E', now + this.#retransmissionMs);
+    this.startTimer('E', now + this.#retransmissionMs);
   }
 
-  #end(kind: 'timed-out' | 'transport-failed'): void {
-    this.#outputs.push({ kind });
+  #fail(kind: 'timed-out' | 'transport-failed'): void {
+    this.host.emit(this, { kind, transaction: this });
     this.#terminate();
   }
 
   #terminate(): void {
     this.#state = 'terminated';
-    this.#running.stopAll();
-    this.#outputs.push({ kind: 'terminated' });
+    this.prepared = undefined;
+    this.stopTimers();
+    this.host.terminate(this);
   }
 }

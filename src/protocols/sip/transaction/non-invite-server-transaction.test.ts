@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createResponse } from '../message/create-response.ts';
 import { testRequest } from '../test-support/test-request.ts';
-import { TransactionLog } from '../test-support/transaction-log.ts';
+import { TransactionLog, testRoute } from '../test-support/transaction-log.ts';
 import { NonInviteServerTransaction } from './non-invite-server-transaction.ts';
-import type { ServerTransactionInput } from './server-transaction.ts';
-import { defaultSipTimers } from './timers.ts';
 
-const retransmission: ServerTransactionInput = { kind: 'retransmission' };
+type Input = (transaction: NonInviteServerTransaction, now: number) => void;
+
+const retransmission: Input = (transaction, now) => transaction.handleRetransmission(now);
 
 test('NonInviteServerTransaction: owes a 100 after 3.5 s and ends unanswered after 64·T1, on every transport', () => {
   for (const transport of ['udp', 'tcp'] as const) {
@@ -38,7 +38,7 @@ test('NonInviteServerTransaction: the final response over TCP ends it at once', 
 });
 
 test('NonInviteServerTransaction: a transport failure is told in every state', () => {
-  const failure: ServerTransactionInput = { kind: 'transport-failed' };
+  const failure: Input = (transaction) => transaction.handleTransportFailure();
   const log = start('udp')
     .input(10, failure)
     .input(4_000, failure)
@@ -50,11 +50,15 @@ test('NonInviteServerTransaction: a transport failure is told in every state', (
   ]);
 });
 
-function start(transport: 'udp' | 'tcp'): TransactionLog<ServerTransactionInput, { kind: string }> {
-  const options = { timers: defaultSipTimers, isReliable: transport === 'tcp', now: 0 };
-  return new TransactionLog(new NonInviteServerTransaction(testRequest('OPTIONS'), options));
+function start(transport: 'udp' | 'tcp'): TransactionLog<NonInviteServerTransaction> {
+  const names = { key: '', mergeKey: undefined, isMerged: false };
+  const route = testRoute(transport);
+  return new TransactionLog(
+    (host) => new NonInviteServerTransaction(testRequest('OPTIONS'), names, route, host, 0),
+  );
 }
 
-function respond(statusCode: number): ServerTransactionInput {
-  return { kind: 'respond', response: createResponse(testRequest('OPTIONS'), statusCode, { toTag: 'b' }) };
+function respond(statusCode: number): Input {
+  const response = createResponse(testRequest('OPTIONS'), statusCode, { toTag: 'b' });
+  return (transaction, now) => transaction.respond(response, now);
 }

@@ -25,38 +25,36 @@
  *         | Terminated |
  *         +------------+
  */
-import { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
-import type { Timeout } from '../../../base/machine.ts';
 import { createResponse } from '../message/create-response.ts';
 import { formatSipMessage, serializeText } from '../message/serialize-sip-message.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { TransactionOptions } from './client-transaction.ts';
-import type {
+import type { SipRoute } from '../transport/sip-route.ts';
+import {
   ServerTransaction,
-  ServerTransactionInput,
-  ServerTransactionOutput,
+  type ServerTransactionHost,
+  type ServerTransactionNames,
 } from './server-transaction.ts';
-import { TimerSet } from './timer-set.ts';
-import { nonInviteTryingMs, type SipTimers, transactionTimeoutMs } from './timers.ts';
+import { nonInviteTryingMs, transactionTimeoutMs } from './timers.ts';
 
-export class NonInviteServerTransaction implements ServerTransaction {
+export class NonInviteServerTransaction extends ServerTransaction {
   /** For the 100, as long as that may be needed. */
   #request: SipRequest | undefined;
-  readonly #timers: SipTimers;
-  readonly #isReliable: boolean;
-  readonly #running = new TimerSet<'100' | 'unanswered' | 'J'>();
-  readonly #outputs = new Fifo<ServerTransactionOutput>();
   #state: 'trying' | 'proceeding' | 'completed' | 'terminated' = 'trying';
   /** As text: octets would keep the memory of others alive, among which they were written. */
-  #lastResponse: string | undefined;
+  #lastResponse: string | undefined = undefined;
 
-  constructor(request: SipRequest, options: TransactionOptions) {
+  constructor(
+    request: SipRequest,
+    names: ServerTransactionNames,
+    route: SipRoute,
+    host: ServerTransactionHost,
+    now: Instant,
+  ) {
+    super(names, route, host);
     this.#request = request;
-    this.#timers = options.timers;
-    this.#isReliable = options.isReliable;
-    this.#running.start('100', options.now + nonInviteTryingMs(options.timers));
-    this.#running.start('unanswered', options.now + transactionTimeoutMs(options.timers));
+    this.startTimer('100', now + nonInviteTryingMs(host.timers));
+    this.startTimer('unanswered', now + transactionTimeoutMs(host.timers));
   }
 
   get isAnswered(): boolean {
@@ -67,60 +65,52 @@ export class NonInviteServerTransaction implements ServerTransaction {
     return this.#state === 'completed';
   }
 
-  handleInput(input: ServerTransactionInput, now: Instant): void {
-    if (this.#state === 'terminated') return;
-    if (input.kind === 'retransmission') this.#sendLast();
-    else if (input.kind === 'respond') this.#respond(input.response, now);
-    else if (input.kind === 'transport-failed') this.#outputs.push({ kind: 'transport-failed' });
+  handleRetransmission(now: Instant): void {
+    if (this.#state !== 'terminated') this.#sendLast(now);
+  }
+
+  handleTransportFailure(): void {
+    if (this.#state !== 'terminated') this.host.emit(this, { kind: 'transport-failed', transaction: this });
   }
 
   handleTimeout(now: Instant): void {
-    for (let due = this.#running.takeDue(now); due !== undefined; due = this.#running.takeDue(now)) {
-      if (due === '100') this.#proceed(createResponse(this.#request!, 100));
+    for (let due = this.takeDue(now); due !== undefined; due = this.takeDue(now)) {
+      if (due === '100') this.#proceed(createResponse(this.#request!, 100), now);
       else this.#terminate();
     }
   }
 
-  pollOutput(): ServerTransactionOutput | undefined {
-    return this.#outputs.shift();
-  }
-
-  pollTimeout(): Timeout | undefined {
-    return this.#running.earliest();
-  }
-
-  #respond(response: SipResponse, now: Instant): void {
+  respond(response: SipResponse, now: Instant): void {
     const { statusCode } = response;
     if (this.isAnswered || statusCode === 408) return;
     if (statusCode >= 200) this.#complete(response, now);
-    else if (statusCode === 100 && this.#isReliable) this.#proceed(response);
+    else if (statusCode === 100 && this.isReliable) this.#proceed(response, now);
   }
 
-  #proceed(trying: SipResponse): void {
+  #proceed(trying: SipResponse, now: Instant): void {
     this.#state = 'proceeding';
-    this.#running.stop('100');
+    this.stopTimer('100');
     this.#lastResponse = formatSipMessage(trying);
-    this.#sendLast();
+    this.#sendLast(now);
   }
 
   #complete(response: SipResponse, now: Instant): void {
     this.#state = 'completed';
     this.#request = undefined;
-    this.#running.stopAll();
+    this.stopTimers();
     this.#lastResponse = formatSipMessage(response);
-    this.#sendLast();
-    if (this.#isReliable) this.#terminate();
-    else this.#running.start('J', now + transactionTimeoutMs(this.#timers));
+    this.#sendLast(now);
+    if (this.isReliable) this.#terminate();
+    else this.startTimer('J', now + transactionTimeoutMs(this.host.timers));
   }
 
-  #sendLast(): void {
-    if (this.#lastResponse === undefined) return;
-    this.#outputs.push({ kind: 'send', octets: serializeText(this.#lastResponse) });
+  #sendLast(now: Instant): void {
+    if (this.#lastResponse !== undefined) this.host.send(this, serializeText(this.#lastResponse), now);
   }
 
   #terminate(): void {
     this.#state = 'terminated';
-    this.#running.stopAll();
-    this.#outputs.push({ kind: 'terminated' });
+    this.stopTimers();
+    this.host.terminate(this);
   }
 }

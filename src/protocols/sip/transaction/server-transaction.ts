@@ -1,34 +1,48 @@
-/** What both server transactions take in and give out (RFC 3261 §17.2): the contract with the table that holds them. */
-import type { Machine } from '../../../base/machine.ts';
-import type { SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { SipArrival } from './sip-event.ts';
+/** What both server transactions are to the table that holds them (RFC 3261 §17.2). */
+import type { Instant } from '../../../base/instant.ts';
+import type { SipResponse } from '../message/sip-message.ts';
+import type { SipRoute } from '../transport/sip-route.ts';
+import type { ServerTransactionId } from './sip-event.ts';
+import { Transaction, type TransactionHost } from './transaction.ts';
 
-interface ArrivedAck {
-  readonly kind: 'ack';
-  readonly ack: SipRequest;
-  readonly arrival: SipArrival;
+export type ServerTransactionHost = TransactionHost<ServerTransaction>;
+
+export interface ServerTransactionNames {
+  readonly key: string;
+  /** Equal for copies of the request that took other ways (§8.2.2.2). */
+  readonly mergeKey: string | undefined;
+  /** Refused here: the transaction user has never heard of it. */
+  readonly isMerged: boolean;
 }
 
-export type ServerTransactionInput =
-  /** The request once more. */
-  | { readonly kind: 'retransmission' }
-  | ArrivedAck
-  /** From the transaction user. */
-  | { readonly kind: 'respond'; readonly response: SipResponse }
-  | { readonly kind: 'transport-failed' };
+export abstract class ServerTransaction
+  extends Transaction<ServerTransaction>
+  implements ServerTransactionId
+{
+  readonly mergeKey: string | undefined;
+  isCancelled = false;
+  protected readonly host: ServerTransactionHost;
 
-export type ServerTransactionOutput =
-  | { readonly kind: 'send'; readonly octets: Uint8Array }
-  /** An ACK that is not absorbed. */
-  | ArrivedAck
-  | { readonly kind: 'acknowledged' }
-  | { readonly kind: 'ack-missing' }
-  | { readonly kind: 'transport-failed' }
-  | { readonly kind: 'terminated' };
+  constructor(
+    { key, mergeKey, isMerged }: ServerTransactionNames,
+    route: SipRoute,
+    host: ServerTransactionHost,
+  ) {
+    super(key, route, isMerged);
+    this.mergeKey = mergeKey;
+    this.host = host;
+  }
 
-export interface ServerTransaction extends Machine<ServerTransactionInput, ServerTransactionOutput> {
+  get side(): 'server' {
+    return 'server';
+  }
+
   /** Whether a final response was given. */
-  readonly isAnswered: boolean;
-  /** See transaction-deadlines.ts. */
-  readonly isAbsorbing: boolean;
+  abstract readonly isAnswered: boolean;
+
+  /** The request once more. */
+  abstract handleRetransmission(now: Instant): void;
+  abstract handleTransportFailure(): void;
+  /** From the transaction user. */
+  abstract respond(response: SipResponse, now: Instant): void;
 }

@@ -15,30 +15,19 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { acknowledgesStatelessResponse, statelessResponse } from '../transport/message-screening.ts';
 import { defaultPortOf, type SipRoute } from '../transport/sip-route.ts';
 import type { SipFlow, SipTransport } from '../transport/sip-transport.ts';
-import { type FlowEntry, FlowIndex } from './flow-index.ts';
+import { FlowIndex } from './flow-index.ts';
 import { InviteServerTransaction } from './invite-server-transaction.ts';
 import { NonInviteServerTransaction } from './non-invite-server-transaction.ts';
-import type { ServerTransaction, ServerTransactionInput } from './server-transaction.ts';
+import {
+  ServerTransaction,
+  type ServerTransactionHost,
+  type ServerTransactionNames,
+} from './server-transaction.ts';
 import type { ServerTransactionId, SipArrival, SipEvent } from './sip-event.ts';
 import type { SipTimers } from './timers.ts';
 import { TransactionDeadlines } from './transaction-deadlines.ts';
 import { hasMagicCookie, mergeKeyOf, serverKeyOf } from './transaction-key.ts';
 import type { UpstreamOverload } from './upstream-overload.ts';
-
-interface Entry extends FlowEntry<Entry> {
-  readonly id: ServerTransactionId;
-  readonly key: string;
-  readonly mergeKey: string | undefined;
-  /** Refused here: the transaction user has never heard of it. */
-  readonly isMerged: boolean;
-  route: SipRoute;
-  readonly transaction: ServerTransaction;
-  /** To tag of the last response, which the answer to a CANCEL repeats and an ACK of RFC 2543 is known by. */
-  toTag: string | undefined;
-  isCancelled: boolean;
-  /** As it is noted among the deadlines. */
-  timeout: Timeout | undefined;
-}
 
 export interface ServerTransactionsOptions {
   readonly timers: SipTimers;
@@ -48,16 +37,14 @@ export interface ServerTransactionsOptions {
   readonly overload: UpstreamOverload | undefined;
 }
 
-export class ServerTransactions {
+export class ServerTransactions implements ServerTransactionHost {
   readonly #transport: SipTransport;
   readonly #events: Fifo<SipEvent>;
   readonly #options: ServerTransactionsOptions;
-  readonly #entries = new TurnoverMap<ServerTransactionId, Entry>();
-  readonly #byKey = new TurnoverMap<string, Entry>();
-  readonly #byMergeKey = new TurnoverMap<string, Entry>();
-  readonly #flows = new FlowIndex<Entry>();
-  readonly #deadlines = new TransactionDeadlines<Entry>();
-  #count = 0;
+  readonly #byKey = new TurnoverMap<string, ServerTransaction>();
+  readonly #byMergeKey = new TurnoverMap<string, ServerTransaction>();
+  readonly #flows = new FlowIndex<ServerTransaction>();
+  readonly #deadlines = new TransactionDeadlines<ServerTransaction>();
 
   constructor(transport: SipTransport, events: Fifo<SipEvent>, options: ServerTransactionsOptions) {
     this.#transport = transport;
@@ -65,8 +52,12 @@ export class ServerTransactions {
     this.#options = options;
   }
 
+  get timers(): SipTimers {
+    return this.#options.timers;
+  }
+
   get size(): number {
-    return this.#entries.size;
+    return this.#byKey.size;
   }
 
   handleRequest(
@@ -79,48 +70,59 @@ export class ServerTransactions {
     else if (request.method === 'CANCEL') this.#handleCancel(request, arrival, connection, now);
     else {
       const key = serverKeyOf(request);
-      const entry = this.#byKey.get(key);
-      if (entry !== undefined) this.#drive(entry, { kind: 'retransmission' }, now);
+      const known = this.#byKey.get(key);
+      if (known !== undefined) known.handleRetransmission(now);
       else this.#handleNewRequest(key, request, arrival, connection, now);
     }
   }
 
-  respond(id: ServerTransactionId, response: SipResponse, now: Instant): void {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) return;
-    entry.toTag = toTagOf(response) ?? entry.toTag;
-    this.#drive(entry, { kind: 'respond', response }, now);
+  respond(transaction: ServerTransactionId, response: SipResponse, now: Instant): void {
+    if (!(transaction instanceof ServerTransaction)) return;
+    transaction.respond(response, now);
+    this.#deadlines.note(transaction);
   }
 
   /** Responses leave from there from now on; where they go is a matter of the Via alone (RFC 3261 §18.2.2). */
-  answerFrom(id: ServerTransactionId, local: TransportAddress): void {
-    const entry = this.#entries.get(id);
-    if (entry === undefined || sameTransportAddress(entry.route.local, local)) return;
-    const { transport, remote } = entry.route;
-    entry.route = this.#transport.routeTo(transport, local, remote);
+  answerFrom(transaction: ServerTransactionId, local: TransportAddress): void {
+    if (!(transaction instanceof ServerTransaction)) return;
+    const { transport, local: former, remote } = transaction.route;
+    if (!sameTransportAddress(former, local))
+      transaction.route = this.#transport.routeTo(transport, local, remote);
   }
 
   /** Each message that failed is told once, however many failures a peer has made look like it. */
-  handleFlowFailure(flow: SipFlow, now: Instant): void {
-    for (const entry of this.#flows.entriesOf(flow)) {
-      this.#flows.remove(entry);
-      this.#drive(entry, { kind: 'transport-failed' }, now);
+  handleFlowFailure(flow: SipFlow): void {
+    for (const transaction of this.#flows.entriesOf(flow)) {
+      this.#flows.remove(transaction);
+      transaction.handleTransportFailure();
     }
   }
 
   handleTimeout(now: Instant): void {
-    for (
-      let entry = this.#deadlines.takeDue(now);
-      entry !== undefined;
-      entry = this.#deadlines.takeDue(now)
-    ) {
-      entry.transaction.handleTimeout(now);
-      this.#settle(entry, now);
+    for (let due = this.#deadlines.takeDue(now); due !== undefined; due = this.#deadlines.takeDue(now)) {
+      due.handleTimeout(now);
+      this.#deadlines.note(due);
     }
   }
 
   pollTimeout(): Timeout | undefined {
     return this.#deadlines.peek();
+  }
+
+  send(transaction: ServerTransaction, octets: Uint8Array, now: Instant): void {
+    this.#flows.note(transaction, this.#transport.send(octets, transaction.route, now));
+  }
+
+  emit({ isInternal }: ServerTransaction, event: SipEvent): void {
+    if (!isInternal) this.#events.push(event);
+  }
+
+  terminate(transaction: ServerTransaction): void {
+    const { key, mergeKey, isInternal } = transaction;
+    this.#flows.remove(transaction);
+    this.#byKey.delete(key);
+    if (mergeKey !== undefined && !isInternal) this.#byMergeKey.delete(mergeKey);
+    this.emit(transaction, { kind: 'terminated', transaction });
   }
 
   #handleNewRequest(
@@ -133,20 +135,20 @@ export class ServerTransactions {
     const route = this.#transport.responseRoute(request, arrival, connection);
     if (connection !== undefined) this.#noteAlias(request, connection);
     const { overload, maximum } = this.#options;
-    const isAdmitted = overload?.admits(request, this.#entries.size, now) ?? true;
-    if (!isAdmitted || this.#entries.size >= maximum) {
+    const isAdmitted = overload?.admits(request, this.#byKey.size, now) ?? true;
+    if (!isAdmitted || this.#byKey.size >= maximum) {
       this.#transport.send(serializeSipMessage(statelessResponse(request, 503)), route, now);
       return;
     }
     const mergeKey = this.#options.refusesMerged ? mergeKeyOf(request) : undefined;
     const isMerged = mergeKey !== undefined && this.#byMergeKey.has(mergeKey);
-    const entry = this.#add(request, route, { key, mergeKey, isMerged }, now);
-    if (isMerged) this.#drive(entry, { kind: 'respond', response: statelessResponse(request, 482) }, now);
+    const transaction = this.#add(request, { key: ownText(key), mergeKey, isMerged }, route, now);
+    if (isMerged) transaction.respond(statelessResponse(request, 482), now);
     else {
       const { source, local, transport } = arrival;
-      this.#events.push({ kind: 'request', transaction: entry.id, request, source, local, transport });
-      this.#settle(entry, now);
+      this.#events.push({ kind: 'request', transaction, request, source, local, transport });
     }
+    this.#deadlines.note(transaction);
   }
 
   #noteAlias(request: SipRequest, connection: ConnectionId): void {
@@ -155,43 +157,24 @@ export class ServerTransactions {
       this.#transport.addAlias(connection, { address: host, port: port ?? defaultPortOf('tls') });
   }
 
-  #add(
-    request: SipRequest,
-    route: SipRoute,
-    { key, mergeKey, isMerged }: Pick<Entry, 'key' | 'mergeKey' | 'isMerged'>,
-    now: Instant,
-  ): Entry {
-    const options = { timers: this.#options.timers, isReliable: route.transport !== 'udp', now };
+  #add(request: SipRequest, names: ServerTransactionNames, route: SipRoute, now: Instant): ServerTransaction {
+    const { key, mergeKey, isMerged } = names;
     const transaction =
       request.method === 'INVITE'
-        ? new InviteServerTransaction(request, options)
-        : new NonInviteServerTransaction(request, options);
-    const entry: Entry = {
-      id: -++this.#count as ServerTransactionId,
-      key: ownText(key),
-      mergeKey,
-      isMerged,
-      route,
-      transaction,
-      toTag: undefined,
-      isCancelled: false,
-      flow: undefined,
-      before: undefined,
-      behind: undefined,
-      timeout: undefined,
-    };
-    this.#entries.set(entry.id, entry);
-    this.#byKey.set(entry.key, entry);
-    if (mergeKey !== undefined && !isMerged) this.#byMergeKey.set(mergeKey, entry);
-    return entry;
+        ? new InviteServerTransaction(request, names, route, this, now)
+        : new NonInviteServerTransaction(request, names, route, this, now);
+    this.#byKey.set(key, transaction);
+    if (mergeKey !== undefined && !isMerged) this.#byMergeKey.set(mergeKey, transaction);
+    return transaction;
   }
 
   /** The ACK for a 2xx has a branch of its own; one of RFC 2543 is known by the To tag of our response (RFC 3261 §17.2.3). */
   #handleAck(ack: SipRequest, arrival: SipArrival, now: Instant): void {
-    const entry = this.#byKey.get(serverKeyOf(ack, 'INVITE'));
-    if (entry !== undefined && (hasMagicCookie(ack) || entry.toTag === toTagOf(ack)))
-      this.#drive(entry, { kind: 'ack', ack, arrival }, now);
-    else if (!acknowledgesStatelessResponse(ack))
+    const invite = this.#inviteOf(ack);
+    if (invite !== undefined && (hasMagicCookie(ack) || invite.toTag === toTagOf(ack))) {
+      invite.handleAck(ack, arrival, now);
+      this.#deadlines.note(invite);
+    } else if (!acknowledgesStatelessResponse(ack))
       this.#events.push({ kind: 'ack', request: ack, ...arrival });
   }
 
@@ -201,46 +184,24 @@ export class ServerTransactions {
     connection: ConnectionId | undefined,
     now: Instant,
   ): void {
-    const entry = this.#byKey.get(serverKeyOf(cancel, 'INVITE'));
-    const toTag = entry?.toTag;
+    const invite = this.#inviteOf(cancel);
+    const toTag = invite?.toTag;
     const response =
-      entry === undefined
+      invite === undefined
         ? statelessResponse(cancel, 481)
         : toTag === undefined
           ? statelessResponse(cancel, 200)
           : createResponse(cancel, 200, { toTag });
     const route = this.#transport.responseRoute(cancel, arrival, connection);
     this.#transport.send(serializeSipMessage(response), route, now);
-    if (entry === undefined || entry.isCancelled || entry.transaction.isAnswered) return;
-    entry.isCancelled = true;
-    this.#events.push({ kind: 'cancelled', transaction: entry.id });
+    if (invite === undefined || invite.isCancelled || invite.isAnswered) return;
+    invite.isCancelled = true;
+    this.#events.push({ kind: 'cancelled', transaction: invite });
   }
 
-  #drive(entry: Entry, input: ServerTransactionInput, now: Instant): void {
-    entry.transaction.handleInput(input, now);
-    this.#settle(entry, now);
-  }
-
-  /** Carries out what the transaction gave, and notes when it wants to be woken. */
-  #settle(entry: Entry, now: Instant): void {
-    const { transaction, id } = entry;
-    for (let output = transaction.pollOutput(); output !== undefined; output = transaction.pollOutput()) {
-      if (output.kind === 'send')
-        this.#flows.note(entry, this.#transport.send(output.octets, entry.route, now));
-      else if (output.kind === 'ack')
-        this.#events.push({ kind: 'ack', request: output.ack, ...output.arrival });
-      else {
-        if (output.kind === 'terminated') this.#forget(entry);
-        if (!entry.isMerged) this.#events.push({ kind: output.kind, transaction: id });
-      }
-    }
-    this.#deadlines.note(entry);
-  }
-
-  #forget(entry: Entry): void {
-    this.#flows.remove(entry);
-    this.#entries.delete(entry.id);
-    this.#byKey.delete(entry.key);
-    if (entry.mergeKey !== undefined && !entry.isMerged) this.#byMergeKey.delete(entry.mergeKey);
+  /** Which an ACK or CANCEL belongs to. */
+  #inviteOf(request: SipRequest): InviteServerTransaction | undefined {
+    const transaction = this.#byKey.get(serverKeyOf(request, 'INVITE'));
+    return transaction instanceof InviteServerTransaction ? transaction : undefined;
   }
 }

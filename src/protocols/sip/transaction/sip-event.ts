@@ -10,13 +10,15 @@ import type { StunTransactionId } from '../transport/stun-transactions.ts';
 
 export type SipTransportProtocol = TransportProtocol;
 
-declare const side: unique symbol;
+/** Names a request that this endpoint sent and whose responses it awaits; compared by identity. */
+export interface ClientTransactionId {
+  readonly side: 'client';
+}
 
-/** A request that this endpoint sent and whose responses it awaits: a number above zero. */
-export type ClientTransactionId = number & { readonly [side]: 'client' };
-
-/** A request that this endpoint received and has to answer: a number below zero. */
-export type ServerTransactionId = number & { readonly [side]: 'server' };
+/** Names a request that this endpoint received and has to answer; compared by identity. */
+export interface ServerTransactionId {
+  readonly side: 'server';
+}
 
 /** Where to send a message: the next hop, and if it matters the own address to send from. */
 export interface SipTarget {
@@ -84,5 +86,5 @@ export type SipEvent =
 export function isClientTransaction(
   transaction: ClientTransactionId | ServerTransactionId,
 ): transaction is ClientTransactionId {
-  return transaction > 0;
+  return transaction.side === 'client';
 }

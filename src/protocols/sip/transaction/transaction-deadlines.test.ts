@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Timeout } from '../../../base/machine.ts';
+import type { Deadline } from '../../../base/deadline-heap.ts';
 import { TransactionDeadlines } from './transaction-deadlines.ts';
 
 test('TransactionDeadlines: all come out when they are due, those that only absorb among the others', () => {
@@ -22,29 +22,25 @@ test('TransactionDeadlines: one that wants nothing any more is not woken', () =>
   const deadlines = new TransactionDeadlines<Timed>();
   const one = timed('one', 500);
   deadlines.note(one);
-  one.next = undefined;
+  one.at = Number.POSITIVE_INFINITY;
   deadlines.note(one);
   assert.equal(deadlines.takeDue(1_000), undefined);
 });
 
 interface Timed {
   readonly name: string;
-  readonly transaction: { isAbsorbing: boolean; pollTimeout(): Timeout | undefined };
-  timeout: Timeout | undefined;
-  next: Timeout | undefined;
+  readonly reason: string;
+  at: number;
+  isAbsorbing: boolean;
+  isInLine: boolean;
+  deadline: Deadline<Timed> | undefined;
 }
 
 function timed(name: string, at: number): Timed {
-  const one: Timed = {
-    name,
-    transaction: { isAbsorbing: false, pollTimeout: () => one.next },
-    timeout: undefined,
-    next: { at, reason: '' },
-  };
-  return one;
+  return { name, reason: '', at, isAbsorbing: false, isInLine: false, deadline: undefined };
 }
 
 function wake(one: Timed, at: number, isAbsorbing: boolean): void {
-  one.next = { at, reason: '' };
-  one.transaction.isAbsorbing = isAbsorbing;
+  one.at = at;
+  one.isAbsorbing = isAbsorbing;
 }

@@ -38,7 +38,7 @@ export class CallLeg implements SessionTimerOwner {
   /** Those that live: several early ones or the confirmed one. */
   dialogs: readonly LegDialog[] = emptyList;
   confirmed: LegDialog | undefined;
-  /** Of the INVITE that made the leg, when that was ours. */
+  /** Of the INVITE that made the leg, when that was ours, as long as it lasts. */
   inviteTransaction: ClientTransactionId | undefined;
   isEnded = false;
   /** Serves no call any more; kept by the user agent alone, until nothing of it is under way. */

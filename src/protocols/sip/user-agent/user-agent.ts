@@ -415,6 +415,8 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
       this.#invites.delete(transaction);
       return;
     }
+    const leg = this.#outgoing.get(transaction)?.leg;
+    if (leg?.inviteTransaction === transaction) leg.inviteTransaction = undefined;
     this.#outgoing.delete(transaction);
     this.#lateAcks.delete(transaction);
     this.#outside.delete(transaction);
