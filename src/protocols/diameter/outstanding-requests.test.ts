@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { baseCommands } from './dictionary/base.ts';
 import { type OutstandingRequest, OutstandingRequests } from './outstanding-requests.ts';
@@ -44,6 +46,32 @@ test('OutstandingRequests: nothing is due before its deadline', () => {
   assert.equal(requests.due(100), 7);
   assert.equal(requests.get(7)?.id, 1);
 });
+
+test('OutstandingRequests: what was answered does not come to the old generation with one that came there', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options: { readonly type: 'minor' | 'major' }) => void;
+  const requests = new OutstandingRequests();
+  const exchange = (from: number, to: number) => {
+    for (let id = from; id < to; id++) {
+      requests.add(id, { ...request(id, id), sessionId: `session ${id} `.repeat(100).toUpperCase() });
+      requests.delete(id - 10);
+    }
+  };
+  exchange(0, 20);
+  for (const type of ['major', 'minor', 'minor'] as const) collect({ type });
+  const before = oldGenerationOctets();
+  for (let id = 20; id < 10_020; id += 100) {
+    exchange(id, id + 100);
+    collect({ type: 'minor' });
+  }
+  // The texts of all have 12 MB.
+  const octets = oldGenerationOctets() - before;
+  assert.ok(octets < 1e6, `${octets} octets`);
+});
+
+function oldGenerationOctets(): number {
+  return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')!.space_used_size;
+}
 
 function taken(requests: OutstandingRequests, now: number): number[] {
   const order: number[] = [];

@@ -60,6 +60,9 @@ export class OutstandingRequests {
     this.#entries.delete(hopByHopId);
     this.#count(entry.request, -1);
     this.#join(entry.earlier, entry.later);
+    // One that has come to V8's old generation would take there whatever it still points to, dead or not, and that what comes behind it.
+    entry.earlier = undefined;
+    entry.later = undefined;
   }
 
   /** The earliest deadline. */
