@@ -262,7 +262,9 @@ export class TranslatorControl {
   /** The answer names the components of the request, one by one, with the translator's addresses. */
   #withAddresses(next: Components, asked: Components, bound: readonly NatComponent[]): Components {
     return next.map((component) => {
-      const { towardsCorrespondent, towardsMobileNode } = bound[asked.indexOf(component)] ?? component;
+      const answered = bound[asked.indexOf(component)] ?? component;
+      if (answered === component) return component;
+      const { towardsCorrespondent, towardsMobileNode } = answered;
       if (towardsCorrespondent === undefined || towardsMobileNode === undefined) return component;
       const [x, y] = [this.#shared(towardsCorrespondent), this.#shared(towardsMobileNode)];
       return component.with({ towardsCorrespondent: x, towardsMobileNode: y });

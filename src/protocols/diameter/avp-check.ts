@@ -5,7 +5,7 @@
  */
 import { Malformed } from '../../base/malformed.ts';
 import { type Avp, type AvpDefinition, sameDefinition } from './avp.ts';
-import { isLengthOf, isValue, leastOctets } from './avp-format.ts';
+import { isLengthOf, isValue, leastOctetsOf } from './avp-format.ts';
 import { codeAt, dataAt, endAt, isMandatoryAt, isWholeAt, nextAt, vendorAt } from './avp-header.ts';
 import { baseAvps } from './dictionary/base.ts';
 import type { Dictionary } from './dictionary/dictionary.ts';
@@ -58,7 +58,7 @@ export function missingAvp(definition: AvpDefinition): Avp {
   return {
     definition: { ...definition, type: 'OctetString' },
     mandatory: true,
-    value: new Uint8Array(leastOctets[definition.type]),
+    value: new Uint8Array(leastOctetsOf(definition.type)),
   };
 }
 
@@ -124,7 +124,7 @@ function badLength(octets: Buffer, at: number, to: number, dictionary: Dictionar
   const failed: Avp = {
     definition: unknownDefinition(code, vendor, mandatory),
     mandatory,
-    value: new Uint8Array(known === undefined ? 0 : leastOctets[known.type]),
+    value: new Uint8Array(known === undefined ? 0 : leastOctetsOf(known.type)),
   };
   const rule = 'RFC 6733 §4.1: AVP Length leaves the message';
   return new MalformedAvp(rule, at, resultCode.invalidAvpLength, failed);

@@ -9,21 +9,26 @@ import type { OctetWriter } from './octet-writer.ts';
 
 type PlainType = Exclude<AvpType, 'Grouped'>;
 
-/** The least octets of data of each format. */
-export const leastOctets: { readonly [Type in AvpType]: number } = {
-  OctetString: 0,
-  UTF8String: 0,
-  DiameterIdentity: 1,
-  DiameterURI: 1,
-  Integer32: 4,
-  Unsigned32: 4,
-  Enumerated: 4,
-  Time: 4,
-  Unsigned64: 8,
-  Address: 6,
-  Ipv4Address: 4,
-  Grouped: 0,
-};
+/** The least octets of data of a format. */
+export function leastOctetsOf(type: AvpType): number {
+  switch (type) {
+    case 'Integer32':
+    case 'Unsigned32':
+    case 'Enumerated':
+    case 'Time':
+    case 'Ipv4Address':
+      return 4;
+    case 'Unsigned64':
+      return 8;
+    case 'Address':
+      return 6;
+    case 'DiameterIdentity':
+    case 'DiameterURI':
+      return 1;
+    default:
+      return 0;
+  }
+}
 
 /** Whether `length` octets may be a value of that format, whatever they hold. */
 export function isLengthOf(type: AvpType, length: number): boolean {
@@ -34,9 +39,9 @@ export function isLengthOf(type: AvpType, length: number): boolean {
     case 'Time':
     case 'Unsigned64':
     case 'Ipv4Address':
-      return length === leastOctets[type];
+      return length === leastOctetsOf(type);
     default:
-      return length >= leastOctets[type];
+      return length >= leastOctetsOf(type);
   }
 }
 

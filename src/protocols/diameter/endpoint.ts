@@ -453,8 +453,9 @@ export class DiameterEndpoint implements Machine<NetworkInput, NetworkOutput> {
   }
 
   #peersNamed(names: string | readonly string[]): readonly DiameterPeer[] {
-    const peers = (typeof names === 'string' ? [names] : names).map((name) => this.#peerNamed(name));
-    return peers.filter((peer) => peer !== undefined);
+    if (typeof names !== 'string') return names.flatMap((name) => this.#peersNamed(name));
+    const peer = this.#peerNamed(names);
+    return peer === undefined ? [] : [peer];
   }
 
   /** Identities are the same whatever their case; nearly all are written as in the configuration. */

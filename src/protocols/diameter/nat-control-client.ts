@@ -61,12 +61,15 @@ class QueuedRequest implements OutgoingRequest {
   readonly session: NatSession;
   readonly command: CommandDefinition;
   readonly avps: Avps;
+  /** What a success puts in force, unless the answer has to tell. */
+  readonly components: readonly NatComponent[] | undefined;
 
-  constructor(id: NatRequestId, session: NatSession, { command, avps }: Command) {
+  constructor(id: NatRequestId, session: NatSession, { command, avps, components }: Command) {
     this.id = id;
     this.session = session;
     this.command = command;
     this.avps = avps;
+    this.components = components;
   }
 
   get sessionId(): string {
@@ -74,7 +77,7 @@ class QueuedRequest implements OutgoingRequest {
   }
 }
 
-type Command = Pick<OutgoingRequest, 'command' | 'avps'>;
+type Command = Pick<QueuedRequest, 'command' | 'avps' | 'components'>;
 
 export class NatControlClient {
   readonly #endpoint: DiameterEndpoint;
@@ -122,7 +125,7 @@ export class NatControlClient {
 
   /** STR: all bindings of the session go. */
   close(session: NatSession, now: Instant): NatRequestId {
-    return this.#enqueue(session, { command: natControlCommands.sessionTermination, avps: loggedOut }, now);
+    return this.#enqueue(session, termination, now);
   }
 
   /** Give it every event of the endpoint; true when the event was about one of its requests. */
@@ -131,7 +134,7 @@ export class NatControlClient {
     if (event.kind !== 'answer-received' && event.kind !== 'request-failed') return false;
     const queued = event.asked;
     if (!(queued instanceof QueuedRequest)) return false;
-    if (event.kind === 'answer-received') this.#events.push(outcomeOf(queued.id, event.avps));
+    if (event.kind === 'answer-received') this.#events.push(outcomeOf(queued, event.avps));
     else this.#lost(queued, event.reason);
     this.#sendNext(queued, now);
     return true;
@@ -177,24 +180,38 @@ export class NatControlClient {
   }
 }
 
-const loggedOut = encodeAvps((writer) => writeAvp(writer, baseAvps.terminationCause, diameterLogout));
+const termination: Command = {
+  command: natControlCommands.sessionTermination,
+  avps: encodeAvps((writer) => writeAvp(writer, baseAvps.terminationCause, diameterLogout)),
+  components: [],
+};
 
 /** An NCR of that type; `write` writes what is behind its type. */
-function control(requestType: number, write?: (writer: OctetWriter) => void): Command {
+function control(
+  requestType: number,
+  write?: (writer: OctetWriter) => void,
+  components?: readonly NatComponent[],
+): Command {
   const avps = encodeAvps((writer) => {
     writeAvp(writer, natControlAvps.requestType, requestType);
     write?.(writer);
   });
-  return { command: natControlCommands.natControl, avps };
+  return { command: natControlCommands.natControl, avps, components };
 }
 
+/** When all components name x:a and y:b, a success says no more than that: its answer, which holds them once more, need not be read. */
 function install(type: number, components: readonly NatComponent[]): Command {
-  return control(type, (writer) => {
+  const write = (writer: OctetWriter) => {
     const start = openAvp(writer, natControlAvps.install);
     writeComponents(writer, components);
     writeAvp(writer, natControlAvps.externalPortStyle, followInternalPortStyle);
     closeAvp(writer, start);
-  });
+  };
+  return control(type, write, components.every(isBound) ? components : undefined);
+}
+
+function isBound({ towardsCorrespondent, towardsMobileNode }: NatComponent): boolean {
+  return towardsCorrespondent?.port !== undefined && towardsMobileNode?.port !== undefined;
 }
 
 function remove(components: readonly NatComponent[]): Command {
@@ -205,9 +222,10 @@ function remove(components: readonly NatComponent[]): Command {
   });
 }
 
-function outcomeOf(request: NatRequestId, avps: Avps): NatControlEvent {
+function outcomeOf({ id: request, components: asked }: QueuedRequest, avps: Avps): NatControlEvent {
   const code = avpValue(avps, baseAvps.resultCode) ?? resultCode.unableToComply;
   if (code !== resultCode.success) return refused(request, code, avpValue(avps, baseAvps.errorMessage) ?? '');
+  if (asked !== undefined) return { kind: 'request-completed', request, components: asked };
   const definitions: NatDefinition[] = [];
   for (const group of avpValues(avps, natControlAvps.definition)) {
     const definition = decodeDefinition(group);

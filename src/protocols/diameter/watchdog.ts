@@ -29,7 +29,7 @@ export class Watchdog {
   #isPending = false;
   /** NumDWA of RFC 3539; -1 marks one expiry without an answer. */
   #answers = 0;
-  #expiresAt: Instant | undefined;
+  #expiry: Timeout | undefined;
 
   constructor(intervalMs: DurationMs, random: RandomSource) {
     this.#intervalMs = Math.max(intervalMs, minimumWatchdogMs);
@@ -57,7 +57,7 @@ export class Watchdog {
   connectionDown(): void {
     this.#status = 'down';
     this.#isPending = false;
-    this.#expiresAt = undefined;
+    this.#expiry = undefined;
   }
 
   messageReceived(isWatchdogAnswer: boolean, now: Instant): readonly WatchdogAction[] {
@@ -78,7 +78,7 @@ export class Watchdog {
   }
 
   handleTimeout(now: Instant): readonly WatchdogAction[] {
-    if (this.#expiresAt === undefined || now < this.#expiresAt) return [];
+    if (this.#expiry === undefined || now < this.#expiry.at) return [];
     this.#set(now);
     if (!this.#isPending) {
       this.#isPending = true;
@@ -96,7 +96,7 @@ export class Watchdog {
   }
 
   pollTimeout(): Timeout | undefined {
-    return this.#expiresAt === undefined ? undefined : { at: this.#expiresAt, reason: 'Tw' };
+    return this.#expiry;
   }
 
   #countAnswer(): readonly WatchdogAction[] {
@@ -107,6 +107,7 @@ export class Watchdog {
   }
 
   #set(now: Instant): void {
-    this.#expiresAt = now + this.#intervalMs + (2 * randomFraction(this.#random) - 1) * jitterMs;
+    const jitter = (2 * randomFraction(this.#random) - 1) * jitterMs;
+    this.#expiry = { at: now + this.#intervalMs + jitter, reason: 'Tw' };
   }
 }
