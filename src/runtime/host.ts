@@ -13,7 +13,7 @@ import type {
   TransportAddress,
   TransportProtocol,
 } from '../base/network.ts';
-import { formatTransportAddress } from '../base/network.ts';
+import { TransportAddressMap } from '../base/transport-address-map.ts';
 import type { ObservedOctets } from '../observation/observed-octets.ts';
 import { resolveRecords } from './dns-records.ts';
 import { TcpListener } from './tcp-listener.ts';
@@ -43,8 +43,8 @@ export interface HostOptions {
 
 export class Host {
   readonly #options: HostOptions;
-  readonly #udpPorts = new Map<string, DatagramPort>();
-  readonly #tcpListeners = new Map<string, TcpListener>();
+  readonly #udpPorts = new TransportAddressMap<DatagramPort>();
+  readonly #tcpListeners = new TransportAddressMap<TcpListener>();
   readonly #streams = new Map<ConnectionId, TcpStream>();
   #accepted = 0;
 
@@ -90,23 +90,22 @@ export class Host {
   }
 
   #listen(transport: TransportProtocol, local: TransportAddress): void {
-    const key = formatTransportAddress(local);
     if (transport === 'udp') {
-      if (!this.#udpPorts.has(key)) this.#udpPorts.set(key, this.#openUdpPort(local));
-    } else if (!this.#tcpListeners.has(key)) this.#openListener(transport, local, key);
+      if (!this.#udpPorts.has(local)) this.#udpPorts.set(local, this.#openUdpPort(local));
+    } else if (!this.#tcpListeners.has(local)) this.#openListener(transport, local);
   }
 
-  #openListener(transport: 'tcp' | 'tls', local: TransportAddress, key: string): void {
+  #openListener(transport: 'tcp' | 'tls', local: TransportAddress): void {
     const { tls } = this.#options;
     const owner = {
       accepted: (at: TransportAddress, socket: Socket) => this.#accept(at, socket),
       ...this.#progressOf(transport),
     };
-    if (transport === 'tcp') this.#tcpListeners.set(key, new TcpListener(local, owner, createServer));
+    if (transport === 'tcp') this.#tcpListeners.set(local, new TcpListener(local, owner, createServer));
     else if (tls === undefined) owner.failed(local, new Error('TLS needs a certificate and its key'));
     else {
       const listener = new TcpListener(local, owner, (accepted) => listenSecurely(tls, accepted));
-      this.#tcpListeners.set(key, listener);
+      this.#tcpListeners.set(local, listener);
     }
   }
 
@@ -132,14 +131,14 @@ export class Host {
   }
 
   #stopListening(transport: TransportProtocol, local: TransportAddress): void {
-    const ports: Map<string, { close(): void }> = transport === 'udp' ? this.#udpPorts : this.#tcpListeners;
-    const key = formatTransportAddress(local);
-    ports.get(key)?.close();
-    ports.delete(key);
+    const ports: TransportAddressMap<{ close(): void }> =
+      transport === 'udp' ? this.#udpPorts : this.#tcpListeners;
+    ports.get(local)?.close();
+    ports.delete(local);
   }
 
   #sendDatagram(local: TransportAddress, remote: TransportAddress, payload: Uint8Array): void {
-    const port = this.#udpPorts.get(formatTransportAddress(local));
+    const port = this.#udpPorts.get(local);
     if (port === undefined) {
       this.#deliverLater({ kind: 'datagram-refused', local, remote });
       return;

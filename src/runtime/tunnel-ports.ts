@@ -2,7 +2,8 @@
  * The UDP ports of Mobile IP at one end of its tunnels (RFC 3519 §4.4: registrations share their port with the packets). The tunnel
  * driver owns these sockets; for a network function they are ports as all others (udp-port.ts).
  */
-import { formatTransportAddress, type TransportAddress } from '../base/network.ts';
+import type { TransportAddress } from '../base/network.ts';
+import { TransportAddressMap } from '../base/transport-address-map.ts';
 import { Tunnel, type TunnelOptions } from '../drivers/linux/tunnel.ts';
 import { retryDelayMs } from './retry-delay.ts';
 import type { DatagramPort, UdpPortOwner } from './udp-port.ts';
@@ -10,23 +11,21 @@ import type { DatagramPort, UdpPortOwner } from './udp-port.ts';
 export class TunnelPorts {
   readonly tunnel: Tunnel;
   readonly #port: number;
-  readonly #owners = new Map<string, UdpPortOwner>();
+  readonly #owners = new TransportAddressMap<UdpPortOwner>();
 
   /** Throws as the Tunnel does. */
   constructor(port: number, options: Omit<TunnelOptions, 'onDatagram'>) {
     this.#port = port;
     this.tunnel = new Tunnel({
       ...options,
-      onDatagram: (local, remote, payload) =>
-        this.#owners.get(formatTransportAddress(local))?.received(local, remote, payload),
+      onDatagram: (local, remote, payload) => this.#owners.get(local)?.received(local, remote, payload),
     });
   }
 
   /** A port of the tunnel; undefined for one that is none of Mobile IP's. */
   open(local: TransportAddress, owner: UdpPortOwner): DatagramPort | undefined {
     if (local.port !== this.#port) return undefined;
-    const key = formatTransportAddress(local);
-    this.#owners.set(key, owner);
+    this.#owners.set(local, owner);
     const retry = this.#listen(local, owner);
     return {
       send: (remote, payload) => {
@@ -35,7 +34,7 @@ export class TunnelPorts {
       },
       close: () => {
         retry.stop();
-        this.#owners.delete(key);
+        this.#owners.delete(local);
         this.tunnel.stopListening(local);
       },
     };

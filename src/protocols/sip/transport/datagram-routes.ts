@@ -4,21 +4,34 @@
  */
 import type { TransportAddress } from '../../../base/network.ts';
 import { formatTransportAddress } from '../../../base/network.ts';
+import { TransportAddressMap } from '../../../base/transport-address-map.ts';
 import { maximumDatagramRoutes } from './limits.ts';
 import type { DatagramRoute } from './sip-route.ts';
 
 export class DatagramRoutes {
-  readonly #routes = new Map<string, DatagramRoute>();
+  /** By own address, then by the peer's. */
+  readonly #routes = new TransportAddressMap<TransportAddressMap<DatagramRoute>>();
+  #size = 0;
 
   between(local: TransportAddress, remote: TransportAddress): DatagramRoute {
-    const flow = `udp ${formatTransportAddress(local)} ${formatTransportAddress(remote)}`;
-    const known = this.#routes.get(flow);
-    if (known !== undefined) return known;
+    return this.#routes.get(local)?.get(remote) ?? this.#add(local, remote);
+  }
+
+  #add(local: TransportAddress, { address, port }: TransportAddress): DatagramRoute {
     // Whoever has a route goes on with it: what is lost is that others share it.
-    if (this.#routes.size >= maximumDatagramRoutes) this.#routes.clear();
-    const { address, port } = remote;
-    const route: DatagramRoute = { transport: 'udp', local, remote: { address, port }, flow };
-    this.#routes.set(flow, route);
+    if (this.#size >= maximumDatagramRoutes) this.#clear();
+    const remote = { address, port };
+    const flow = `udp ${formatTransportAddress(local)} ${formatTransportAddress(remote)}`;
+    const route: DatagramRoute = { transport: 'udp', local, remote, flow };
+    const routes = this.#routes.get(local) ?? new TransportAddressMap();
+    routes.set(remote, route);
+    this.#routes.set(local, routes);
+    this.#size++;
     return route;
+  }
+
+  #clear(): void {
+    this.#routes.clear();
+    this.#size = 0;
   }
 }
