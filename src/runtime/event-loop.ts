@@ -36,6 +36,7 @@ export class EventLoop<Input, Event, Effect> {
   readonly #waiting: ((now: Instant) => void)[] = [];
   #isHandling = false;
   #isClosed = false;
+  #isScheduling = false;
   #timer: NodeJS.Timeout | undefined;
   /** Not later than the machine's deadline. */
   #timerAt: Instant = 0;
@@ -59,18 +60,20 @@ export class EventLoop<Input, Event, Effect> {
   /** Makes a request of the machine (its start, its goodbye, a command) at the current instant, then drains it. */
   perform(request: (now: Instant) => void): void {
     if (this.#isClosed) return;
-    this.#waiting.push(request);
-    if (this.#isHandling) return;
+    if (this.#isHandling) {
+      this.#waiting.push(request);
+      return;
+    }
     this.#isHandling = true;
     try {
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      for (let next: typeof request | undefined = request; next !== undefined; next = this.#waiting.shift()) {
         next(monotonicNow());
         this.#drain();
       }
-      this.#schedule();
     } finally {
       this.#isHandling = false;
     }
+    this.#scheduleOnce();
   }
 
   /** Closes all sockets and the timer. What was written to streams is flushed, nothing is handed to the machine any more. */
@@ -88,6 +91,16 @@ export class EventLoop<Input, Event, Effect> {
       else this.#host.perform(output);
       if (this.#isClosed) return;
     }
+  }
+
+  /** Once for all inputs of a turn of Node's event loop, at its end: no timer fires before. */
+  #scheduleOnce(): void {
+    if (this.#isScheduling) return;
+    this.#isScheduling = true;
+    setImmediate(() => {
+      this.#isScheduling = false;
+      this.#schedule();
+    });
   }
 
   #schedule(): void {
