@@ -38,6 +38,20 @@ export function writeSocketAddress(
 
 export function readSocketAddress(view: DataView, at: number): TransportAddress {
   const port = view.getUint16(at + 2);
-  if (view.getUint16(at, true) === AF_INET) return { address: formatIpv4Bits(view.getUint32(at + 4)), port };
+  if (view.getUint16(at, true) === AF_INET) return ipv4Address(view.getInt32(at + 4), port);
   return { address: formatIpAddress(new Uint8Array(view.buffer, view.byteOffset + at + 8, 16)), port };
 }
+
+function ipv4Address(bits: number, port: number): TransportAddress {
+  const place = (bits ^ (bits >>> 8) ^ port) & (knownAddresses.length - 1);
+  const known = knownAddresses[place];
+  if (known?.bits === bits && known.read.port === port) return known.read;
+  const read = { address: formatIpv4Bits(bits), port };
+  knownAddresses[place] = { bits, read };
+  return read;
+}
+
+/** The last one of each place: most datagrams come from a few neighbours, and each brought a text and an object of its own. */
+const knownAddresses: ({ readonly bits: number; readonly read: TransportAddress } | undefined)[] = new Array(
+  256,
+).fill(undefined);

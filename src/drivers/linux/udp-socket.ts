@@ -105,7 +105,7 @@ export class UdpSocket {
     const datagrams = this.#waiting;
     this.#waiting = [];
     for (let done = 0; done < datagrams.length; ) {
-      const count = this.#sendBatch(datagrams.slice(done, done + batchSize));
+      const count = this.#sendBatch(datagrams, done);
       done += count;
       if (count === 0) {
         this.#waiting = [...datagrams.slice(done), ...this.#waiting];
@@ -115,14 +115,14 @@ export class UdpSocket {
     }
   }
 
-  /** How many, from the first on, are done with; 0 when the kernel has no room. */
-  #sendBatch(datagrams: readonly Datagram[]): number {
+  /** How many, from `from` on, are done with; 0 when the kernel has no room. */
+  #sendBatch(datagrams: readonly Datagram[], from: number): number {
     try {
-      return this.#batches.sent.send(this.#fd, datagrams);
+      return this.#batches.sent.send(this.#fd, datagrams, from);
     } catch (error) {
       if (!(error instanceof TrimaranError)) throw error;
       // Of the first; those before it have left (sendmmsg(2)). Congestion in this host loses a datagram as any other on the path does.
-      const [refused] = datagrams;
+      const refused = datagrams[from];
       if (refused !== undefined && !lossErrors.includes(error.code)) this.#owner.refused(refused.remote);
       return 1;
     }
@@ -153,6 +153,8 @@ function openBound(address: Uint8Array): number {
 class DatagramBatch {
   readonly #messages = new MessageBatch(batchSize);
   readonly #memory = allocateMemory(batchSize * slotOctets);
+  #slab = new ArrayBuffer(slabOctets);
+  #slabUsed = 0;
 
   constructor() {
     for (let index = 0; index < batchSize; index++) {
@@ -171,22 +173,36 @@ class DatagramBatch {
     return readSocketAddress(this.#memory.view, index * slotOctets);
   }
 
-  /** A copy; small ones share slabs (Buffer.poolSize), which costs a third of an ArrayBuffer each. */
+  /** A copy; small ones share slabs, which costs a third of an ArrayBuffer each. */
   payloadOf(index: number): Uint8Array {
     const start = index * slotOctets + payloadAt;
-    const copy = Buffer.from(this.#memory.octets.subarray(start, start + this.#messages.lengthOf(index)));
-    return new Uint8Array(copy.buffer, copy.byteOffset, copy.length);
+    const octets = this.#memory.octets.subarray(start, start + this.#messages.lengthOf(index));
+    if (octets.length > slabOctets / 2) return octets.slice();
+    if (this.#slabUsed + octets.length > slabOctets) {
+      this.#slab = new ArrayBuffer(slabOctets);
+      this.#slabUsed = 0;
+    }
+    const copy = new Uint8Array(this.#slab, this.#slabUsed, octets.length);
+    copy.set(octets);
+    this.#slabUsed += octets.length;
+    return copy;
   }
 
-  send(fd: number, datagrams: readonly Datagram[]): number {
-    datagrams.forEach(({ remote, payload }, index) => {
-      const nameLength = writeSocketAddress(this.#memory.view, index * slotOctets, remote);
-      // Without an address the kernel refuses it (EDESTADDRREQ), and what is too long too (EMSGSIZE).
-      this.#messages.setNameLength(index, nameLength ?? 0);
-      this.#memory.octets.set(payload.subarray(0, maximumPayloadOctets), index * slotOctets + payloadAt);
-      this.#messages.setLength(index, Math.min(payload.length, maximumPayloadOctets));
-    });
-    return this.#messages.send(fd, 0, datagrams.length);
+  /** Up to a batch of them, from `from` on. */
+  send(fd: number, datagrams: readonly Datagram[], from: number): number {
+    const count = Math.min(datagrams.length - from, batchSize);
+    for (let index = 0; index < count; index++) this.#write(index, datagrams[from + index]!);
+    return this.#messages.send(fd, 0, count);
+  }
+
+  #write(index: number, { remote, payload }: Datagram): void {
+    const nameLength = writeSocketAddress(this.#memory.view, index * slotOctets, remote);
+    // Without an address the kernel refuses it (EDESTADDRREQ), and what is too long too (EMSGSIZE).
+    this.#messages.setNameLength(index, nameLength ?? 0);
+    const octets =
+      payload.length > maximumPayloadOctets ? payload.subarray(0, maximumPayloadOctets) : payload;
+    this.#memory.octets.set(octets, index * slotOctets + payloadAt);
+    this.#messages.setLength(index, octets.length);
   }
 }
 
@@ -202,6 +218,8 @@ let batches: { readonly received: DatagramBatch; readonly sent: DatagramBatch } 
 const batchSize = 32;
 const slotOctets = 66_048;
 const payloadAt = 32;
+/** A small datagram that is kept keeps no more than this. */
+const slabOctets = 8192;
 /** More than a datagram can have (65,507 octets over IPv4, 65,527 over IPv6). */
 const maximumPayloadOctets = 65_536;
 /** A queue of 200 kB holds 16 ms of 100 Mbit/s. */
