@@ -23,6 +23,7 @@ import { ServerLocator } from './server-locator.ts';
 /** The one transaction that its user knows. */
 class DomainRequest implements ClientTransactionId {
   readonly side = 'client';
+  user: unknown = undefined;
   readonly request: SipRequest;
   readonly local: TransportAddress | undefined;
   /** Not tried yet. */

@@ -32,7 +32,7 @@ class Lab {
     expiresSeconds: 600,
     random: new SeededRandomSource(1),
     send: (request) => {
-      const transaction: ClientTransactionId = { side: 'client' };
+      const transaction: ClientTransactionId = { side: 'client', user: undefined };
       this.sent.push(request);
       this.transactions.push(transaction);
       return transaction;

@@ -56,7 +56,7 @@ class Lab {
 const transactions: ClientTransactionId[] = [];
 
 function transactionOf(number: number): ClientTransactionId {
-  transactions[number] ??= { side: 'client' };
+  transactions[number] ??= { side: 'client', user: undefined };
   return transactions[number];
 }
 

@@ -25,6 +25,7 @@ export abstract class ClientTransaction
 {
   /** As long as a final response is awaited: it is given up then, since the transaction lasts longer. */
   prepared: PreparedRequest | undefined = undefined;
+  user: unknown = undefined;
   protected readonly host: ClientTransactionHost;
 
   /** `isInternal`: the CANCEL of an INVITE; nobody above has to know how it ends. */

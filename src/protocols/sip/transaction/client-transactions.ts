@@ -73,7 +73,7 @@ export class ClientTransactions implements ClientTransactionHost {
     const prepared = this.#prepare(request, target, now);
     if (prepared !== undefined && this.#overload.admits(request, target, now))
       return this.#begin(prepared, false, now);
-    const transaction: ClientTransactionId = { side: 'client' };
+    const transaction: ClientTransactionId = { side: 'client', user: undefined };
     this.#events.push({ kind: 'transport-failed', transaction });
     this.#events.push({ kind: 'terminated', transaction });
     return transaction;

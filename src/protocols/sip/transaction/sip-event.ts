@@ -13,6 +13,8 @@ export type SipTransportProtocol = TransportProtocol;
 /** Names a request that this endpoint sent and whose responses it awaits; compared by identity. */
 export interface ClientTransactionId {
   readonly side: 'client';
+  /** What its user wants to find again when he hears of it; his alone. */
+  user: unknown;
 }
 
 /** Names a request that this endpoint received and has to answer; compared by identity. */

@@ -18,7 +18,7 @@ import type { ServerTransactionId } from '../transaction/sip-event.ts';
 import { transactionTimeoutMs } from '../transaction/timers.ts';
 import type { Answer, IncomingRequest } from './incoming-request.ts';
 import type { LegDialog } from './leg-dialog.ts';
-import type { LegHost, LegTimer } from './leg-host.ts';
+import { type LegHost, LegTimer } from './leg-host.ts';
 import { maxQueuedResponses } from './limits.ts';
 import { writeContent } from './message-content.ts';
 import { contactOfResponse } from './secured-contact.ts';
@@ -42,7 +42,7 @@ interface Repeated {
   intervalMs: number;
 }
 
-export class InviteResponder implements LegTimer {
+export class InviteResponder extends LegTimer {
   readonly dialog: LegDialog;
   readonly #invite: IncomingRequest;
   readonly #transaction: ServerTransactionId;
@@ -54,6 +54,7 @@ export class InviteResponder implements LegTimer {
   #nextRseq: number;
 
   constructor(invite: IncomingRequest, dialog: LegDialog, host: LegHost, owner: ResponderOwner) {
+    super();
     this.dialog = dialog;
     this.#invite = invite;
     this.#transaction = invite.transaction;

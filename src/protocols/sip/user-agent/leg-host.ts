@@ -1,4 +1,6 @@
 /** What a call leg needs from the user agent it lives in, and what it tells it. */
+import type { Deadline } from '../../../base/deadline-heap.ts';
+import type { DeadlineHolder } from '../../../base/held-deadlines.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { TransportAddress } from '../../../base/network.ts';
 import type { RandomSource } from '../../../base/random-source.ts';
@@ -65,8 +67,10 @@ export type LegEvent =
     };
 
 /** Something with a deadline in the user agent's queue. */
-export interface LegTimer {
-  handleTimeout(now: Instant): void;
+export abstract class LegTimer implements DeadlineHolder<LegTimer> {
+  deadline: Deadline<LegTimer> | undefined = undefined;
+
+  abstract handleTimeout(now: Instant): void;
 }
 
 /** Whom a leg serves. */

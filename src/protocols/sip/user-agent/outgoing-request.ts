@@ -3,6 +3,7 @@ import type { Instant } from '../../../base/instant.ts';
 import { ownText } from '../../../base/own-text.ts';
 import { SipRequest } from '../message/sip-message.ts';
 import type { ClientTransactionId } from '../transaction/sip-event.ts';
+import type { CallLeg } from './call-leg.ts';
 import type { LegDialog } from './leg-dialog.ts';
 import { emptyContent, type MessageContent } from './message-content.ts';
 import type { SignallingPath } from './signalling-path.ts';
@@ -24,6 +25,8 @@ export class OutgoingRequest {
   /** As it was sent last. */
   request: SipRequest | undefined;
   transaction: ClientTransactionId | undefined;
+  /** Whose request it is, once it was sent. */
+  leg: CallLeg | undefined;
   /** After 491, or 500 with Retry-After. */
   retryAt: Instant | undefined;
   attempts = 0;

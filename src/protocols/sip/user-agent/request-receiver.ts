@@ -17,20 +17,21 @@ import type { CallLeg } from './call-leg.ts';
 import { type Answer, IncomingRequest } from './incoming-request.ts';
 import { InviteResponder, type ResponderOwner } from './invite-responder.ts';
 import { LegDialog } from './leg-dialog.ts';
-import type { LegHost, LegTimer, OfferRole } from './leg-host.ts';
+import { type LegHost, LegTimer, type OfferRole } from './leg-host.ts';
 import { changeHeaders, emptyContent, isSessionDescription, writeContent } from './message-content.ts';
 import { contactOfResponse } from './secured-contact.ts';
 import { isSessionTooShort, sessionTooShort } from './session-timer.ts';
 
 type RequestEvent = Extract<SipEvent, { kind: 'request' }>;
 
-export class RequestReceiver implements ResponderOwner, LegTimer {
+export class RequestReceiver extends LegTimer implements ResponderOwner {
   readonly #leg: CallLeg;
   readonly #host: LegHost;
   /** Requests without final answer, and an INVITE whose 2xx is not acknowledged. */
   #open: readonly IncomingRequest[] = emptyList;
 
   constructor(leg: CallLeg, host: LegHost) {
+    super();
     this.#leg = leg;
     this.#host = host;
   }

@@ -15,7 +15,7 @@ import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { CallLeg } from './call-leg.ts';
 import { buildInitialInvite, type InviteAddressing } from './initial-invite.ts';
 import { LegDialog } from './leg-dialog.ts';
-import type { LegHost, LegTimer, OfferRole } from './leg-host.ts';
+import { type LegHost, LegTimer, type OfferRole } from './leg-host.ts';
 import { maxEarlyDialogs, maxQueuedRequests, maxRetries } from './limits.ts';
 import { emptyContent, type MessageContent, writeContent } from './message-content.ts';
 import { isNextReliable, noteOffer, roleOf } from './offer-rules.ts';
@@ -24,13 +24,14 @@ import { givenUpResponse, isOverdue, isTriedAgain, retryDelayMs } from './reques
 import { contactOfRequest } from './secured-contact.ts';
 import type { SignallingPath } from './signalling-path.ts';
 
-export class RequestSender implements LegTimer {
+export class RequestSender extends LegTimer {
   readonly #leg: CallLeg;
   readonly #host: LegHost;
   /** The INVITE of ours that waits for its final response or owes its ACK; one that was abandoned, until the next one leaves. */
   #invite: OutgoingRequest | undefined;
 
   constructor(leg: CallLeg, host: LegHost) {
+    super();
     this.#leg = leg;
     this.#host = host;
   }

@@ -12,7 +12,7 @@ import type { Instant } from '../../../base/instant.ts';
 import { createResponse } from '../message/create-response.ts';
 import { listIncludes } from '../message/header-fields.ts';
 import type { SipMessage, SipRequest, SipResponse } from '../message/sip-message.ts';
-import type { LegTimer } from './leg-host.ts';
+import { LegTimer } from './leg-host.ts';
 
 /** RFC 4028 §4: no shorter interval is allowed, and this one holds where Min-SE is missing. */
 const minimumSessionSeconds = 90;
@@ -31,7 +31,7 @@ interface Running {
   readonly expiresAt: Instant;
 }
 
-export class SessionTimer implements LegTimer {
+export class SessionTimer extends LegTimer {
   readonly #owner: SessionTimerOwner;
   /** What this side asks for when no timer runs yet. */
   #wishedSeconds: number | undefined;
@@ -41,6 +41,7 @@ export class SessionTimer implements LegTimer {
   #peerHasUpdate = false;
 
   constructor(owner: SessionTimerOwner, wishedSeconds: number | undefined) {
+    super();
     this.#owner = owner;
     this.#wishedSeconds = wishedSeconds;
   }

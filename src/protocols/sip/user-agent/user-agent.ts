@@ -2,8 +2,8 @@
  * The user agent core (RFC 3261 §6 "UA core", §8, §12): many call legs over one SipEndpoint. Finds the leg of every message, hands
  * INVITEs that make new legs and requests outside of dialogs to its owner, and remembers the names of ended dialogs for a while.
  */
-import { DeadlineQueue } from '../../../base/deadline-queue.ts';
 import { Fifo } from '../../../base/fifo.ts';
+import { HeldDeadlines } from '../../../base/held-deadlines.ts';
 import type { Instant } from '../../../base/instant.ts';
 import { earlierTimeout, type Machine, type Timeout } from '../../../base/machine.ts';
 import { isMalformed } from '../../../base/malformed.ts';
@@ -31,7 +31,7 @@ import { EndedDialogs } from './ended-dialogs.ts';
 import type { IncomingRequest } from './incoming-request.ts';
 import type { LegDialog } from './leg-dialog.ts';
 import type { LegEvent, LegHost, LegTimer } from './leg-host.ts';
-import type { OutgoingRequest } from './outgoing-request.ts';
+import { OutgoingRequest } from './outgoing-request.ts';
 import { inspectRequest, type UserAgentCapabilities } from './request-inspection.ts';
 import { isSessionTooShort, sessionTooShort } from './session-timer.ts';
 import { type HostTable, pathOf, resolveTarget, type SignallingPath } from './signalling-path.ts';
@@ -49,6 +49,19 @@ export interface UserAgentOptions {
   /** The owner has subscriptions (RFC 6665): a NOTIFY in a dialog that is no call's is a request outside calls for it. */
   readonly takesNotifications?: boolean;
 }
+
+/** What becomes of an OutgoingRequest as the user of its transaction: by which way the ACK goes to a 2xx that comes although the call is over. */
+class LateAck {
+  readonly path: SignallingPath;
+
+  constructor(path: SignallingPath) {
+    this.path = path;
+  }
+}
+
+const lateAckAnywhere = new LateAck({ contact: '' });
+/** The user of a transaction that belongs to no leg. */
+const outsideCalls = Symbol('outside of calls');
 
 type RequestEvent = Extract<SipEvent, { kind: 'request' }>;
 
@@ -84,21 +97,13 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   readonly #takesNotifications: boolean;
   /** By the tag that is ours: no two dialogs have the same, whoever chose the Call-ID. */
   readonly #legs = new TurnoverMap<string, CallLeg>();
-  /** Requests of ours to which something can still come. */
-  readonly #outgoing = new TurnoverMap<
-    ClientTransactionId,
-    { readonly leg: CallLeg; readonly outgoing: OutgoingRequest }
-  >();
-  /** By which way the ACK goes to a 2xx that comes although its call is over: until their transactions end, all that is left of most INVITEs. */
-  readonly #lateAcks = new TurnoverMap<ClientTransactionId, SignallingPath>();
   /** That came in, until their failure is sent or their 2xx acknowledged. */
   readonly #invites = new TurnoverMap<
     ServerTransactionId,
     { readonly leg: CallLeg; readonly incoming: IncomingRequest }
   >();
   readonly #ended: EndedDialogs;
-  readonly #outside = new Set<ClientTransactionId>();
-  readonly #timers = new DeadlineQueue<LegTimer>();
+  readonly #timers = new HeldDeadlines<LegTimer>();
   readonly #refusals = new RefusalLog<'stray-request'>();
   readonly #events = new Fifo<UserAgentEvent>();
   #isLosingAddress = false;
@@ -167,7 +172,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     leg.isForgotten = true;
     if (leg.isEnded && leg.allDialogs.every(({ overtaken }) => overtaken === undefined)) this.#bury(leg, now);
     else {
-      const burying: LegTimer = { handleTimeout: (at) => this.#bury(leg, at) };
+      const burying: LegTimer = { deadline: undefined, handleTimeout: (at) => this.#bury(leg, at) };
       this.#timers.set(burying, now + 2 * transactionTimeoutMs(this.timers), 'leg forgotten');
     }
   }
@@ -191,7 +196,7 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
 
   sendOutside(request: SipRequest, target: SipTarget | SipDomain, now: Instant): ClientTransactionId {
     const transaction = this.#endpoint.sendRequest(request, target, now);
-    this.#outside.add(transaction);
+    transaction.user = outsideCalls;
     return transaction;
   }
 
@@ -210,9 +215,9 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
     if (target === undefined) return undefined;
     const transaction = this.#endpoint.sendRequest(routed.request, target, now);
     if (outgoing.dialog === undefined) leg.inviteTransaction = transaction;
+    outgoing.leg = leg;
     // Whatever comes to a BYE that nobody waits for, its dialog is over.
-    if (outgoing.method !== 'BYE' || !outgoing.isAbandoned)
-      this.#outgoing.set(transaction, { leg, outgoing });
+    if (outgoing.method !== 'BYE' || !outgoing.isAbandoned) transaction.user = outgoing;
     return transaction;
   }
 
@@ -368,18 +373,16 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   }
 
   #handleResponse(transaction: ClientTransactionId, response: SipResponse, now: Instant): void {
-    const sent = this.#outgoing.get(transaction);
-    const path = this.#lateAcks.get(transaction);
-    if (sent !== undefined) {
-      const { leg, outgoing } = sent;
-      if (isLastResponse(outgoing, response)) this.#outgoing.delete(transaction);
-      if (outgoing.transaction === transaction) leg.handleResponse(outgoing, response, now);
+    const { user } = transaction;
+    if (user instanceof OutgoingRequest) {
+      const leg = user.leg!;
+      if (isLastResponse(user, response)) transaction.user = undefined;
+      if (user.transaction === transaction) leg.handleResponse(user, response, now);
       // A late 2xx may have made another dialog, which was ended at once.
       if (leg.isForgotten) this.forget(leg, now);
-    } else if (path !== undefined) this.#handleLateSuccess(response, path, now);
-    else if (this.#outside.has(transaction) && response.statusCode > 100) {
+    } else if (user instanceof LateAck) this.#handleLateSuccess(response, user.path, now);
+    else if (user === outsideCalls && response.statusCode > 100)
       this.#events.push({ kind: 'outside-response', transaction, response });
-    }
   }
 
   /** Repeated, it is acknowledged again; from another fork, the dialog that it makes is ended at once (RFC 3261 §13.2.2.4). */
@@ -397,13 +400,12 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   }
 
   #handleFailure(transaction: ClientTransactionId, statusCode: 408 | 503, now: Instant): void {
-    const sent = this.#outgoing.get(transaction);
-    if (sent !== undefined) {
-      if (sent.outgoing.transaction === transaction)
-        sent.leg.sender.handleFailure(sent.outgoing, statusCode, now, this.#isLosingAddress);
-    } else if (this.#outside.has(transaction)) {
+    const { user } = transaction;
+    if (user instanceof OutgoingRequest) {
+      if (user.transaction === transaction)
+        user.leg!.sender.handleFailure(user, statusCode, now, this.#isLosingAddress);
+    } else if (user === outsideCalls)
       this.#events.push({ kind: 'outside-response', transaction, response: undefined });
-    }
   }
 
   #trackInvite(leg: CallLeg, incoming: IncomingRequest): void {
@@ -415,11 +417,10 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
       this.#invites.delete(transaction);
       return;
     }
-    const leg = this.#outgoing.get(transaction)?.leg;
-    if (leg?.inviteTransaction === transaction) leg.inviteTransaction = undefined;
-    this.#outgoing.delete(transaction);
-    this.#lateAcks.delete(transaction);
-    this.#outside.delete(transaction);
+    const { user } = transaction;
+    transaction.user = undefined;
+    if (user instanceof OutgoingRequest && user.leg?.inviteTransaction === transaction)
+      user.leg.inviteTransaction = undefined;
   }
 
   #findLeg(callId: string, localTag: string): CallLeg | undefined {
@@ -436,8 +437,13 @@ export class UserAgent implements Machine<NetworkInput, NetworkOutput>, LegHost 
   /** The INVITE of the leg was answered: nothing of it needs the leg any more but where it forked, and then early dialogs count too. */
   #keepLateAck({ inviteTransaction, confirmed, allDialogs, presentPath }: CallLeg): void {
     if (inviteTransaction === undefined || confirmed === undefined || allDialogs.length > 1) return;
-    if (this.#outgoing.delete(inviteTransaction)) this.#lateAcks.set(inviteTransaction, presentPath);
+    if (inviteTransaction.user instanceof OutgoingRequest) inviteTransaction.user = lateAckBy(presentPath);
   }
+}
+
+/** Most legs have no path of their own. */
+function lateAckBy(path: SignallingPath): LateAck {
+  return path.local === undefined && path.nextHop === undefined ? lateAckAnywhere : new LateAck(path);
 }
 
 /** Only to an INVITE more than one comes up: each 2xx. */
