@@ -37,9 +37,12 @@ export class TranslatorSelection {
 
   /** `undefined` when none can be asked. `refused` are those that the session has tried. */
   select(refused: readonly string[], now: Instant): string | undefined {
-    return this.#translators
-      .filter(({ host, isUp, restsUntil }) => isUp && restsUntil <= now && !refused.includes(host))
-      .sort((a, b) => a.sessions / a.weight - b.sessions / b.weight)[0]?.host;
+    let least: TranslatorState | undefined;
+    for (const translator of this.#translators) {
+      if (!translator.isUp || translator.restsUntil > now || refused.includes(translator.host)) continue;
+      if (least === undefined || loadOf(translator) < loadOf(least)) least = translator;
+    }
+    return least?.host;
   }
 
   get states(): { readonly host: string; readonly isAvailable: boolean; readonly sessions: number }[] {
@@ -63,6 +66,11 @@ export class TranslatorSelection {
   }
 
   #find(host: string): TranslatorState | undefined {
-    return this.#translators.find((translator) => translator.host === host.toLowerCase());
+    const name = host.toLowerCase();
+    return this.#translators.find((translator) => translator.host === name);
   }
+}
+
+function loadOf({ sessions, weight }: TranslatorState): number {
+  return sessions / weight;
 }

@@ -92,7 +92,9 @@ export function decodeMessage(
   if (octets.length < headerOctets) return malformedHeader('shorter than its header');
   if (uint24At(octets, 1) !== octets.length || octets.length % 4 !== 0)
     return malformedHeader('§3: Message Length is not the length of the message, or no multiple of 4');
-  const buffer = Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+  const buffer = Buffer.isBuffer(octets)
+    ? octets
+    : Buffer.from(octets.buffer, octets.byteOffset, octets.length);
   const message = readMessage(buffer, new EncodedAvps(buffer, headerOctets, buffer.length));
   if (octets[0] !== 1) return malformedHeader('§3: version 1', resultCode.unsupportedVersion, message);
   // The E bit belongs to answers, the T bit to requests (RFC 6733 §3, §7.1.3).

@@ -70,14 +70,6 @@ type Writable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
 
 const protocolNumbers = { tcp: 6, udp: 17 } as const;
 
-export function definitionsOf(component: NatComponent): readonly [NatDefinition, NatDefinition] {
-  const { protocol, mobileNode, correspondent, towardsCorrespondent, towardsMobileNode } = component;
-  return [
-    definition('in', protocol, mobileNode, towardsCorrespondent, component.inCounters),
-    definition('out', protocol, correspondent, towardsMobileNode, component.outCounters),
-  ];
-}
-
 /** Pairs the n-th IN with the n-th OUT; undefined when their numbers or protocols differ. */
 export function componentsOf(definitions: readonly NatDefinition[]): readonly NatComponent[] | undefined {
   const components: NatComponent[] = [];
@@ -105,13 +97,27 @@ function componentOf(one: NatDefinition, other: NatDefinition): NatComponent {
 
 /** Both NAT-Control-Definitions of each. */
 export function writeComponents(writer: OctetWriter, components: readonly NatComponent[]): void {
-  for (const component of components)
-    for (const one of definitionsOf(component)) writeDefinition(writer, one);
+  for (const component of components) {
+    const { protocol, mobileNode, correspondent, towardsCorrespondent, towardsMobileNode } = component;
+    writeParts(writer, 'in', protocol, mobileNode, towardsCorrespondent, component.inCounters);
+    writeParts(writer, 'out', protocol, correspondent, towardsMobileNode, component.outCounters);
+  }
 }
 
 export function writeDefinition(
   writer: OctetWriter,
   { direction, protocol, internal, external, counters }: NatDefinition,
+): void {
+  writeParts(writer, direction, protocol, internal, external, counters);
+}
+
+function writeParts(
+  writer: OctetWriter,
+  direction: 'in' | 'out',
+  protocol: 'udp' | 'tcp',
+  internal: NatEnd | undefined,
+  external: NatEnd | undefined,
+  counters: NatCounters | undefined,
 ): void {
   const start = openAvp(writer, natControlAvps.definition);
   writeEnd(writer, natControlAvps.internalAddress, internal);
