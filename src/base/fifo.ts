@@ -23,8 +23,9 @@ export class Fifo<Item> {
   }
 
   shift(): Item | undefined {
+    // Most often nothing waits: then no look behind the end of an array.
+    if (this.#items === nothing) return undefined;
     const item = this.#items[this.#head];
-    if (item === undefined) return undefined;
     this.#items[this.#head++] = undefined;
     if (this.#head === this.#items.length) {
       this.#items = nothing;

@@ -1,5 +1,6 @@
 /** What both client transactions are to the table that holds them (RFC 3261 §17.1). */
 import type { Instant } from '../../../base/instant.ts';
+import { ownText } from '../../../base/own-text.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import type { SipRoute } from '../transport/sip-route.ts';
 import type { ClientTransactionId } from './sip-event.ts';
@@ -24,13 +25,14 @@ export abstract class ClientTransaction
   implements ClientTransactionId
 {
   /** As long as a final response is awaited: it is given up then, since the transaction lasts longer. */
-  prepared: PreparedRequest | undefined = undefined;
+  prepared: PreparedRequest | undefined;
   user: unknown = undefined;
   protected readonly host: ClientTransactionHost;
 
   /** `isInternal`: the CANCEL of an INVITE; nobody above has to know how it ends. */
-  constructor({ key, route }: PreparedRequest, isInternal: boolean, host: ClientTransactionHost) {
-    super(key, route, isInternal);
+  constructor(prepared: PreparedRequest, isInternal: boolean, host: ClientTransactionHost) {
+    super(ownText(prepared.key), prepared.route, isInternal);
+    this.prepared = prepared;
     this.host = host;
   }
 
@@ -38,17 +40,18 @@ export abstract class ClientTransaction
     return 'client';
   }
 
-  protected takeOver(prepared: PreparedRequest): void {
+  /** The request has to go another way; to be followed by `start`. */
+  prepareAnew(prepared: PreparedRequest): void {
     this.prepared = prepared;
     this.route = prepared.route;
-    this.key = prepared.key;
+    this.key = ownText(prepared.key);
   }
 
   /** No response yet / only provisional ones / a final one. */
   abstract readonly progress: 'unanswered' | 'proceeding' | 'answered';
 
-  /** Sends the request; again when it goes another way: the clocks start anew. */
-  abstract start(prepared: PreparedRequest, now: Instant): void;
+  /** Sends the request; the clocks start anew. */
+  abstract start(now: Instant): void;
   abstract handleResponse(response: SipResponse, now: Instant): void;
   abstract handleTransportFailure(): void;
 }

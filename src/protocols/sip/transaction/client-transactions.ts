@@ -6,7 +6,6 @@ import type { Fifo } from '../../../base/fifo.ts';
 import type { Instant } from '../../../base/instant.ts';
 import type { Timeout } from '../../../base/machine.ts';
 import type { TransportAddress } from '../../../base/network.ts';
-import { ownText } from '../../../base/own-text.ts';
 import { type RandomSource, randomToken } from '../../../base/random-source.ts';
 import { TurnoverMap } from '../../../base/turnover-map.ts';
 import { headerNameOf } from '../message/header-names.ts';
@@ -150,7 +149,7 @@ export class ClientTransactions implements ClientTransactionHost {
       prepared.request.method === 'INVITE'
         ? new InviteClientTransaction(prepared, isInternal, this)
         : new NonInviteClientTransaction(prepared, isInternal, this);
-    this.#send(transaction, prepared, now);
+    this.#start(transaction, now);
     return transaction;
   }
 
@@ -158,12 +157,13 @@ export class ClientTransactions implements ClientTransactionHost {
   #fallBack(transaction: ClientTransaction, fallback: PreparedRequest, now: Instant): void {
     this.#flows.remove(transaction);
     this.#byKey.delete(transaction.key);
-    this.#send(transaction, fallback, now);
+    transaction.prepareAnew(fallback);
+    this.#start(transaction, now);
   }
 
-  #send(transaction: ClientTransaction, prepared: PreparedRequest, now: Instant): void {
-    this.#byKey.set(prepared.key, transaction);
-    transaction.start(prepared, now);
+  #start(transaction: ClientTransaction, now: Instant): void {
+    this.#byKey.set(transaction.key, transaction);
+    transaction.start(now);
     this.#deadlines.note(transaction);
   }
 
@@ -212,7 +212,7 @@ export class ClientTransactions implements ClientTransactionHost {
     if (local === undefined) return undefined;
     const request = original.clone();
     request.headers.prepend(viaName, this.#viaOf(transport, local, `${magicCookie}${branch}`));
-    const key = ownText(clientKey(`${cookieKey}${branch}`, local, request.method));
+    const key = clientKey(`${cookieKey}${branch}`, local, request.method);
     const route = this.#transport.routeTo(transport, local, target);
     return { request, octets: serializeSipMessage(request), route, key };
   }

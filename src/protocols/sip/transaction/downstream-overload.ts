@@ -39,6 +39,7 @@ export class DownstreamOverload {
   admits(request: SipRequest, server: TransportAddress, now: Instant): boolean {
     const isReducible = toTagOf(request) === undefined && !request.requestUri.startsWith('urn:service:sos');
     this.#reducibleShare += ((isReducible ? 1 : 0) - this.#reducibleShare) / 100;
+    if (this.#closed.size === 0 && this.#restraints.size === 0) return true;
     const key = formatTransportAddress(server);
     if (isReducible && (this.#closed.get(key) ?? now) > now) return false;
     const restraint = this.#restraints.get(key);
@@ -47,14 +48,14 @@ export class DownstreamOverload {
   }
 
   noteResponse(response: SipResponse, server: TransportAddress, now: Instant): void {
-    const key = formatTransportAddress(server);
-    if (response.statusCode === 503) this.#noteRetryAfter(response, key, now);
+    if (response.statusCode === 503) this.#noteRetryAfter(response, formatTransportAddress(server), now);
     if (response.headers.get('Via')?.includes(';oc=') !== true) return;
     const { parameters } = topViaOf(response);
     const loss = Number.parseInt(parameters.get('oc') ?? '', 10);
     const algorithm = unquote(parameters.get('oc-algo') ?? 'loss');
     if (Number.isNaN(loss) || algorithm !== 'loss') return;
     const sequence = Number(parameters.get('oc-seq') ?? Number.NaN);
+    const key = formatTransportAddress(server);
     const known = this.#restraints.get(key);
     if (known !== undefined && sequence <= known.sequence && known.sequence - sequence < restartGap) return;
     const validityMs = Number.parseInt(parameters.get('oc-validity') ?? '', 10);

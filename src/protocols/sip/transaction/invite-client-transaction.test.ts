@@ -114,7 +114,7 @@ function start(transport: 'udp' | 'tcp'): TransactionLog<InviteClientTransaction
   const octets = serializeSipMessage(request);
   const prepared: PreparedRequest = { request, octets, route: testRoute(transport), key: '' };
   const log = new TransactionLog((host) => new InviteClientTransaction(prepared, false, host));
-  return log.input(0, (transaction, now) => transaction.start(prepared, now));
+  return log.input(0, (transaction, now) => transaction.start(now));
 }
 
 function createInvite(): SipRequest {

@@ -28,7 +28,7 @@
 import type { Instant } from '../../../base/instant.ts';
 import { serializeSipMessage } from '../message/serialize-sip-message.ts';
 import type { SipResponse } from '../message/sip-message.ts';
-import { ClientTransaction, type PreparedRequest } from './client-transaction.ts';
+import { ClientTransaction } from './client-transaction.ts';
 import { createAck } from './created-requests.ts';
 import { transactionTimeoutMs } from './timers.ts';
 
@@ -48,15 +48,14 @@ export class InviteClientTransaction extends ClientTransaction {
     return this.#state === 'accepted';
   }
 
-  start(prepared: PreparedRequest, now: Instant): void {
+  start(now: Instant): void {
     const { timers } = this.host;
     this.#state = 'calling';
-    this.takeOver(prepared);
     this.#retransmissionMs = timers.t1Ms;
     this.stopTimers();
     this.startTimer('B', now + transactionTimeoutMs(timers));
     if (!this.isReliable) this.startTimer('A', now + this.#retransmissionMs);
-    this.host.send(this, prepared.octets, now);
+    this.host.send(this, this.prepared!.octets, now);
   }
 
   /** A CANCEL for it was sent. */

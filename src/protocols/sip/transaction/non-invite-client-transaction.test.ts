@@ -70,7 +70,7 @@ function start(transport: 'udp' | 'tcp'): TransactionLog<NonInviteClientTransact
   const octets = serializeSipMessage(request);
   const prepared: PreparedRequest = { request, octets, route: testRoute(transport), key: '' };
   const log = new TransactionLog((host) => new NonInviteClientTransaction(prepared, false, host));
-  return log.input(0, (transaction, now) => transaction.start(prepared, now));
+  return log.input(0, (transaction, now) => transaction.start(now));
 }
 
 function response(statusCode: number): Input {

@@ -25,7 +25,7 @@
  */
 import type { Instant } from '../../../base/instant.ts';
 import type { SipResponse } from '../message/sip-message.ts';
-import { ClientTransaction, type PreparedRequest } from './client-transaction.ts';
+import { ClientTransaction } from './client-transaction.ts';
 import { transactionTimeoutMs } from './timers.ts';
 
 export class NonInviteClientTransaction extends ClientTransaction {
@@ -42,15 +42,14 @@ export class NonInviteClientTransaction extends ClientTransaction {
     return false;
   }
 
-  start(prepared: PreparedRequest, now: Instant): void {
+  start(now: Instant): void {
     const { timers } = this.host;
     this.#state = 'trying';
-    this.takeOver(prepared);
     this.#retransmissionMs = timers.t1Ms;
     this.stopTimers();
     this.startTimer('F', now + transactionTimeoutMs(timers));
     if (!this.isReliable) this.startTimer('E', now + this.#retransmissionMs);
-    this.host.send(this, prepared.octets, now);
+    this.host.send(this, this.prepared!.octets, now);
   }
 
   handleTransportFailure(): void {
