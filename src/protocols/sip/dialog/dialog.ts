@@ -153,6 +153,8 @@ export class Dialog {
 
   /** Whether the message names another remote target than the present one. */
   isMovedBy(message: SipMessage): boolean {
+    // Most often it stands there as it is written here, and need not be read.
+    if (message.headers.get('Contact') === `<${this.#remoteTarget}>`) return false;
     return (contactUriOf(message) ?? this.#remoteTarget) !== this.#remoteTarget;
   }
 
