@@ -14,3 +14,14 @@ export function ownText(text: string): string {
   if (text.length > room.length) return Buffer.from(text, 'latin1').toString('latin1');
   return room.toString('latin1', 0, room.write(text, 'latin1'));
 }
+
+/** The same for several: one copy that is cut up takes less time than one for each. */
+export function ownTexts(texts: readonly string[]): string[] {
+  const all = ownText(texts.join(''));
+  let end = 0;
+  return texts.map((text) => {
+    const start = end;
+    end += text.length;
+    return all.slice(start, end);
+  });
+}

@@ -5,7 +5,7 @@
  *
  *   created by 101–199 → early ──2xx──→ confirmed          (a 2xx creates it confirmed at once)
  */
-import { ownText } from '../../../base/own-text.ts';
+import { ownText, ownTexts } from '../../../base/own-text.ts';
 import { type RandomSource, randomBelow } from '../../../base/random-source.ts';
 import { emptyList } from '../../../base/short-list.ts';
 import { callIdOf, cseqOf, firstAddressOf, fromTagOf, toTagOf } from '../message/header-fields.ts';
@@ -50,14 +50,16 @@ export class Dialog {
   #remoteSequence: number | undefined;
 
   private constructor(parts: DialogParts) {
-    this.callId = ownText(parts.callId);
+    const texts = [parts.callId, parts.localParty, parts.remoteParty, parts.remoteTarget];
+    const [callId = '', localParty = '', remoteParty = '', remoteTarget = ''] = ownTexts(texts);
+    this.callId = callId;
     this.localTag = ownText(parts.localTag);
     this.remoteTag = ownText(parts.remoteTag);
     this.isCaller = parts.isCaller;
-    this.localParty = ownText(parts.localParty);
-    this.remoteParty = ownText(parts.remoteParty);
-    this.#routeSet = ownTexts(parts.routeSet);
-    this.#remoteTarget = ownText(parts.remoteTarget);
+    this.localParty = localParty;
+    this.remoteParty = remoteParty;
+    this.#routeSet = ownList(parts.routeSet);
+    this.#remoteTarget = remoteTarget;
     this.#localSequence = parts.localSequence;
     this.#remoteSequence = parts.remoteSequence;
   }
@@ -134,7 +136,7 @@ export class Dialog {
   /** The first 2xx confirms the dialog, and only then is the route set taken anew, as forks may differ (§13.2.2.4). */
   confirm(response: SipResponse): void {
     if (this.state === 'early' && this.isCaller)
-      this.#routeSet = ownTexts(response.headers.getAll('Record-Route').reverse());
+      this.#routeSet = ownList(response.headers.getAll('Record-Route').reverse());
     this.state = 'confirmed';
   }
 
@@ -217,8 +219,8 @@ function asRequestUri(uri: Uri): Uri {
     : uri;
 }
 
-function ownTexts(texts: readonly string[]): readonly string[] {
-  return texts.length === 0 ? emptyList : texts.map(ownText);
+function ownList(texts: readonly string[]): readonly string[] {
+  return texts.length === 0 ? emptyList : ownTexts(texts);
 }
 
 function contactUriOf(message: SipMessage): string | undefined {
@@ -228,6 +230,7 @@ function contactUriOf(message: SipMessage): string | undefined {
 
 /** From and To values without their tag, for a dialog of its own. */
 export function withoutTag(value: string): string {
+  if (!/tag/i.test(value)) return value;
   const end = value.lastIndexOf('>') + 1;
   return value.slice(0, end) + value.slice(end).replace(/;[ \t]*tag[ \t]*=[^;]*/i, '');
 }
