@@ -13,26 +13,21 @@ import { parseVia, type Via } from './via.ts';
 
 const [fromName, toName, callIdName] = [headerNameOf('From'), headerNameOf('To'), headerNameOf('Call-ID')];
 const [sequenceName, viaName] = [headerNameOf('CSeq'), headerNameOf('Via')];
-const [parseFrom, parseTo] = [remembering(parseNameAddress), remembering(parseNameAddress)];
-const [parseFromTag, parseToTag] = [remembering(parseTag), remembering(parseTag)];
-const parseTopVia = remembering(parseVia);
-const parseSequence = remembering(parseCSeq);
-const parseFirstRoute = remembering(parseNameAddress);
 
 export function fromOf(message: SipMessage): NameAddress {
-  return mandatory(message, fromName, parseFrom);
+  return mandatory(message, fromName, parseNameAddress);
 }
 
 export function toOf(message: SipMessage): NameAddress {
-  return mandatory(message, toName, parseTo);
+  return mandatory(message, toName, parseNameAddress);
 }
 
 export function fromTagOf(message: SipMessage): string | undefined {
-  return mandatory(message, fromName, parseFromTag).tag;
+  return mandatory(message, fromName, parseTag).tag;
 }
 
 export function toTagOf(message: SipMessage): string | undefined {
-  return mandatory(message, toName, parseToTag).tag;
+  return mandatory(message, toName, parseTag).tag;
 }
 
 export function tagOf(address: NameAddress): string | undefined {
@@ -44,11 +39,11 @@ export function callIdOf(message: SipMessage): string {
 }
 
 export function cseqOf(message: SipMessage): CSeq {
-  return mandatory(message, sequenceName, parseSequence);
+  return mandatory(message, sequenceName, parseCSeq);
 }
 
 export function topViaOf(message: SipMessage): Via {
-  return mandatory(message, viaName, parseTopVia);
+  return mandatory(message, viaName, parseVia);
 }
 
 /** `undefined` when absent. */
@@ -77,9 +72,7 @@ export function routesOf(message: SipMessage): NameAddress[] {
 
 /** The one that decides where a request goes. */
 export function firstRouteOf(message: SipMessage): NameAddress | undefined {
-  const value = message.headers.get('Route');
-  const route = value === undefined ? undefined : parseFirstRoute(value);
-  return route !== undefined && isMalformed(route) ? routesOf(message)[0] : route;
+  return firstAddressOf(message, 'Route');
 }
 
 export function recordRoutesOf(message: SipMessage): NameAddress[] {
@@ -99,8 +92,7 @@ export function addressesOf(message: SipMessage, name: string): NameAddress[] {
 
 /** The first of those addresses. */
 export function firstAddressOf(message: SipMessage, name: string): NameAddress | undefined {
-  const first = message.headers.get(name);
-  const address = first === undefined ? undefined : parseNameAddress(first, name);
+  const address = message.headers.parse(name, parseNameAddress);
   return isMalformed(address) ? addressesOf(message, name)[0] : address;
 }
 
@@ -130,22 +122,6 @@ function numberOf(message: SipMessage, name: string): number | undefined {
   return value === '' ? undefined : number;
 }
 
-/**
- * A parser that remembers the last text and what it was: every layer that a message passes asks for the same few values, so most of
- * them are parsed once a message. What comes out is never changed.
- */
-function remembering<T>(parse: (text: string) => T): (text: string) => T {
-  let lastText: string | undefined;
-  let last: T;
-  return (text) => {
-    if (text !== lastText) {
-      last = parse(text);
-      lastText = text;
-    }
-    return last;
-  };
-}
-
 function unchanged(value: string): string {
   return value;
 }
@@ -160,8 +136,7 @@ function parseTag(text: string): { readonly tag: string | undefined } | Malforme
 }
 
 function mandatory<T>(message: SipMessage, name: HeaderName, parse: (value: string) => T | Malformed): T {
-  const value = message.headers.get(name);
-  const parsed = value === undefined ? undefined : parse(value);
+  const parsed = message.headers.parse(name, parse);
   if (parsed === undefined || isMalformed(parsed))
     throw new Error(`invariant: ${name.name} of a checked message`);
   return parsed;

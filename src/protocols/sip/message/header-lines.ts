@@ -3,7 +3,7 @@
  * lines written here. A change costs what it changes, and a run is written out with one copy however long it is.
  */
 import type { HeaderName } from './header-names.ts';
-import type { ReceivedLines } from './received-lines.ts';
+import { type ParsedValue, parseValue, type ReceivedLines } from './received-lines.ts';
 import { unfoldedValue } from './unfolded-value.ts';
 
 /** The received lines [from, to); never empty. */
@@ -14,14 +14,17 @@ interface Run {
   readonly to: number;
 }
 
-/** A line written here, CRLF included. */
+/** A line written here. */
 interface OwnLine {
   readonly kind: 'own';
   readonly header: HeaderName;
-  readonly text: string;
+  readonly value: string;
+  parsed: ParsedValue | undefined;
 }
 
 type Piece = Run | OwnLine;
+
+const crlf = '\r\n';
 
 /**
  * Where a line stands: the number of its piece and, when that is a run, of the received line, in one number, since places are asked for
@@ -98,6 +101,16 @@ export class HeaderLines {
   valueAt(place: Place): string {
     const piece = this.#pieces[pieceOf(place)]!;
     return piece.kind === 'own' ? ownValueOf(piece) : piece.received.valueOf(lineOf(place));
+  }
+
+  /** What the parser makes of the first value of that name, remembered beside its line; `undefined` when there is none. */
+  parse<T>(header: HeaderName, parse: (value: string) => T): T | undefined {
+    const place = this.find(header);
+    if (place === undefined) return undefined;
+    const piece = this.#pieces[pieceOf(place)]!;
+    if (piece.kind === 'run') return piece.received.parse(lineOf(place), header, parse);
+    if (piece.parsed?.parse !== parse) piece.parsed = parseValue(header, ownValueOf(piece), parse);
+    return piece.parsed.value as T | undefined;
   }
 
   append(header: HeaderName, value: string): void {
@@ -187,8 +200,10 @@ export class HeaderLines {
   /** All lines as they go on the wire. */
   toString(): string {
     let text = '';
+    // Piece by piece: a line put together first would be one text more for each.
     for (const piece of this.#pieces)
-      text += piece.kind === 'own' ? piece.text : piece.received.textOf(piece.from, piece.to);
+      if (piece.kind === 'own') text = text + piece.header.prefix + piece.value + crlf;
+      else text += piece.received.textOf(piece.from, piece.to);
     return text;
   }
 
@@ -258,11 +273,11 @@ function createRun(received: ReceivedLines, from: number, to: number): Run {
 }
 
 function createLine(header: HeaderName, value: string): OwnLine {
-  return { kind: 'own', header, text: `${header.name}: ${value}\r\n` };
+  return { kind: 'own', header, value, parsed: undefined };
 }
 
-function ownValueOf({ header, text }: OwnLine): string {
-  return unfoldedValue(text, header.name.length + 2, text.length);
+function ownValueOf({ value }: OwnLine): string {
+  return unfoldedValue(value, 0, value.length);
 }
 
 function isSameName(header: HeaderName, wanted: HeaderName): boolean {

@@ -82,6 +82,8 @@ const listNames: ReadonlySet<string> = new Set([
 export interface HeaderName {
   /** The long canonical spelling; of an unknown field the one of the message. */
   readonly name: string;
+  /** What a line begins with: the name, a colon and a space. */
+  readonly prefix: string;
   /** In lower case. */
   readonly key: string;
   readonly isList: boolean;
@@ -91,6 +93,7 @@ export interface HeaderName {
 
 const knownNames: readonly HeaderName[] = canonicalNames.map((name, at) => ({
   name,
+  prefix: `${name}: `,
   key: name.toLowerCase(),
   isList: listNames.has(name),
   index: at + 1,
@@ -118,7 +121,7 @@ export function headerNameOf(name: string | HeaderName): HeaderName {
 
 function headerNameInOddSpelling(name: string): HeaderName {
   const key = name.toLowerCase();
-  return spellings.get(key) ?? { name, key, isList: false, index: 0 };
+  return spellings.get(key) ?? { name, prefix: `${name}: `, key, isList: false, index: 0 };
 }
 
 /**

@@ -4,6 +4,7 @@
  * so that all copies of a message share it.
  */
 import { type HeaderName, headerNameOf, knownHeaderName } from './header-names.ts';
+import { firstListItem } from './split-list.ts';
 import { unfoldedValue } from './unfolded-value.ts';
 
 /** A message has at most 65535 octets (RFC 3261 §18.1.1), so 16 bits hold every offset. */
@@ -15,11 +16,24 @@ export function lineEntry(index: number, start: number): number {
   return (index << offsetBits) | start;
 }
 
+/** The first value of a line as the last parser read it, so that every layer which asks for it again need not. What comes out is never changed. */
+export interface ParsedValue {
+  readonly parse: unknown;
+  readonly value: unknown;
+}
+
+export function parseValue<T>(header: HeaderName, line: string, parse: (value: string) => T): ParsedValue {
+  const text = header.isList ? firstListItem(line) : line;
+  return { parse, value: text === undefined ? undefined : parse(text) };
+}
+
 export class ReceivedLines {
   /** The whole message, one character per octet. */
   readonly text: string;
   /** One entry per line, and one more for the empty line behind the last. */
   readonly #entries: readonly number[];
+  /** By line. */
+  #parsed: (ParsedValue | undefined)[] | undefined;
 
   constructor(text: string, entries: readonly number[]) {
     this.text = text;
@@ -69,6 +83,17 @@ export class ReceivedLines {
   /** The whole value, unfolded and trimmed. */
   valueOf(line: number): string {
     return unfoldedValue(this.text, this.#colonOf(this.startOf(line)) + 1, this.startOf(line + 1));
+  }
+
+  /** What the parser makes of the first value; `undefined` when a list has none. */
+  parse<T>(line: number, header: HeaderName, parse: (value: string) => T): T | undefined {
+    this.#parsed ??= new Array(this.count);
+    let parsed = this.#parsed[line];
+    if (parsed?.parse !== parse) {
+      parsed = parseValue(header, this.valueOf(line), parse);
+      this.#parsed[line] = parsed;
+    }
+    return parsed.value as T | undefined;
   }
 
   /** The lines [from, to) as they came. */

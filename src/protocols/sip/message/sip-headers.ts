@@ -23,6 +23,11 @@ export class SipHeaders {
     return header.isList ? firstListItem(value) : value;
   }
 
+  /** What the parser makes of the first value; `undefined` when there is none. Asked again, it need not be parsed again; it is never changed. */
+  parse<T>(name: string | HeaderName, parse: (value: string) => T): T | undefined {
+    return this.#lines.parse(headerNameOf(name), parse);
+  }
+
   /** All values in order; lines of list fields are split at their commas. */
   getAll(name: string | HeaderName): string[] {
     const header = headerNameOf(name);

@@ -32,7 +32,8 @@ export function parseVia(text: string, offset = 0): Via | Malformed {
   const parameters = parseParameters(text, match[0].length, 'Via', offset);
   if (isMalformed(parameters)) return parameters;
   return {
-    transport: match[1]!.toUpperCase(),
+    // What is in upper case already takes as long to convert as what is not.
+    transport: match[1] === 'UDP' ? 'UDP' : match[1]!.toUpperCase(),
     host: host.startsWith('[') ? host.slice(1, -1) : host,
     port,
     parameters,

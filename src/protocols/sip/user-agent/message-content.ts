@@ -54,7 +54,11 @@ export function endToEndContent(message: SipMessage): MessageContent {
 }
 
 export function isSessionDescription(message: SipMessage): boolean {
-  return message.body !== '' && /^application\/sdp\b/i.test(message.headers.get(contentType) ?? '');
+  return message.body !== '' && message.headers.parse(contentType, isSessionDescriptionType) === true;
+}
+
+function isSessionDescriptionType(value: string): boolean {
+  return /^application\/sdp\b/i.test(value);
 }
 
 export function contentOf(
