@@ -49,12 +49,14 @@ export class AnchoredSession {
   #jobs: readonly Job[] = emptyList;
   #isBusy = false;
   /** Of the o= lines of both legs. */
-  readonly #originId: number;
+  readonly #originId: string;
   readonly #address: string;
   // Session descriptions are kept as text: once all is said it is seldom needed again, and read it would take up several times as much.
   /** The last offer and who made it. */
   #offer = '';
   #offerer: End | undefined;
+  /** The same as it was read, until its answer comes: in most sessions the only one who asks. */
+  #unanswered: SessionDescription | undefined;
   /** What each end said in the offer or answer that is in force. */
   #agreedMobileNode: string | undefined;
   #agreedCorrespondent: string | undefined;
@@ -67,7 +69,7 @@ export class AnchoredSession {
     this.mobileLeg = mobileLeg;
     this.identity = ownText(identity);
     this.#address = address;
-    this.#originId = originId;
+    this.#originId = String(originId);
   }
 
   /** Work on a session is done one after the other: each step may have to wait for the translator. A job ends with `finishJob`. */
@@ -96,17 +98,20 @@ export class AnchoredSession {
 
   /** The open offer of the other end, which `end` is about to answer. */
   openOffer(end: End): SessionDescription | undefined {
-    return this.#offerer === undefined || this.#offerer === end ? undefined : parsed(this.#offer);
+    if (this.#offerer === undefined || this.#offerer === end) return undefined;
+    return this.#unanswered ?? parsed(this.#offer);
   }
 
   hearOffer(end: End, description: SessionDescription): void {
     this.#offer = ownText(formatSessionDescription(description));
     this.#offerer = end;
+    this.#unanswered = description;
   }
 
   /** The offer stays known: the answer may come again, in another response or from another branch. */
   hearAnswer(end: End, description: SessionDescription): void {
     if (this.#offerer === undefined || this.#offerer === end) return;
+    this.#unanswered = undefined;
     const answer = ownText(formatSessionDescription(description));
     this.#agreedMobileNode = end === 'mobileNode' ? answer : this.#offer;
     this.#agreedCorrespondent = end === 'mobileNode' ? this.#offer : answer;
@@ -119,7 +124,7 @@ export class AnchoredSession {
 
   /** What the other end is told, with the o= line of its leg. */
   tell(end: End, description: SessionDescription): string {
-    const origin = { username: '-', sessionId: String(this.#originId), address: this.#address };
+    const origin = { username: '-', sessionId: this.#originId, address: this.#address };
     const last = end === 'mobileNode' ? this.#toldMobileNode : this.#toldCorrespondent;
     const text = nextDescription(description, origin, last);
     if (end === 'mobileNode') this.#toldMobileNode = text;

@@ -171,7 +171,7 @@ export type CallEvent =
       readonly call: CallHandle;
       readonly leg: LegName;
       readonly cause: LegLossCause;
-      readonly message?: SipRequest | SipResponse;
+      readonly message: SipRequest | SipResponse | undefined;
     }
   /** The caller gives up. The callee is told; `call-ended` follows with his answer, or when there is none. */
   | { readonly type: 'call-cancelled'; readonly call: CallHandle }

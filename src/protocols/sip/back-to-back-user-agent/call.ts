@@ -468,8 +468,7 @@ export class Call implements RelayOwner, LegOwner {
   }
 
   #emitLost(name: LegName, { cause, message }: Extract<LegEvent, { kind: 'lost' }>): void {
-    const event = { type: 'leg-lost', call: this.handle, leg: name, cause } as const;
-    this.#host.emit(message === undefined ? event : { ...event, message });
+    this.#host.emit({ type: 'leg-lost', call: this.handle, leg: name, cause, message });
   }
 
   #replacementNamed(request: LocalRequestHandle): Replacement | undefined {
