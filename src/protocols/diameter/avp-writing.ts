@@ -50,7 +50,8 @@ export function writeAvps(writer: OctetWriter, avps: Avps): void {
 export function encodeAvps(write: (writer: OctetWriter) => void): EncodedAvps {
   scratch.begin();
   write(scratch);
-  return new EncodedAvps(scratch.copy(), 0, scratch.length);
+  const octets = scratch.finish();
+  return new EncodedAvps(octets, 0, octets.length);
 }
 
 const scratch = new OctetWriter();

@@ -79,7 +79,7 @@ export function beginMessage(header: MessageHeader): OctetWriter {
 
 export function finishMessage(): Buffer {
   writer.patchUint24(1, writer.length);
-  return writer.copy();
+  return writer.finish();
 }
 
 const writer = new OctetWriter();
