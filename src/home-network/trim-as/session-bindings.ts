@@ -5,7 +5,7 @@
  */
 
 import { familyOf, ipFamilyOf } from '../../base/ip-address.ts';
-import { withItem, withoutItem } from '../../base/short-list.ts';
+import { emptyList, withItem, withoutItem } from '../../base/short-list.ts';
 import { anyAddressOf, type NatEnd } from '../../protocols/diameter/nat-control.ts';
 import {
   hasListeningPort,
@@ -78,7 +78,7 @@ export function offered(components: Components, end: End, offer: SessionDescript
   const additions = heard(components, end, offer, 'offer').filter(
     ({ index, part }) => componentAt(components, index, part) === undefined,
   );
-  return changeTo([...components, ...additions], components);
+  return { next: [...components, ...additions], install: additions, remove: emptyList };
 }
 
 /** What becomes true with the answer. */
