@@ -132,6 +132,28 @@ test('EventLoop sends what is transmitted within a turn together, also when the 
   serverLoop.close();
 });
 
+test('EventLoop: what a connection brought stays as it is while more comes, over whichever connection', async () => {
+  const sources = ['a', 'b'].map((letter) => letter.repeat(500_000));
+  const servers = sources.map((source) => createServer((socket) => socket.end(source)));
+  const machine = new TestMachine();
+  const loop = new EventLoop({ machine });
+  for (const [index, server] of servers.entries()) {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as TransportAddress;
+    const remote = { address: '127.0.0.1', port };
+    loop.perform(() => machine.ask({ kind: 'connect', connection: `o${index}`, remote }));
+  }
+  await until(() => machine.count('connection-closed') === sources.length);
+  for (const [index, source] of sources.entries()) {
+    const pieces = machine.inputs.flatMap((input) =>
+      input.kind === 'stream-received' && input.connection === `o${index}` ? [input.payload] : [],
+    );
+    assert.ok(Buffer.concat(pieces).equals(Buffer.from(source)));
+    servers[index]?.close();
+  }
+  loop.close();
+});
+
 test('EventLoop says why a connection could not be opened', async () => {
   const machine = new TestMachine();
   const loop = new EventLoop({ machine });

@@ -4,7 +4,7 @@
  *
  * An error of one socket is an event and, for a local address that is not there yet, a later attempt; it never ends the process.
  */
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type {
   ConnectionId,
@@ -17,7 +17,7 @@ import { TransportAddressMap } from '../base/transport-address-map.ts';
 import type { ObservedOctets } from '../observation/observed-octets.ts';
 import { resolveRecords } from './dns-records.ts';
 import { TcpListener } from './tcp-listener.ts';
-import { TcpStream } from './tcp-stream.ts';
+import { connectDirectly, TcpStream } from './tcp-stream.ts';
 import { connectSecurely, listenSecurely, provenNames, type TlsCredentials } from './tls-security.ts';
 import { type DatagramPort, UdpPort, type UdpPortOwner } from './udp-port.ts';
 
@@ -168,7 +168,7 @@ export class Host {
     };
     const socket =
       tls === undefined
-        ? connect({ host: remote.address, port: remote.port, ...from })
+        ? connectDirectly({ host: remote.address, port: remote.port, ...from })
         : connectSecurely(this.#options.tls, tls.serverName, remote, from);
     this.#adopt(connection, socket, remote);
   }
