@@ -71,10 +71,8 @@ export class SessionTimer extends LegTimer {
     this.#note(response);
     const asked = secondsOf(request, 'Session-Expires');
     const granted = secondsOf(response, 'Session-Expires');
-    const peerKnows =
-      listIncludes(response, 'Supported', 'timer') || listIncludes(response, 'Require', 'timer');
     if (granted !== undefined) this.#run(granted, refresherOf(response) !== 'uas', now);
-    else if (asked !== undefined && !peerKnows) this.#run(asked, true, now);
+    else if (asked !== undefined && !knowsTimer(response)) this.#run(asked, true, now);
     else this.stop();
   }
 
@@ -97,7 +95,6 @@ export class SessionTimer extends LegTimer {
   /** Our 2xx to an INVITE or UPDATE of the peer (§9, table 2): its interval is taken; the caller refreshes if it can. */
   writeSuccess(request: SipRequest, response: SipResponse, now: Instant): void {
     this.#note(request);
-    const callerKnows = listIncludes(request, 'Supported', 'timer');
     const asked = secondsOf(request, 'Session-Expires');
     const floor = Math.max(minimumSessionSeconds, secondsOf(request, 'Min-SE') ?? 0);
     const wished = this.#running?.seconds ?? this.#wishedSeconds;
@@ -106,6 +103,7 @@ export class SessionTimer extends LegTimer {
       this.stop();
       return;
     }
+    const callerKnows = listIncludes(request, 'Supported', 'timer');
     const refresher = callerKnows ? (refresherOf(request) ?? 'uac') : 'uas';
     response.headers.set('Session-Expires', `${seconds};refresher=${refresher}`);
     if (callerKnows) response.headers.append('Require', 'timer');
@@ -168,8 +166,14 @@ function guardMs(seconds: number): number {
 }
 
 function secondsOf({ headers }: SipMessage, name: 'Session-Expires' | 'Min-SE'): number | undefined {
-  const [, digits] = /^\s*(\d{1,9})\s*(?:;|$)/.exec(headers.get(name) ?? '') ?? [];
+  const value = headers.get(name);
+  if (value === undefined) return undefined;
+  const [, digits] = /^\s*(\d{1,9})\s*(?:;|$)/.exec(value) ?? [];
   return digits === undefined ? undefined : Number(digits);
+}
+
+function knowsTimer(response: SipResponse): boolean {
+  return listIncludes(response, 'Supported', 'timer') || listIncludes(response, 'Require', 'timer');
 }
 
 function refresherOf({ headers }: SipMessage): 'uac' | 'uas' | undefined {
