@@ -4,6 +4,7 @@
  */
 import type { TransportAddress } from '../../../base/network.ts';
 import { callIdOf, cseqOf, fromTagOf, topViaOf, toTagOf } from '../message/header-fields.ts';
+import { headerNameOf } from '../message/header-names.ts';
 import type { SipRequest, SipResponse } from '../message/sip-message.ts';
 import { formatHostPort } from '../message/sip-uri.ts';
 import type { Via } from '../message/via.ts';
@@ -12,10 +13,19 @@ export const magicCookie = 'z9hG4bK';
 /** As it stands in keys. */
 export const cookieKey: string = magicCookie.toLowerCase();
 
+const viaName = headerNameOf('Via');
+
+/** A Via of ours as far as its branch, as nearly every response repeats it: of the rest nothing is in the key. */
+const usualVia =
+  /^SIP\/2\.0\/[A-Z]+ ((?:[a-z\d.-]+|\[[\da-f.]*:[\da-f:.]*\]):[1-9]\d{0,4});branch=(z9hG4bK[^\s;,"<>]+)(?:;|$)/;
+
 /** For a request of our own: branch, method, and sent-by, which a response must repeat (§18.1.2). */
 export function clientKeyOf(message: SipRequest | SipResponse): string {
+  const { method } = cseqOf(message);
+  const usual = usualVia.exec(message.headers.get(viaName) ?? '');
+  if (usual !== null) return `${usual[2]!.toLowerCase()} ${usual[1]} ${method}`;
   const via = topViaOf(message);
-  return `${branchOf(via)} ${sentByOf(via)} ${cseqOf(message).method}`;
+  return `${branchOf(via)} ${sentByOf(via)} ${method}`;
 }
 
 /** The same for a request whose Via is just being made; the branch in lower case. */
