@@ -8,7 +8,8 @@ import { existsSync } from 'node:fs';
 import { type CallKind, CallLoad, type CallServer } from './call-load.ts';
 import type { Benchmark, Requirement } from './harness.ts';
 
-const callsPerSample = 1000;
+/** A second or more of lasting load: while the other variants have their turn, V8 makes room for short-lived objects small again. */
+const callsPerSample = 4000;
 /** Before the first sample: what V8 has to see before it is done with the code of a call. */
 const warmingCalls = 3000;
 
