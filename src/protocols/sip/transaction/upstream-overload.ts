@@ -50,8 +50,9 @@ export class UpstreamOverload {
   /** False when the client does not know overload control by loss. */
   #announce(request: SipRequest): boolean {
     const via = topViaOf(request);
+    if (!via.parameters.has('oc')) return false;
     const algorithms = unquote(via.parameters.get('oc-algo') ?? '').split(',');
-    if (!via.parameters.has('oc') || !algorithms.some((name) => name.trim() === 'loss')) return false;
+    if (!algorithms.some((name) => name.trim() === 'loss')) return false;
     const parameters = new Map(via.parameters);
     parameters.set('oc', String(this.#loss));
     parameters.set('oc-algo', '"loss"');

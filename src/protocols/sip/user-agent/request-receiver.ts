@@ -171,9 +171,6 @@ export class RequestReceiver extends LegTimer implements ResponderOwner {
 
   #handlePrack(event: RequestEvent, dialog: LegDialog, now: Instant): void {
     const rack = rackOf(event.request);
-    const responders = this.#open.flatMap((incoming) =>
-      incoming.responders.map((responder) => ({ incoming, responder })),
-    );
     if (rack === undefined || isMalformed(rack)) {
       this.#refuse(event, 400, now);
       return;
@@ -183,9 +180,9 @@ export class RequestReceiver extends LegTimer implements ResponderOwner {
       this.#refuseBusy(event, now);
       return;
     }
-    for (const { incoming, responder } of responders) {
-      if (responder.dialog !== dialog) continue;
-      const acknowledged = responder.takePrack(rack, now);
+    for (const incoming of this.#open) {
+      const responder = incoming.responders.find((each) => each.dialog === dialog);
+      const acknowledged = responder?.takePrack(rack, now);
       if (acknowledged === undefined) continue;
       const role = !isSessionDescription(event.request)
         ? undefined
