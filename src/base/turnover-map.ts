@@ -1,9 +1,9 @@
 /**
- * A map of what is under way: its entries come and go all the time, and the map stays. V8 copies a `Map` to a new table once half of its
- * table are entries that were deleted, and leaves in the old table both what it held and a pointer to the new one, for the sake of iterators. As soon
- * as one such table has come to the old generation, it drags all its successors there, and with them everything that was
- * under way when they were left, long dead: four fifths of what the scavenger copied for a SIP server. Here the chain breaks, since entries move to a `Map` of
- * their own.
+ * A map of what is under way: its entries come and go all the time, and the map stays. V8 copies a `Map` to a new table once half of
+ * its table are entries that were deleted, and leaves in the old table both what it held and a pointer to the new one, for the sake of
+ * iterators. As soon as one such table has come to the old generation, it drags all its successors there, and with them whatever was
+ * under way when they were left, long dead: most of what a SIP server under load then had copied and marked. Here the chain breaks,
+ * since entries move to a `Map` of their own.
  */
 const leastInsertions = 64;
 
